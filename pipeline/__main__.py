@@ -1,0 +1,5 @@
+"""Lets `python -m pipeline` be `casestream`."""
+
+from pipeline.cli import main
+
+main()

@@ -1,0 +1,21 @@
+"""The command line: collects the verbs of `pipeline/commands`."""
+
+import typer
+
+from pipeline.commands import parse, up
+
+app = typer.Typer(
+    name="casestream",
+    help="Turns every message that customers and their devices send into a support case.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+for verbs in (up, parse):
+    verbs.register(app)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

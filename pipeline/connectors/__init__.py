@@ -1,0 +1,1 @@
+"""Connectors: receive → publish → settle, one file each, one shared contract."""

@@ -1,0 +1,1 @@
+"""Kafka, PostgreSQL and MQTT as child processes of `casestream up`."""

@@ -1,0 +1,156 @@
+"""The log: where connectors publish, and what others ask of Kafka.
+
+`Log` is the port; `KafkaLog` is the real one, `MemoryLog` the honest fake of tests and rehearsals.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+
+from pipeline import topics
+from pipeline.config import Kafka, read_secret
+from pipeline.errors import Reject, Retry
+from pipeline.wire import Envelope
+
+PUBLISH_TIMEOUT = 10.0
+"""Seconds until a source is told to come back later."""
+
+
+class Log(Protocol):
+    """Takes envelopes and keeps them."""
+
+    async def publish(self, envelope: Envelope) -> None:
+        """Return once the envelope is durable. Raises Retry when the log is away, Reject(413) when it is too large."""
+
+
+@dataclass(slots=True)
+class MemoryLog:
+    """A log in memory; `away` makes it refuse as Kafka does when it is gone."""
+
+    published: list[Envelope] = field(default_factory=list)
+    away: bool = False
+
+    async def publish(self, envelope: Envelope) -> None:
+        """Keep the envelope, or raise Retry while `away`."""
+        if self.away:
+            raise Retry("Kafka is away")
+        self.published.append(envelope)
+
+
+class KafkaLog:
+    """Publishes to Kafka with acks=all; `async with` it."""
+
+    def __init__(self, kafka: Kafka) -> None:
+        self._kafka = kafka
+        self._prefix = kafka.topic_prefix
+        self._topics = {channel: self._prefix + topics.inbound(channel) for channel in topics.CHANNELS}
+        self._producer: AIOKafkaProducer | None = None
+        self._starting = asyncio.Lock()
+
+    async def __aenter__(self) -> "KafkaLog":
+        """Connect if Kafka is there; if not, the first `publish` tries again."""
+        try:
+            await self._started()
+        except Retry:
+            pass
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Stop the producer; what was not acknowledged was never promised."""
+        if self._producer is not None:
+            await self._producer.stop()
+            self._producer = None
+
+    async def publish(self, envelope: Envelope) -> None:
+        """Return once all in-sync replicas have the envelope.
+
+        Raises Retry when Kafka does not confirm within PUBLISH_TIMEOUT seconds (it may still have it: the source
+        sends again and intake finds the duplicate), Reject(413) when the record is larger than Kafka takes.
+        """
+        producer = await self._started()
+        try:
+            acknowledged = await asyncio.wait_for(
+                producer.send(
+                    self._topics[envelope.channel],
+                    value=envelope.raw,
+                    key=envelope.key.encode("utf-8", "replace"),
+                    headers=envelope.headers(),
+                ),
+                PUBLISH_TIMEOUT,
+            )
+            await asyncio.wait_for(acknowledged, PUBLISH_TIMEOUT)
+        except MessageSizeTooLargeError as error:
+            raise Reject(413, "the message is larger than the log takes") from error
+        except (KafkaError, TimeoutError) as error:
+            raise Retry(f"Kafka did not confirm: {error!r}") from error
+
+    async def _started(self) -> AIOKafkaProducer:
+        if self._producer is not None:
+            return self._producer
+        async with self._starting:
+            if self._producer is None:
+                producer = AIOKafkaProducer(
+                    **client_settings(self._kafka),
+                    acks="all",
+                    linger_ms=0,
+                    max_request_size=2_097_152,
+                    request_timeout_ms=int(PUBLISH_TIMEOUT * 1000),
+                )
+                try:
+                    await producer.start()
+                except KafkaError as error:
+                    await producer.stop()
+                    raise Retry(f"Kafka is away: {error!r}") from error
+                self._producer = producer
+        return self._producer
+
+
+def client_settings(kafka: Kafka) -> dict[str, Any]:
+    """What every Kafka client of ours is made with."""
+    settings: dict[str, Any] = {"bootstrap_servers": kafka.servers, "security_protocol": kafka.security_protocol}
+    if kafka.security_protocol in {"SSL", "SASL_SSL"}:
+        settings["ssl_context"] = ssl.create_default_context(cafile=kafka.ca)
+    if kafka.sasl_mechanism:
+        settings |= {
+            "sasl_mechanism": kafka.sasl_mechanism,
+            "sasl_plain_username": kafka.username,
+            "sasl_plain_password": read_secret(kafka.password or ""),
+        }
+    return settings
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """The first offset a partition still holds, and the one its next record will get."""
+
+    start: int
+    end: int
+
+
+async def partition_bounds(kafka: Kafka, names: Iterable[str]) -> Mapping[TopicPartition, Bounds]:
+    """Log start and end of every partition of the named topics. Raises Retry when Kafka is away."""
+    consumer = AIOKafkaConsumer(**client_settings(kafka), enable_auto_commit=False)
+    try:
+        await asyncio.wait_for(consumer.start(), PUBLISH_TIMEOUT)
+        found: list[TopicPartition] = []
+        for name in names:
+            topic = kafka.topic_prefix + name
+            partitions = consumer.partitions_for_topic(topic) or await _partitions(consumer, topic)
+            found += [TopicPartition(topic, partition) for partition in sorted(partitions)]
+        starts = await consumer.beginning_offsets(found) if found else {}
+        ends = await consumer.end_offsets(found) if found else {}
+    except (KafkaError, TimeoutError) as error:
+        raise Retry(f"Kafka is away: {error!r}") from error
+    finally:
+        await consumer.stop()
+    return {tp: Bounds(starts[tp], ends[tp]) for tp in found}
+
+
+async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> set[int]:
+    await consumer._client.add_topic(topic)  # noqa: SLF001  # the public call only knows topics that are subscribed
+    return consumer.partitions_for_topic(topic) or set()

@@ -1,0 +1,1 @@
+"""Raw bytes → typed message, one file per kind; pure, bounded, fuzzed."""

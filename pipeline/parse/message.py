@@ -1,0 +1,67 @@
+"""What a parsed mail is: the typed message that `parse email` prints and intake decides on."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+Automatic = Literal["loop", "bounce", "auto-reply", "auto-generated", "list"]
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A mailbox of RFC 5322: a display name (may be empty) and an address."""
+
+    name: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A part that is not the body; `sha256` over the decoded bytes, `size` in bytes."""
+
+    filename: str
+    content_type: str
+    size: int
+    sha256: str
+    inline: bool
+    content_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Bounce:
+    """What a delivery status notification reports (RFC 3464)."""
+
+    recipient: str | None
+    status: str | None
+    action: str | None
+    original_message_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Email:
+    """A mail as far as it can be read; what had to be repaired stands in `defects`.
+
+    Ids keep their `<>`, `date` is aware and in UTC, no text holds NUL or a lone surrogate. `from_` and `sender` are
+    None when unusable. `text` is the readable body, `reply` what the author newly wrote in it.
+    """
+
+    message_id: str | None = None
+    subject: str = ""
+    from_: Address | None = None
+    sender: Address | None = None
+    reply_to: tuple[Address, ...] = ()
+    to: tuple[Address, ...] = ()
+    cc: tuple[Address, ...] = ()
+    date: datetime | None = None
+    in_reply_to: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
+    text: str = ""
+    html: str | None = None
+    reply: str = ""
+    quoted: str = ""
+    signature: str = ""
+    attachments: tuple[Attachment, ...] = ()
+    auto: Automatic | None = None
+    bounce: Bounce | None = None
+    references_case: tuple[str, ...] = ()
+    defects: tuple[str, ...] = ()

@@ -1,0 +1,1 @@
+"""Faust and the offset ledger: the only place that imports Faust."""

@@ -1,0 +1,1 @@
+"""PostgreSQL behind ports: named SQL in files, migrations, the honest fake."""
