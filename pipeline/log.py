@@ -15,7 +15,7 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from pipeline import topics
 from pipeline.config import Kafka, read_secret
 from pipeline.errors import Reject, Retry
-from pipeline.wire import Envelope
+from pipeline.wire import Bounds, Envelope, Partition
 
 PUBLISH_TIMEOUT = 10.0
 """Seconds until a source is told to come back later."""
@@ -124,15 +124,7 @@ def client_settings(kafka: Kafka) -> dict[str, Any]:
     return settings
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """The first offset a partition still holds, and the one its next record will get."""
-
-    start: int
-    end: int
-
-
-async def partition_bounds(kafka: Kafka, names: Iterable[str]) -> Mapping[TopicPartition, Bounds]:
+async def partition_bounds(kafka: Kafka, names: Iterable[str]) -> Mapping[Partition, Bounds]:
     """Log start and end of every partition of the named topics. Raises Retry when Kafka is away."""
     consumer = AIOKafkaConsumer(**client_settings(kafka), enable_auto_commit=False)
     try:
@@ -148,7 +140,7 @@ async def partition_bounds(kafka: Kafka, names: Iterable[str]) -> Mapping[TopicP
         raise Retry(f"Kafka is away: {error!r}") from error
     finally:
         await consumer.stop()
-    return {tp: Bounds(starts[tp], ends[tp]) for tp in found}
+    return {Partition(*tp): Bounds(starts[tp], ends[tp]) for tp in found}
 
 
 async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> set[int]:

@@ -6,10 +6,38 @@ Source: CloudEvents 1.0.2, Kafka protocol binding 1.0.2 (attributes as headers `
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 Headers = list[tuple[str, bytes]]
 
 _ATTRIBUTES = frozenset({"ce_specversion", "ce_id", "ce_source", "ce_type", "ce_time", "ce_count", "ce_dataref"})
+
+
+class Partition(NamedTuple):
+    """One partition of a topic; equal to aiokafka's and Faust's tuples of the same two."""
+
+    topic: str
+    partition: int
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record as fetched from Kafka."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """The first offset a partition still holds, and the one its next record will get."""
+
+    start: int
+    end: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
