@@ -1,0 +1,56 @@
+# Casestream's chores. `make help` lists them.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+export STRICT
+
+RUNTIME := $(VENV)/.installed
+DEV := $(VENV)/.installed-dev
+LOCK := uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
+	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint format lock clean
+
+help: ## list what can be made
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+install: $(RUNTIME) ## make .venv with the command casestream in it
+
+demo: $(RUNTIME) ## show the whole pipeline at work; ARGS="--help" says with what
+	$(BIN)/casestream demo $(ARGS)
+
+test: lint ## every check and every test; STRICT=1 makes a skipped test a failure
+	$(BIN)/pytest $(ARGS)
+
+lint: $(DEV) ## style, types, the direction of imports
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(DEV) ## bring the code into the house's layout
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+lock: $(DEV) ## choose the versions of all dependencies anew
+	$(BIN)/$(LOCK) --upgrade pyproject.toml --output-file requirements.lock
+	$(BIN)/$(LOCK) --upgrade --group dev --constraints requirements.lock pyproject.toml --output-file requirements-dev.lock
+
+clean: ## remove .venv and what the tools leave behind; data folders stay
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find pipeline tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/pip:
+	$(PYTHON) -m venv $(VENV)
+
+$(RUNTIME): requirements.lock pyproject.toml | $(BIN)/pip
+	$(BIN)/pip install --quiet --require-hashes --requirement requirements.lock
+	$(BIN)/pip install --quiet --no-deps --editable .
+	touch $@
+
+$(DEV): requirements-dev.lock $(RUNTIME)
+	$(BIN)/pip install --quiet --require-hashes --requirement requirements-dev.lock
+	touch $@
