@@ -1,0 +1,88 @@
+"""Open or append: what a message does to the case it belongs to."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Literal
+from uuid import UUID
+
+State = Literal["active", "resolved", "cancelled"]
+
+
+@dataclass(slots=True)
+class Case:
+    """A case as far as intake decides on it; `event_seq` and `revision` rise as it changes."""
+
+    id: UUID
+    title: str
+    state: State
+    status: str
+    priority: str
+    origin: str
+    queue: str
+    opened_at: datetime
+    number: int = 0
+    contact_id: UUID | None = None
+    account_id: UUID | None = None
+    resolved_at: datetime | None = None
+    follow_up_of: UUID | None = None
+    linked_to: UUID | None = None
+    merged_into: UUID | None = None
+    flags: tuple[str, ...] = ()
+    revision: int = 0
+    event_seq: int = 0
+    participants: frozenset[str] = field(default_factory=frozenset)
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """The message joins the case; `wakes` lists what changes there by field: (old, new)."""
+
+    reopens: bool = False
+    wakes: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Follow:
+    """The message opens a new case that follows the old one."""
+
+    reason: str
+
+
+def join_or_follow(
+    case: Case, *, received: datetime, automatic: bool, closed_reply: str, reopen_days: int
+) -> Join | Follow:
+    """What a message of a participant does to a case.
+
+    Automatic mail never reopens and never wakes. A resolved case is reopened while received − resolved is at most
+    `reopen_days` × 24 h and the queue says so; a cancelled one never.
+    """
+    if case.state == "active":
+        return Join(wakes=case.status == "waiting for details" and not automatic)
+    if automatic:
+        return Join()
+    if case.state == "cancelled":
+        return Follow(f"case {case.number} was cancelled")
+    if closed_reply == "new":
+        return Follow(f"case {case.number} is resolved and its queue opens a new case then")
+    if case.resolved_at is not None and received - case.resolved_at > timedelta(hours=24 * reopen_days):
+        return Follow(f"case {case.number} was resolved more than {reopen_days} days before")
+    return Join(reopens=True)
+
+
+def may_append(case: Case, *, sender: str | None, contact_id: UUID | None, account_id: UUID | None, policy: str) -> bool:
+    """Whether a sender is a participant: the customer, whoever was copied, or (policy `account`) their colleagues."""
+    if policy == "anyone":
+        return True
+    if contact_id is not None and contact_id == case.contact_id:
+        return True
+    if sender is not None and sender in case.participants:
+        return True
+    return policy == "account" and account_id is not None and account_id == case.account_id
+
+
+def case_title(subject: str, text: str) -> str:
+    """A title that is never empty: the subject, else the first line of the text, else a fixed word."""
+    for candidate in (subject, *text.split("\n", 20)[:20]):
+        if line := " ".join(candidate.split()):
+            return line[:300]
+    return "(no subject)"

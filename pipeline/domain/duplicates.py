@@ -1,0 +1,43 @@
+"""Duplicates: when two deliveries are the same message."""
+
+import hashlib
+import re
+from datetime import datetime
+
+_SUBJECT_TAG = re.compile(r"^\s*(?:\[[^\]]{1,40}\]\s*|\*+\s*spam\s*\*+\s*|re:\s*)+", re.IGNORECASE)
+_WORD = re.compile(r"\w+")
+
+FORM_WINDOW_S = 600
+"""Two posts of one form with the same content within so many seconds are one."""
+
+
+def digest(*facts: object) -> bytes:
+    """A key of 16 bytes over some facts; None and "" differ."""
+    joined = "\0".join("\1" if fact is None else str(fact) for fact in facts)
+    return hashlib.blake2b(joined.encode("utf-8", "replace"), digest_size=16).digest()
+
+
+def mail_key(
+    *, message_id: str | None, sender: str, date: datetime | None, subject: str, text: str, connector_id: str
+) -> bytes:
+    """The key under which a mail is stored once.
+
+    Same Message-ID, From address and Date is the same mail. Without a Message-ID a digest over From, Date, subject
+    and text decides; without a Date either, the connector's own id, since two such mails may well differ.
+    """
+    if message_id:
+        return digest("mail", message_id, sender, date and date.isoformat())
+    if date:
+        return digest("mail-text", sender, date.isoformat(), subject, text)
+    return digest("mail-delivery", connector_id)
+
+
+def same_text(one: str, other: str) -> bool:
+    """Whether one text contains the other once white space, banners and list footers no longer count.
+
+    Words are compared, so that a footer or a banner around the same text does not make another mail of it; an empty
+    text is contained in any.
+    """
+    first, second = _WORD.findall(one.casefold()), _WORD.findall(other.casefold())
+    short, long = sorted((" ".join(first), " ".join(second)), key=len)
+    return f" {short} " in f" {long} " if short else True

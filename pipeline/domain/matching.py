@@ -1,0 +1,33 @@
+"""Matching: whose message it is, and by what."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+FREEMAIL = frozenset(
+    "aol.com fastmail.com free.fr gmail.com gmx.at gmx.de gmx.net googlemail.com hotmail.co.uk hotmail.com hotmail.de"
+    " hotmail.fr icloud.com laposte.net libero.it live.com mac.com mail.com mail.ru mailbox.org me.com msn.com"
+    " naver.com orange.fr outlook.com outlook.de pm.me posteo.de proton.me protonmail.com qq.com rediffmail.com"
+    " sapo.pt t-online.de terra.com.br tutanota.com uol.com.br wanadoo.fr web.de wp.pl yahoo.co.jp yahoo.co.uk"
+    " yahoo.com yahoo.de yahoo.fr yandex.ru ymail.com zoho.com 126.com 163.com".split()
+)
+"""Domains where addresses of strangers live side by side, so that none of them says whose account it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """A customer: a contact, an account, or a contact of an account."""
+
+    contact_id: UUID | None
+    account_id: UUID | None
+    by: str
+
+
+def normal_address(address: str) -> str:
+    """An e-mail address in the form identities are stored in: lower case, no surrounding blanks."""
+    return address.strip().lower()
+
+
+def account_domain(address: str) -> str | None:
+    """The domain by which an address may belong to an account; None for freemail and what is no address."""
+    _, at, domain = address.rpartition("@")
+    return domain if at and domain and domain not in FREEMAIL else None
