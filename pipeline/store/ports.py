@@ -1,9 +1,15 @@
 """What the pipeline asks of its store; PostgreSQL and the fake in memory answer alike."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Protocol
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID
 
+from pipeline.domain.cases import Case
+from pipeline.domain.matching import Party
+from pipeline.domain.threading import ThreadLink
 from pipeline.wire import Bounds, Partition, Record
 
 
@@ -57,3 +63,211 @@ class OffsetLedger(Protocol):
 
     async def positions(self, topics: Iterable[str]) -> Mapping[Partition, Position]:
         """The rows of all partitions of these topics."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a batch asks before it decides; `claim` holds all its conversation ids, and its dedupe keys too."""
+
+    claim: Collection[str]
+    dedupe_keys: Collection[str]
+    addresses: Collection[str]
+    domains: Collection[str]
+    case_numbers: Collection[int]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMessage:
+    """A message settled before, as far as a duplicate is judged by it."""
+
+    id: UUID
+    received_at: datetime
+    case_id: UUID | None
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the store knows about what was wanted."""
+
+    links: Mapping[str, Sequence[ThreadLink]]
+    messages: Mapping[str, StoredMessage]
+    parties: Mapping[str, Party]
+    accounts: Mapping[str, UUID]
+    case_ids: Mapping[int, UUID]
+
+
+@dataclass(frozen=True, slots=True)
+class NewContact:
+    """A contact to be made for an address, unless someone else made one meanwhile."""
+
+    id: UUID
+    name: str
+    address: str
+    account_id: UUID | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NewMessage:
+    """A settled message as it is stored, field for field; its raw bytes go beside."""
+
+    id: UUID
+    channel: str
+    source: str
+    source_id: str
+    dedupe_key: str | None
+    outcome: str
+    reason: str
+    matched_by: str | None
+    case_id: UUID | None
+    contact_id: UUID | None
+    activity_id: UUID | None
+    received_at: datetime
+    flags: Sequence[str]
+    defects: Sequence[str]
+    body: str | None
+    content_type: str
+    facts: Mapping[str, str]
+    topic: str
+    partition: int
+    log_offset: int
+    dataref: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewActivity:
+    """An activity of a case."""
+
+    id: UUID
+    case_id: UUID
+    kind: str
+    direction: str
+    state: str
+    subject: str
+    body: str
+    sender: str | None
+    contact_id: UUID | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """An event, `seq` without holes per key; `data` is what JSON can say."""
+
+    id: UUID
+    key: str
+    seq: int
+    type: str
+    subject: str | None
+    data: Any
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A message that could not be settled, whole, with why and where."""
+
+    id: UUID
+    topic: str
+    partition: int
+    log_offset: int
+    kind: str
+    reason: str
+    place: str
+    sender: str
+    source: str
+    hour: datetime
+    count: int
+    key: bytes | None
+    headers: Sequence[tuple[str, str]]
+    raw: bytes
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Messages of a source, received within an hour, on a partition: how many came, how many had each outcome."""
+
+    topic: str
+    partition: int
+    source: str
+    hour: datetime
+    received: int
+    outcomes: Mapping[str, int]
+
+
+@dataclass(slots=True)
+class Changes:
+    """All that a batch writes."""
+
+    opened: list[Case] = field(default_factory=list)
+    changed: list[Case] = field(default_factory=list)
+    participants: list[tuple[UUID, str]] = field(default_factory=list)
+    activities: list[NewActivity] = field(default_factory=list)
+    messages: list[NewMessage] = field(default_factory=list)
+    raws: list[tuple[UUID, bytes]] = field(default_factory=list)
+    blobs: list[tuple[UUID, str]] = field(default_factory=list)
+    links: list[ThreadLink] = field(default_factory=list)
+    events: list[NewEvent] = field(default_factory=list)
+    dead: list[DeadLetter] = field(default_factory=list)
+    counts: list[Count] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Strikes:
+    """Unexpected deaths on a partition: in the 20 and the 1,000 offsets up to now, and from how many senders."""
+
+    in_a_row: int
+    in_the_last_thousand: int
+    senders: int
+
+
+class Transaction(Protocol):
+    """One transaction of intake; the methods are called in this order, which is the order of locks."""
+
+    async def lock_positions(self, partitions: Collection[Partition]) -> Mapping[Partition, Position]:
+        """The ledger's rows of these partitions, locked until the end."""
+
+    async def read(self, wanted: Wanted) -> Facts:
+        """Claim all conversation ids (waiting for whoever holds one), then read what is known of them."""
+
+    async def create_contacts(self, contacts: Sequence[NewContact]) -> Mapping[str, Party]:
+        """Make contacts with their identities; the answer says who each address belongs to now."""
+
+    async def lock_cases(self, ids: Collection[UUID]) -> Mapping[UUID, Case]:
+        """The cases, locked in the order of their ids, and the survivors of merged ones as well."""
+
+    async def case_numbers(self, count: int) -> Sequence[int]:
+        """So many new case numbers, rising."""
+
+    async def next_sequences(self, counts: Mapping[str, int]) -> Mapping[str, int]:
+        """Raise the event sequence of keys that are no case by so many; the answer is the first number of each."""
+
+    async def write(self, changes: Changes) -> None:
+        """Write all that a batch changes."""
+
+    async def advance(self, positions: Mapping[Partition, tuple[int, int]]) -> None:
+        """Set `next` of each partition, and add to its count of settled records."""
+
+    async def strikes(self, partition: Partition, offset: int) -> Strikes:
+        """How many records of a partition met an unexpected error lately, up to this offset."""
+
+    async def stop_partition(self, partition: Partition, reason: str) -> None:
+        """Let nothing of a partition be settled until a person resumes it."""
+
+    def savepoint(self) -> AbstractAsyncContextManager[None]:
+        """A part of the transaction that is undone alone when it raises."""
+
+
+class Store(Protocol):
+    """Opens transactions of intake. Every method raises Retry when the store is away or asks to try again."""
+
+    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
+        """A transaction that commits at the end of the block, and is undone when the block raises."""
+
+    async def begin(self, partitions: Collection[Partition], *, alone: bool) -> None:
+        """Note, in a transaction of its own, that these partitions' next records are begun.
+
+        `alone`: one record at a time, so that the count tells of that very record.
+        """

@@ -123,7 +123,7 @@ CREATE TABLE message (
     channel text NOT NULL,
     source text NOT NULL,
     source_id text NOT NULL,
-    dedupe_key bytea,
+    dedupe_key text COLLATE "C",
     outcome text NOT NULL,
     reason text NOT NULL,
     matched_by text,

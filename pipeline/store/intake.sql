@@ -1,0 +1,200 @@
+-- The statements of intake, in the order in which a batch runs them.
+
+-- name: lock_positions
+-- Locks the ledger's rows of a batch's own partitions; whoever waits here reads them after the other's commit.
+SELECT topic, partition, next, attempts, stopped_reason
+FROM offset_ledger
+JOIN unnest(%(topics)s::text[], %(partitions)s::int[]) AS own (topic, partition) USING (topic, partition)
+ORDER BY topic, partition
+FOR UPDATE OF offset_ledger;
+
+-- name: begin
+-- Counts that a partition's next records are begun; a process that dies at them leaves the count behind.
+UPDATE offset_ledger
+SET attempts = CASE WHEN %(alone)s THEN greatest(attempts, 3) + 1 ELSE attempts + 1 END
+FROM unnest(%(topics)s::text[], %(partitions)s::int[]) AS own (topic, partition)
+WHERE offset_ledger.topic = own.topic AND offset_ledger.partition = own.partition;
+
+-- name: claim_thread_ids
+-- Claims all ids of a batch so that two workers cannot open two cases for one conversation;
+-- a concurrent claim of the same new id waits here until the other transaction ends.
+INSERT INTO thread_id (id)
+SELECT id FROM unnest(%(ids)s::text[]) AS id ORDER BY id COLLATE "C"
+ON CONFLICT DO NOTHING;
+
+-- name: lock_thread_ids
+-- Locks the ids that were there before, so that two workers that answer the same old mail decide one after the other.
+SELECT count(*) FROM (
+    SELECT id FROM thread_id WHERE id = ANY(%(ids)s::text[]) ORDER BY id FOR NO KEY UPDATE
+) AS locked;
+
+-- name: thread_links
+-- Which cases the ids belong to.
+SELECT id, case_id, own, contact_id FROM thread_link WHERE id = ANY(%(ids)s::text[]) ORDER BY id, own DESC, case_id;
+
+-- name: known_messages
+-- The messages stored under these keys, with the text that a duplicate is compared with.
+SELECT dedupe_key, id, received_at, case_id, coalesce(body, '')
+FROM message WHERE dedupe_key = ANY(%(keys)s::text[]);
+
+-- name: parties
+-- Whose addresses these are.
+SELECT identity.value, identity.contact_id, coalesce(identity.account_id, contact.account_id)
+FROM identity LEFT JOIN contact ON contact.id = identity.contact_id
+WHERE identity.kind = 'email' AND identity.value = ANY(%(addresses)s::text[]);
+
+-- name: accounts
+-- The accounts that these mail domains belong to.
+SELECT domain, account_id FROM account_domain WHERE domain = ANY(%(domains)s::text[]);
+
+-- name: case_ids
+-- The cases that proven tokens name.
+SELECT number, id FROM cases WHERE number = ANY(%(numbers)s::bigint[]);
+
+-- name: insert_contacts
+-- Makes contacts for addresses that have none; who comes second finds the first one's.
+WITH candidate AS (
+    SELECT * FROM json_to_recordset(%(rows)s::json)
+        AS r (id uuid, name text, address text, account_id uuid, created_at timestamptz)
+), claimed AS (
+    INSERT INTO identity (kind, value, contact_id, origin)
+    SELECT 'email', address, id, 'message' FROM candidate ORDER BY address COLLATE "C"
+    ON CONFLICT DO NOTHING
+    RETURNING contact_id
+)
+INSERT INTO contact (id, name, account_id, created_at)
+SELECT id, name, account_id, created_at FROM candidate WHERE id IN (SELECT contact_id FROM claimed);
+
+-- name: lock_cases
+-- Locks cases in the order of their ids.
+SELECT id, number, title, state, status, priority, origin, queue, opened_at, contact_id, account_id, resolved_at,
+    follow_up_of, linked_to, merged_into, flags, revision, event_seq
+FROM cases WHERE id = ANY(%(ids)s::uuid[]) ORDER BY id FOR UPDATE;
+
+-- name: survivors
+-- The last survivor of each case, and every case merged on the way there.
+WITH RECURSIVE chain AS (
+    SELECT id, merged_into FROM cases WHERE id = ANY(%(ids)s::uuid[])
+    UNION
+    SELECT cases.id, cases.merged_into FROM chain JOIN cases ON cases.id = chain.merged_into
+)
+SELECT id FROM chain;
+
+-- name: participants
+-- Who may write to these cases.
+SELECT case_id, address FROM case_participant WHERE case_id = ANY(%(ids)s::uuid[]);
+
+-- name: case_numbers
+SELECT nextval('case_number') FROM generate_series(1, %(count)s);
+
+-- name: next_sequences
+-- Raises the sequences of keys that are no case, and returns the last number each has now.
+INSERT INTO event_sequence (key, seq)
+SELECT key, count FROM unnest(%(keys)s::text[], %(counts)s::bigint[]) AS wanted (key, count) ORDER BY key
+ON CONFLICT (key) DO UPDATE SET seq = event_sequence.seq + excluded.seq
+RETURNING key, seq;
+
+-- name: insert_cases
+INSERT INTO cases (id, number, title, state, status, priority, origin, queue, contact_id, account_id, opened_at,
+    follow_up_of, linked_to, flags, revision, event_seq)
+SELECT id, number, title, state, status, priority, origin, queue, contact_id, account_id, opened_at,
+    follow_up_of, linked_to, flags, revision, event_seq
+FROM json_to_recordset(%(rows)s::json) AS r (id uuid, number bigint, title text, state text, status text,
+    priority text, origin text, queue text, contact_id uuid, account_id uuid, opened_at timestamptz,
+    follow_up_of uuid, linked_to uuid, flags text[], revision bigint, event_seq bigint);
+
+-- name: update_cases
+UPDATE cases
+SET state = r.state, status = r.status, resolved_at = r.resolved_at, flags = r.flags, revision = r.revision,
+    event_seq = r.event_seq
+FROM json_to_recordset(%(rows)s::json) AS r (id uuid, state text, status text, resolved_at timestamptz,
+    flags text[], revision bigint, event_seq bigint)
+WHERE cases.id = r.id;
+
+-- name: insert_participants
+INSERT INTO case_participant (case_id, address)
+SELECT case_id, address FROM unnest(%(case_ids)s::uuid[], %(addresses)s::text[]) AS r (case_id, address)
+ON CONFLICT DO NOTHING;
+
+-- name: insert_activities
+INSERT INTO activity (id, case_id, kind, direction, state, subject, body, sender, contact_id, at)
+SELECT id, case_id, kind, direction, state, subject, body, sender, contact_id, at
+FROM json_to_recordset(%(rows)s::json) AS r (id uuid, case_id uuid, kind text, direction text, state text,
+    subject text, body text, sender text, contact_id uuid, at timestamptz);
+
+-- name: insert_messages
+INSERT INTO message (id, channel, source, source_id, dedupe_key, outcome, reason, matched_by, case_id, contact_id,
+    activity_id, received_at, flags, defects, body, content_type, facts, topic, partition, log_offset, dataref)
+SELECT id, channel, source, source_id, dedupe_key, outcome, reason, matched_by, case_id, contact_id,
+    activity_id, received_at, flags, defects, body, content_type, facts, topic, partition, log_offset, dataref
+FROM json_to_recordset(%(rows)s::json) AS r (id uuid, channel text, source text, source_id text, dedupe_key text,
+    outcome text, reason text, matched_by text, case_id uuid, contact_id uuid, activity_id uuid,
+    received_at timestamptz, flags text[], defects text[], body text, content_type text, facts jsonb, topic text,
+    partition int, log_offset bigint, dataref text);
+
+-- name: insert_raw
+INSERT INTO raw_message (message_id, raw)
+SELECT id, raw FROM unnest(%(ids)s::uuid[], %(raws)b::bytea[]) AS r (id, raw);
+
+-- name: insert_blob_refs
+INSERT INTO blob_ref (digest, owner)
+SELECT digest, owner FROM unnest(%(digests)s::text[], %(owners)s::uuid[]) AS r (digest, owner)
+ON CONFLICT DO NOTHING;
+
+-- name: insert_links
+INSERT INTO thread_link (id, case_id, own, contact_id)
+SELECT id, case_id, own, contact_id
+FROM json_to_recordset(%(rows)s::json) AS r (id text, case_id uuid, own boolean, contact_id uuid)
+ON CONFLICT DO NOTHING;
+
+-- name: insert_events
+-- Writes events and their outbox rows; the order of the outbox is the order of settlement, since the cases are locked.
+WITH candidate AS (
+    SELECT * FROM json_to_recordset(%(rows)s::json)
+        WITH ORDINALITY AS r (id uuid, key text, seq bigint, type text, subject text, data json, at timestamptz, ord)
+), written AS (
+    INSERT INTO event (id, key, seq, type, subject, data, at)
+    SELECT id, key, seq, type, subject, data, at FROM candidate
+)
+INSERT INTO outbox (event_id, at) SELECT id, at FROM candidate ORDER BY ord;
+
+-- name: insert_dead
+INSERT INTO dead_letter (id, topic, partition, log_offset, kind, reason, place, sender, source, hour, count, key,
+    headers, raw, at)
+VALUES (%(id)s, %(topic)s, %(partition)s, %(log_offset)s, %(kind)s, %(reason)s, %(place)s, %(sender)s, %(source)s,
+    %(hour)s, %(count)s, %(key)s, %(headers)s, %(raw)s, %(at)s);
+
+-- name: add_counts
+-- Adds a batch's outcomes to the sums of accounted intake.
+INSERT INTO intake_count AS c (topic, partition, source, hour, received, opened, appended, recorded, duplicate,
+    suppressed, quarantined, dead)
+SELECT topic, partition, source, hour, received, opened, appended, recorded, duplicate, suppressed, quarantined, dead
+FROM json_to_recordset(%(rows)s::json) AS r (topic text, partition int, source text, hour timestamptz,
+    received bigint, opened bigint, appended bigint, recorded bigint, duplicate bigint, suppressed bigint,
+    quarantined bigint, dead bigint)
+ON CONFLICT (topic, partition, source, hour) DO UPDATE SET
+    received = c.received + excluded.received, opened = c.opened + excluded.opened,
+    appended = c.appended + excluded.appended, recorded = c.recorded + excluded.recorded,
+    duplicate = c.duplicate + excluded.duplicate, suppressed = c.suppressed + excluded.suppressed,
+    quarantined = c.quarantined + excluded.quarantined, dead = c.dead + excluded.dead;
+
+-- name: advance
+-- Moves the fence; whoever still holds an older copy of these records will find them stale.
+UPDATE offset_ledger
+SET next = r.next, settled = offset_ledger.settled + r.settled, attempts = 0
+FROM unnest(%(topics)s::text[], %(partitions)s::int[], %(nexts)s::bigint[], %(settled)s::bigint[])
+    AS r (topic, partition, next, settled)
+WHERE offset_ledger.topic = r.topic AND offset_ledger.partition = r.partition;
+
+-- name: strikes
+-- Unexpected deaths since a person last resumed the partition.
+SELECT
+    count(*) FILTER (WHERE log_offset > %(offset)s - 20),
+    count(*),
+    count(DISTINCT sender)
+FROM dead_letter JOIN offset_ledger USING (topic, partition)
+WHERE topic = %(topic)s AND partition = %(partition)s AND kind = 'unexpected' AND dead_letter.state = 'new'
+    AND log_offset > %(offset)s - 1000 AND log_offset <= %(offset)s AND log_offset >= resumed_at;
+
+-- name: stop_partition
+UPDATE offset_ledger SET stopped_reason = %(reason)s WHERE topic = %(topic)s AND partition = %(partition)s;

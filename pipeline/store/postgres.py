@@ -1,0 +1,268 @@
+"""Intake's store on PostgreSQL: one connection, one transaction a batch."""
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import UUID
+
+import orjson
+import psycopg
+from psycopg.pq import TransactionStatus
+
+from pipeline.crash import crash_point
+from pipeline.domain.cases import Case
+from pipeline.domain.matching import Party
+from pipeline.domain.threading import ThreadLink
+from pipeline.errors import Retry
+from pipeline.store.ports import (
+    Changes,
+    Count,
+    Facts,
+    NewContact,
+    Position,
+    StoredMessage,
+    Strikes,
+    Wanted,
+)
+from pipeline.store.queries import load_queries
+from pipeline.wire import Partition
+
+_SQL = load_queries("intake.sql")
+
+_WORKER_SETTINGS = (
+    "-c transaction_timeout=30s -c idle_in_transaction_session_timeout=10s -c lock_timeout=5s"
+    " -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
+)
+
+_AGAIN = frozenset({"23505", "40001", "40P01", "55P03", "25P03", "25P04"})
+_AGAIN_CLASSES = ("08", "57P0", "53")
+
+
+def is_retry(error: psycopg.Error) -> bool:
+    """Whether the same transaction may succeed later: conflicts, time-outs, a server that is away or full.
+
+    Source: PostgreSQL's error codes (appendix A): 23505, 40001, 40P01, 55P03, 25P03, 25P04, classes 08 and 53, 57P0x.
+    """
+    code = error.sqlstate
+    if code is None:
+        return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
+    return code in _AGAIN or code.startswith(_AGAIN_CLASSES)
+
+
+@asynccontextmanager
+async def retryable() -> AsyncIterator[None]:
+    """Turn PostgreSQL's passing errors into Retry; others are bugs and stay what they are."""
+    try:
+        yield
+    except psycopg.Error as error:
+        if is_retry(error):
+            raise Retry(f"PostgreSQL: {error.sqlstate or type(error).__name__} {error}".strip()) from error
+        raise
+
+
+class PostgresStore:
+    """Opens intake's transactions on one connection, made anew when it was lost."""
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+        self._connection: psycopg.AsyncConnection | None = None
+
+    async def close(self) -> None:
+        """Give the connection back."""
+        if self._connection is not None:
+            await self._connection.close()
+            self._connection = None
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator["PostgresTransaction"]:
+        """A transaction that commits at the end of the block. Raises Retry as `is_retry` says."""
+        async with retryable():
+            connection = await self._connected()
+            try:
+                async with connection.transaction():
+                    yield PostgresTransaction(connection)
+                    crash_point("before_commit")
+            except BaseException:
+                if connection.info.transaction_status is not TransactionStatus.IDLE:
+                    self._connection = None
+                    await connection.close()
+                raise
+            crash_point("after_commit")
+
+    async def begin(self, partitions: Collection[Partition], *, alone: bool) -> None:
+        """Note that these partitions' next records are begun. Raises Retry when PostgreSQL is away."""
+        async with retryable():
+            connection = await self._connected()
+            async with connection.transaction():
+                await connection.execute(_SQL["begin"], {**_split(partitions), "alone": alone})
+
+    async def _connected(self) -> psycopg.AsyncConnection:
+        if self._connection is None or self._connection.closed:
+            self._connection = await psycopg.AsyncConnection.connect(
+                self._dsn, autocommit=True, options=_WORKER_SETTINGS, connect_timeout=5
+            )
+        return self._connection
+
+
+class PostgresTransaction:
+    """The statements of one transaction; each method's lock follows the one before."""
+
+    def __init__(self, connection: psycopg.AsyncConnection) -> None:
+        self._connection = connection
+
+    async def _rows(self, name: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        cursor = await self._connection.execute(_SQL[name], values)
+        return await cursor.fetchall()
+
+    async def lock_positions(self, partitions: Collection[Partition]) -> Mapping[Partition, Position]:
+        """The ledger's rows of these partitions, locked until the end."""
+        rows = await self._rows("lock_positions", _split(partitions))
+        return {Partition(topic, number): Position(*rest) for topic, number, *rest in rows}
+
+    async def read(self, wanted: Wanted) -> Facts:
+        """Claim all conversation ids, then read what is known of them."""
+        ids = {"ids": list(wanted.claim)}
+        async with self._connection.pipeline():
+            execute = self._connection.execute
+            await execute(_SQL["claim_thread_ids"], ids)
+            await execute(_SQL["lock_thread_ids"], ids)
+            links = await execute(_SQL["thread_links"], ids)
+            messages = await execute(_SQL["known_messages"], {"keys": list(wanted.dedupe_keys)})
+            parties = await execute(_SQL["parties"], {"addresses": list(wanted.addresses)})
+            accounts = await execute(_SQL["accounts"], {"domains": list(wanted.domains)})
+            numbers = await execute(_SQL["case_ids"], {"numbers": list(wanted.case_numbers)})
+            by_id: dict[str, list[ThreadLink]] = {}
+            for row in await links.fetchall():
+                by_id.setdefault(row[0], []).append(ThreadLink(*row))
+            return Facts(
+                links=by_id,
+                messages={key: StoredMessage(*rest) for key, *rest in await messages.fetchall()},
+                parties={value: Party(*owner, by="identity") for value, *owner in await parties.fetchall()},
+                accounts=dict(await accounts.fetchall()),
+                case_ids=dict(await numbers.fetchall()),
+            )
+
+    async def create_contacts(self, contacts: Sequence[NewContact]) -> Mapping[str, Party]:
+        """Make contacts with their identities; the answer says who each address belongs to now."""
+        if not contacts:
+            return {}
+        await self._connection.execute(_SQL["insert_contacts"], {"rows": _json(contacts)})
+        rows = await self._rows("parties", {"addresses": [contact.address for contact in contacts]})
+        return {value: Party(contact, account, by="new contact") for value, contact, account in rows}
+
+    async def lock_cases(self, ids: Collection[UUID]) -> Mapping[UUID, Case]:
+        """The cases and the survivors of merged ones, locked in the order of their ids."""
+        if not ids:
+            return {}
+        wanted = set(ids)
+        while True:
+            known = {row[0] for row in await self._rows("survivors", {"ids": list(wanted)})}
+            rows = await self._rows("lock_cases", {"ids": sorted(known)})
+            cases = {row[0]: _case(row) for row in rows}
+            reached = {case.merged_into for case in cases.values() if case.merged_into} - cases.keys()
+            if not reached:
+                break
+            wanted = known | reached  # merged while we waited for the lock
+        people: dict[UUID, set[str]] = {}
+        for case_id, address in await self._rows("participants", {"ids": list(cases)}):
+            people.setdefault(case_id, set()).add(address)
+        for case_id, addresses in people.items():
+            cases[case_id].participants = frozenset(addresses)
+        return cases
+
+    async def case_numbers(self, count: int) -> Sequence[int]:
+        """So many new case numbers, rising."""
+        return [number for (number,) in await self._rows("case_numbers", {"count": count})] if count else []
+
+    async def next_sequences(self, counts: Mapping[str, int]) -> Mapping[str, int]:
+        """Raise the event sequence of keys that are no case; the answer is the first number of each."""
+        if not counts:
+            return {}
+        rows = await self._rows("next_sequences", {"keys": list(counts), "counts": list(counts.values())})
+        return {key: last - counts[key] + 1 for key, last in rows}
+
+    async def write(self, changes: Changes) -> None:
+        """Write all that a batch changes, in one round trip."""
+        for letter in changes.dead:
+            await self._connection.execute(
+                _SQL["insert_dead"],
+                {name: getattr(letter, name) for name in letter.__slots__}
+                | {"headers": orjson.dumps(letter.headers).decode()},
+            )
+        async with self._connection.pipeline():
+            for name, rows in (
+                ("insert_cases", [_case_row(case) for case in changes.opened]),
+                ("update_cases", [_case_row(case) for case in changes.changed]),
+                ("insert_activities", changes.activities),
+                ("insert_messages", changes.messages),
+                ("insert_links", changes.links),
+                ("add_counts", [_count_row(count) for count in changes.counts]),
+                ("insert_events", changes.events),
+            ):
+                if rows:
+                    await self._connection.execute(_SQL[name], {"rows": _json(rows)})
+            for name, pairs, keys in (
+                ("insert_participants", changes.participants, ("case_ids", "addresses")),
+                ("insert_raw", changes.raws, ("ids", "raws")),
+                ("insert_blob_refs", changes.blobs, ("owners", "digests")),
+            ):
+                if pairs:
+                    columns = zip(*pairs, strict=True)
+                    await self._connection.execute(_SQL[name], dict(zip(keys, map(list, columns), strict=True)))
+
+    async def advance(self, positions: Mapping[Partition, tuple[int, int]]) -> None:
+        """Set `next` of each partition, and add to its count of settled records."""
+        values = {
+            **_split(positions),
+            "nexts": [following for following, _ in positions.values()],
+            "settled": [settled for _, settled in positions.values()],
+        }
+        await self._connection.execute(_SQL["advance"], values)
+
+    async def strikes(self, partition: Partition, offset: int) -> Strikes:
+        """How many records of a partition met an unexpected error lately, up to this offset."""
+        values = {"topic": partition.topic, "partition": partition.partition, "offset": offset}
+        return Strikes(*(await self._rows("strikes", values))[0])
+
+    async def stop_partition(self, partition: Partition, reason: str) -> None:
+        """Let nothing of a partition be settled until a person resumes it."""
+        values = {"topic": partition.topic, "partition": partition.partition, "reason": reason}
+        await self._connection.execute(_SQL["stop_partition"], values)
+
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncIterator[None]:
+        """A part of the transaction that is undone alone when it raises."""
+        async with self._connection.transaction():
+            yield
+
+
+def _split(partitions: Collection[Partition]) -> dict[str, list[Any]]:
+    return {"topics": [p.topic for p in partitions], "partitions": [p.partition for p in partitions]}
+
+
+def _json(rows: Sequence[Any]) -> str:
+    return orjson.dumps(rows).decode()
+
+
+def _case(row: tuple[Any, ...]) -> Case:
+    names = (
+        "id", "number", "title", "state", "status", "priority", "origin", "queue", "opened_at", "contact_id",
+        "account_id", "resolved_at", "follow_up_of", "linked_to", "merged_into", "flags", "revision", "event_seq",
+    )  # fmt: skip
+    case = Case(**dict(zip(names, row, strict=True)))
+    case.flags = tuple(case.flags)
+    return case
+
+
+def _case_row(case: Case) -> dict[str, Any]:
+    return {name: getattr(case, name) for name in case.__slots__ if name != "participants"}
+
+
+def _count_row(count: Count) -> dict[str, Any]:
+    return {
+        "topic": count.topic, "partition": count.partition, "source": count.source, "hour": count.hour,
+        "received": count.received, **dict.fromkeys(_COUNTED, 0), **count.outcomes,
+    }  # fmt: skip
+
+
+_COUNTED = ("opened", "appended", "recorded", "duplicate", "suppressed", "quarantined", "dead")
