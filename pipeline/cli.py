@@ -2,7 +2,7 @@
 
 import typer
 
-from pipeline.commands import parse, up
+from pipeline.commands import check, init, parse, up
 
 app = typer.Typer(
     name="casestream",
@@ -12,7 +12,7 @@ app = typer.Typer(
     add_completion=False,
 )
 
-for verbs in (up, parse):
+for verbs in (up, init, check, parse):
     verbs.register(app)
 
 

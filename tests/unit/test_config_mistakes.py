@@ -1,0 +1,211 @@
+"""Each mistake in a configuration is explained with its line and what would be right."""
+
+from typing import NamedTuple
+
+import pytest
+
+from pipeline.config import Config
+from pipeline.configcheck import Checked, Source, examine
+
+
+class Wrong(NamedTuple):
+    """A configuration, the line of its mistake, a phrase of the explanation."""
+
+    text: str
+    line: int | None
+    phrase: str
+
+
+FAULTS = {
+    "a key without a value": Wrong("[desk]\nname = \n", 2, "a value is missing or not in quotes"),
+    "text without quotes": Wrong("[desk]\nname = Contoso\n", 2, "not in quotes"),
+    "two keys on a line": Wrong('[desk]\nname = "A" country = "DE"\n', 2, "each key needs a line of its own"),
+    "a key twice": Wrong('[desk]\nname = "A"\nname = "B"\n', 3, "the key is there twice"),
+    "a section twice": Wrong('[desk]\nname = "A"\n[desk]\ncountry = "DE"\n', 3, "[desk] is there twice"),
+    "a line that says nothing": Wrong("[desk]\nname\n", 2, "a line is a [section] or key = value"),
+    "a list left open": Wrong("[smtp]\ntrusted = [\n", 3, "this is not TOML"),
+    "a section nobody knows": Wrong("[kafkaa]\n", 1, "did you mean [kafka]?"),
+    "a section unlike any": Wrong("\n[zzz]\n", 2, "there is no section [zzz]; allowed: desk, kafka"),
+    "a key before any section": Wrong('servers = "k:9092"\n', 1, "put it under [kafka]"),
+    "a key nobody knows": Wrong("[kafka]\n\nreplicaton = 3\n", 3, 'did you mean "replication"?'),
+    "a key of another section": Wrong('[desk]\nservers = "k:9092"\n', 2, "it belongs under [kafka]"),
+    "an unknown key lists what there is": Wrong("[worker]\nxyz = 1\n", 2, "allowed: processes"),
+    "an underscore for a hyphen": Wrong('[automatic]\nauto_reply = "open"\n', 2, 'did you mean "auto-reply"?'),
+    "a number for text": Wrong("[desk]\nname = 5\n", 2, "[desk] name should be text in quotes, not 5"),
+    "text for a number": Wrong('[kafka]\nreplication = "many"\n', 2, 'should be a whole number, not "many"'),
+    "a number too small": Wrong("[kafka]\nreplication = 0\n", 2, "must be at least 1, not 0"),
+    "a number too large": Wrong("[worker]\nprocesses = 65\n", 2, "must be at most 64, not 65"),
+    "a time-out of nothing": Wrong("[smtp]\ndata_timeout = 0\n", 2, "must be more than 0, not 0"),
+    "text for a list": Wrong('[smtp]\ntrusted = "10.0.0.0/8"\n', 2, "should be a list in brackets"),
+    "an element of a list": Wrong(
+        '[smtp]\ntrusted = [\n  "10.0.0.0/8",\n  # ours\n  "ten",\n]\n', 5, "write a network like"
+    ),
+    "a port without a host": Wrong('[smtp]\nlisten = "2525"\n', 2, 'write it as "HOST:PORT"'),
+    "a port too high": Wrong('[http]\nlisten = "h:70000"\n', 2, 'write it as "HOST:PORT"'),
+    "a word that is none": Wrong(
+        '[[queue]]\nname = "A"\nclosed_reply = "reopn"\n',
+        3,
+        'one of "reopen", "new", not "reopn"; did you mean "reopen"?',
+    ),
+    "a record without its name": Wrong("\n[[queue]]\nreopen_days = 3\n", 2, '[[queue]] lacks "name"; it is needed'),
+    "the second record lacks its address": Wrong(
+        '[[mailbox]]\naddress = "a@b.example"\n\n[[mailbox]]\nqueue = "Support"\n', 4, 'lacks "address"'
+    ),
+    "a record in single brackets": Wrong('[queue]\nname = "A"\n', 1, "double brackets: [[queue]]"),
+    "a section in double brackets": Wrong('[[kafka]]\nservers = "k:1"\n', 1, "single brackets: [kafka]"),
+    "a value where a section is": Wrong("kafka = 3\n", 1, "[kafka] should be a section with keys, not 3"),
+    "a value where a record is": Wrong('queue = [\n  "A",\n]\n', 2, "[[queue]] should be a section with keys"),
+    "a queue that is not there": Wrong(
+        '[[queue]]\nname = "A"\n[[mailbox]]\naddress = "a@b.example"\nqueue = "B"\n', 5, 'not there; there are: "A"'
+    ),
+    "a form's queue": Wrong('[[form]]\nname = "f"\nqueue = "B"\n', 3, 'there are: "Support"'),
+    "a queue twice": Wrong('[[queue]]\nname = "A"\n[[queue]]\nname = "A"\n', 4, '[[queue]] "A" is there twice'),
+    "a form twice": Wrong('[[form]]\nname = "f"\n[[form]]\nname = "f"\n', 4, '[[form]] "f" is there twice'),
+    "no queue": Wrong("queue = []\n", 1, "at least one [[queue]] is needed"),
+    "an address twice": Wrong(
+        '[[mailbox]]\naddress = "a@b.example"\n[[mailbox]]\naddress = "c@b.example"\naliases = [\n "A@b.example"]\n',
+        6,
+        "is in the first already",
+    ),
+    "no address": Wrong('[[mailbox]]\naddress = "Ana <a@b.example>"\n', 2, "write an address alone"),
+    "a form's name": Wrong('[[form]]\nname = "Our Form"\n', 2, "small letters, digits"),
+    "a form's site": Wrong('[[form]]\nname = "f"\norigins = ["contoso.example"]\n', 3, "scheme and host alone"),
+    "a zone that is none": Wrong('[desk]\ntimezone = "Berlin"\n', 2, 'write one like "Europe/Berlin"'),
+    "a country by name": Wrong('[desk]\ncountry = "Germany"\n', 2, "two capital letters"),
+    "a short secret": Wrong('[desk]\nsecret = "hush"\n', 2, "at least 16 characters"),
+    "a server without its port": Wrong('[kafka]\nservers = "kafka"\n', 2, 'servers as "HOST:PORT,HOST:PORT"'),
+    "a database by its name": Wrong('[postgres]\ndsn = "casestream"\n', 2, "a connection string like"),
+    "SASL without its mechanism": Wrong(
+        '[kafka]\nusername = "u"\npassword = "env:P"\nsecurity_protocol = "SASL_SSL"\n', 4, 'needs "sasl_mechanism" too'
+    ),
+    "a dotted key": Wrong('kafka.servers = "k:1"\nkafka.replication = 0\n', 2, "must be at least 1"),
+    "an inline table": Wrong('desk = { name = "A",  country = "de" }\n', 1, "two capital letters"),
+    "an inline record": Wrong(
+        'queue = [\n  { name = "A" },\n  { name = "B", reopen_days = -1 },\n]\n', 3, "at least 0"
+    ),
+    "a key in quotes": Wrong('[automatic]\n"auto-reply" = "keep"\n', 2, 'one of "append"'),
+    "Windows line ends": Wrong('[desk]\r\nname = "A"\r\ncountry = "de"\r\n', 3, "two capital letters"),
+    "below a text of several lines": Wrong('[desk]\nname = """A\nB"""\ncountry = "de"\n', 4, "two capital letters"),
+}
+
+
+@pytest.mark.parametrize("wrong", FAULTS.values(), ids=FAULTS.keys())
+def test_a_mistake_is_explained(wrong: Wrong) -> None:
+    checked = examine(Source(wrong.text, "casestream.toml"))
+
+    (mistake,) = checked.mistakes
+    assert wrong.phrase in mistake.says
+    assert (mistake.source, mistake.line) == ("casestream.toml", wrong.line)
+    assert checked.config is None
+
+
+def test_all_mistakes_are_listed_at_once_in_the_order_of_lines() -> None:
+    text = """[desk]
+nam = "A"
+[kafka]
+replication = 0
+[[queue]]
+name = "A"
+[[mailbox]]
+address = "a@b.example"
+queue = "B"
+[[mailbox]]
+queue = "A"
+[[form]]
+name = "f"
+queue = "C"
+"""
+    assert [mistake.line for mistake in examine(Source(text, "c.toml")).mistakes] == [2, 4, 9, 10, 14]
+
+
+def test_a_finding_reads_like_a_compilers() -> None:
+    (mistake,) = examine(Source("[worker]\nprocesses = 0\n", "c.toml")).mistakes
+    assert str(mistake) == "c.toml:2: [worker] processes must be at least 1, not 0"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "phrase"),
+    [
+        ("CASESTREAM_KAFKA__REPLICATION", "none", "[kafka] replication should be a whole number"),
+        ("CASESTREAM_KAFKA__SERVERS", "kafka", "HOST:PORT"),
+        ("CASESTREAM_KAFKA__SERVRES", "kafka:9092", 'did you mean "servers"?'),
+        ("CASESTREAM_KAFAK__SERVERS", "kafka:9092", "did you mean [kafka]?"),
+        ("CASESTREAM_QUEUE__NAME", "Support", "write it in the file"),
+        ("CASESTREAM_SMTP__TRUSTED", "10.0.0.0/8", "should be a list in brackets"),
+        ("CASESTREAM_SMTP__TRUSTED", '["ten"]', "write a network like"),
+        ("CASESTREAM_AUTOMATIC__AUTO_REPLY", "keep", "[automatic] auto-reply must be one of"),
+    ],
+)
+def test_a_wrong_variable_is_named(variable: str, value: str, phrase: str) -> None:
+    (mistake,) = examine(Source('[desk]\nname = "A"\n', "c.toml", environ={variable: value})).mistakes
+
+    assert str(mistake).startswith(f"{variable}: ")
+    assert phrase in mistake.says
+
+
+def test_variables_set_what_the_file_could() -> None:
+    environ = {
+        "CASESTREAM_KAFKA__SERVERS": "k1:9092,k2:9092",
+        "CASESTREAM_KAFKA__REPLICATION": "3",
+        "CASESTREAM_SMTP__TRUSTED": '["10.0.0.0/8"]',
+        "CASESTREAM_AUTOMATIC__AUTO_REPLY": "suppress",
+        "CASESTREAM_SECRET": "is no setting",
+    }
+    config = _config(examine(Source("[kafka]\nreplication = 2\n", environ=environ)))
+
+    assert (config.kafka.servers, config.kafka.replication) == ("k1:9092,k2:9092", 3)
+    assert config.smtp.trusted == ("10.0.0.0/8",)
+    assert config.automatic.auto_reply == "suppress"
+
+
+def test_mistakes_of_file_and_environment_are_listed_together() -> None:
+    checked = examine(Source("[desk]\nname =\n", "c.toml", environ={"CASESTREAM_HTTP__LISTEN": "8025"}))
+    assert [mistake.source for mistake in checked.mistakes] == ["c.toml", "CASESTREAM_HTTP__LISTEN"]
+
+
+def test_addresses_of_embedded_parts_win_and_leave_other_settings_alone() -> None:
+    environ = {"CASESTREAM_KAFKA__SERVERS": "k:9092", "CASESTREAM_KAFKA__TOPIC_PREFIX": "a-"}
+    config = _config(examine(Source(environ=environ, overlay={"kafka": {"servers": "127.0.0.1:1"}})))
+    assert (config.kafka.servers, config.kafka.topic_prefix) == ("127.0.0.1:1", "a-")
+
+
+def test_a_wrong_address_of_an_embedded_part_names_its_file() -> None:
+    (mistake,) = examine(Source(overlay={"smtp": {"listen": "2525"}}, overlay_name="d/addresses.json")).mistakes
+    assert mistake.source == "d/addresses.json"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "phrase"),
+    [
+        ('[desk]\nsecret = ["env:PATH",\n "0123456789abcdef"]\n', 3, "[desk] secret: a secret stands here in the open"),
+        ('[desk]\nsecret = "env:PATH"\n[kafka]\npassword = "p"\n', 4, "write env:NAME or file:PATH"),
+        ('\n[desk]\nname = "A"\n', 2, "secret is not set"),
+        ('[desk]\nsecret = "env:NO_SUCH_NAME"\n', 2, "the environment variable NO_SUCH_NAME is not set"),
+        ('[desk]\nsecret = "file:no/such/file"\n', 2, "cannot read the secret file no/such/file"),
+    ],
+)
+def test_what_is_unwise_is_a_warning(text: str, line: int, phrase: str) -> None:
+    checked = examine(Source(text, "c.toml"))
+
+    (warning,) = checked.findings
+    assert phrase in warning.says
+    assert (warning.line, warning.mistake) == (line, False)
+    assert "warning: " in str(warning)
+    assert checked.config is not None
+
+
+def test_no_secret_is_ever_shown() -> None:
+    text = "[desk]\nsecret = [12345678]\n[kafka]\npassword = 87654321\nusername = 4\n"
+    said = " ".join(map(str, examine(Source(text)).findings))
+    assert "12345678" not in said
+    assert "87654321" not in said
+
+
+def test_a_secret_from_a_variable_is_no_warning() -> None:
+    checked = examine(Source(environ={"CASESTREAM_DESK__SECRET": "0123456789abcdef"}))
+    assert checked.findings == ()
+
+
+def _config(checked: Checked) -> Config:
+    assert checked.config is not None, checked.findings
+    return checked.config

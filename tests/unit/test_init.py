@@ -1,0 +1,105 @@
+"""`casestream init` writes every setting, and what it writes is right."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+from typer.testing import CliRunner
+
+from pipeline.cli import app
+from pipeline.commands.init import TEMPLATE
+from pipeline.config import Config
+from pipeline.configcheck import Source, examine
+from pipeline.configschema import is_list, keys
+
+LINES = TEMPLATE.read_text("utf-8").splitlines()
+ALL_SET = "\n".join(re.sub(r"^# (?=\[\[\w+\]\]$|[a-z_-]+ = )", "", line) for line in LINES)
+EXAMPLES = {
+    "secret",
+    "country",
+    "sasl_mechanism",
+    "username",
+    "password",
+    "ca",
+    "direct_dsn",
+    "aliases",
+    "via",
+    "origins",
+}
+
+
+@pytest.fixture(autouse=True)
+def _empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_what_it_writes_passes_the_check() -> None:
+    assert CliRunner().invoke(app, ["init"]).exit_code == 0
+    assert CliRunner().invoke(app, ["check", "--config", "casestream.toml"]).exit_code == 0
+
+
+def test_what_it_writes_means_the_defaults() -> None:
+    written = examine(Source(TEMPLATE.read_text("utf-8"))).config
+    assert written is not None
+    assert written.model_dump(exclude={"mailbox"}) == Config().model_dump(exclude={"mailbox"})
+    assert written.mailbox[0].address == Config.model_validate({}).mailbox[0].address
+
+
+@pytest.mark.parametrize("section", keys(()))
+def test_every_setting_is_there_with_a_sentence(section: str) -> None:
+    heading = f"[[{section}]]" if is_list((section,)) else f"[{section}]"
+    start = next(number for number, line in enumerate(LINES) if line.removeprefix("# ") == heading)
+    body = [*LINES[start + 1 :], "[end]"]
+    body = body[: next(number for number, line in enumerate(body) if line.removeprefix("# ").startswith("["))]
+    for key in keys((section, 0) if is_list((section,)) else (section,)):
+        number = next(number for number, line in enumerate(body) if line.removeprefix("# ").startswith(f"{key} = "))
+        before = LINES[start - 1] if number == 0 else body[number - 1]
+        assert before.startswith("# ") or heading == "[[queue]]" or key == "address"
+    written = {line.removeprefix("# ").partition(" = ")[0] for line in body if re.match(r"(# )?[a-z_-]+ = ", line)}
+    assert written == set(keys((section, 0) if is_list((section,)) else (section,)))
+
+
+def test_every_setting_may_be_set_as_shown() -> None:
+    assert examine(Source(ALL_SET)).mistakes == ()
+
+
+def test_every_default_shown_is_the_default() -> None:
+    shown = tomllib.loads(ALL_SET)
+    for section, found in shown.items():
+        record = found[0] if isinstance(found, list) else found
+        model = Config.model_fields[section].annotation if isinstance(found, dict) else _record(section)
+        assert isinstance(model, type)
+        assert issubclass(model, BaseModel)
+        for name, field in model.model_fields.items():
+            key = field.alias or name
+            if key not in EXAMPLES and not field.is_required() and key != "queue":
+                default = list(field.default) if isinstance(field.default, tuple) else field.default
+                assert record[key] == default, f"{section}.{key}"
+
+
+def _record(section: str) -> object:
+    return getattr(__import__("pipeline.config", fromlist=[section]), section.capitalize())
+
+
+def test_a_file_that_is_there_stays() -> None:
+    Path("casestream.toml").write_text("# mine", "utf-8")
+    result = CliRunner().invoke(app, ["init"])
+    assert result.exit_code == 1
+    assert "--force writes over it" in result.stderr
+    assert Path("casestream.toml").read_text("utf-8") == "# mine"
+
+
+def test_with_force_it_is_written_over() -> None:
+    Path("casestream.toml").write_text("# mine", "utf-8")
+    assert CliRunner().invoke(app, ["init", "--force"]).exit_code == 0
+    assert Path("casestream.toml").read_text("utf-8") == TEMPLATE.read_text("utf-8")
+
+
+def test_a_folder_that_is_not_there_is_said() -> None:
+    result = CliRunner().invoke(app, ["init", "--config", "no/such/folder.toml"])
+    assert (result.exit_code, result.stderr) == (
+        2,
+        "no/such/folder.toml cannot be written: No such file or directory\n",
+    )
