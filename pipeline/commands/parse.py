@@ -1,7 +1,60 @@
 """`casestream parse`."""
 
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
 import typer
+
+from pipeline.commands.options import ConfigFile, Json
+
+CHANNELS = ("email",)
 
 
 def register(app: typer.Typer) -> None:
     """Add the verbs of this file."""
+
+    @app.command(epilog="Example: casestream parse email message.eml --json")
+    def parse(
+        channel: Annotated[str, typer.Argument(help="Of what kind the files are: email.", show_default=False)],
+        files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Messages as received.", show_default=False)],
+        config: ConfigFile = None,
+        json: Json = False,
+    ) -> None:
+        """Print what the pipeline reads in each message, without any server."""
+        import orjson
+
+        if channel not in CHANNELS:
+            typer.echo(f"no channel {channel}; there are: {', '.join(CHANNELS)}", err=True)
+            raise typer.Exit(2)
+        to_object = _reader(channel, config)
+        option = orjson.OPT_UTC_Z | (0 if json else orjson.OPT_INDENT_2)
+        for file in files:
+            for found in _objects(file, to_object):
+                typer.echo(orjson.dumps({"file": str(file), **found}, option=option))
+
+
+def _objects(file: Path, to_object: Callable[[bytes], dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    try:
+        raw = file.read_bytes()
+    except OSError as error:
+        yield {"error": f"cannot read it: {error.strerror}"}
+        return
+    yield to_object(raw)
+
+
+def _reader(channel: str, config: Path | None) -> Callable[[bytes], dict[str, Any]]:
+    """The function that makes an object of a payload."""
+    return _email_reader(None)
+
+
+def _email_reader(domain: str | None) -> Callable[[bytes], dict[str, Any]]:
+    from dataclasses import asdict
+
+    from pipeline.parse.email import parse_email
+
+    def to_object(raw: bytes) -> dict[str, Any]:
+        mail = asdict(parse_email(raw, our_domain=domain))
+        return {("from" if name == "from_" else name): value for name, value in mail.items()}
+
+    return to_object

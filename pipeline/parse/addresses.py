@@ -1,0 +1,211 @@
+"""Address lists of RFC 5322, read by a scanner that takes each character once."""
+
+import re
+from functools import lru_cache
+
+from pipeline.parse.message import Address
+from pipeline.parse.words import decode_words, one_line
+
+MAX_ADDRESSES = 1000
+MAX_ADDRESS = 500
+MAX_NAME = 500
+
+_SPECIAL = re.compile(r'["()<>,;:\\]')
+_SIMPLE = re.compile(r'(?:"([^"\\<>(),;:@]*)"|([^"\\<>(),;:@=]*))\s*<([^\s"\\<>(),;:@]+@[^\s"\\<>(),;:@]+)>', re.ASCII)
+_USABLE = re.compile(r"""(?:[^\s@<>()\[\]",;:\\]+|"[^"\r\n]{1,64}")@(?:[^\s@<>()\[\]",;:\\]+|\[[^\s@\[\]\\]+\])""")
+_ROUTE = re.compile(r"^@[^:]*:")
+_BLANK = re.compile(r"\s+")
+
+
+def read_addresses(value: str) -> tuple[Address, ...]:
+    """The mailboxes in a header, those of groups included; what is no address at all is left out."""
+    return tuple(address for address, _ in _read(value, decode=True)[:MAX_ADDRESSES] if address.address)
+
+
+@lru_cache(maxsize=256)
+def read_speaker(value: str) -> tuple[Address | None, str]:
+    """The one mailbox a From or Sender header names, else None and why: better nobody than the wrong one."""
+    if not value:
+        return None, "empty"
+    entries = _read(value, decode=True)
+    if any(in_group for _, in_group in entries):
+        return None, "a group"
+    mailboxes = [address for address, _ in entries]
+    if len({mailbox.address.lower() for mailbox in mailboxes}) > 1:
+        return None, "several addresses"
+    if not mailboxes or not is_usable(mailboxes[0].address):
+        return None, "no usable address"
+    return mailboxes[0], ""
+
+
+def is_usable(address: str) -> bool:
+    """Whether mail could be sent there: one @ with something plausible on both sides."""
+    return len(address) <= MAX_ADDRESS and _USABLE.fullmatch(address) is not None
+
+
+def _read(value: str, *, decode: bool) -> list[tuple[Address, bool]]:
+    """Each mailbox with whether it stood in a group."""
+    if simple := _SIMPLE.fullmatch(value):
+        return [(Address(one_line(simple[1] or simple[2] or "")[:MAX_NAME], simple[3][:MAX_ADDRESS]), False)]
+    found = [(_mailbox(entry), entry.in_group) for entry in _entries(value)]
+    if decode and "=?" in value and not any("@" in address.address for address, _ in found):
+        return _read(decode_words(value), decode=False)  # mailers that encode the address with its name
+    return [(address, in_group) for address, in_group in found if address.name or address.address]
+
+
+class _Entry:
+    """What stands between two commas, sorted by how it is written."""
+
+    __slots__ = ("angled", "closed", "comments", "in_group", "quoted", "words")
+
+    def __init__(self, *, in_group: bool) -> None:
+        self.words: list[str] = []
+        self.comments: list[str] = []
+        self.angled: str | None = None
+        self.closed = True
+        self.quoted = False
+        self.in_group = in_group
+
+
+def _entries(value: str) -> list[_Entry]:
+    """Cut at commas and semicolons outside quotes, comments and angle brackets."""
+    entries: list[_Entry] = []
+    entry = _Entry(in_group=False)
+    position, length, in_group = 0, len(value), False
+    while position < length and len(entries) <= MAX_ADDRESSES:
+        special = _SPECIAL.search(value, position)
+        at = special.start() if special else length
+        if at > position:
+            entry.words.append(value[position:at])
+        position = at + 1
+        match value[at : at + 1]:
+            case '"':
+                text, position = _quoted(value, position)
+                entry.words.append(text)
+                entry.quoted = True
+            case "(":
+                text, position = _comment(value, position)
+                entry.comments.append(text)
+            case ")" | ">":
+                entry.closed = False
+                entry.words.append(value[at])
+            case "<":
+                end = _end_of_angle(value, position)
+                entry.closed = end < length
+                entry.angled = value[position:end]
+                position = end + 1
+            case ":" if not in_group and "@" not in "".join(entry.words) and entry.angled is None:
+                in_group = True
+                entry = _Entry(in_group=True)
+                entries.append(entry)  # keeps the group known even when it is empty
+            case "," | ";" as mark:
+                if not entry.in_group or entry is not entries[-1]:
+                    entries.append(entry)
+                if mark == ";":
+                    in_group = False
+                entry = _Entry(in_group=in_group)
+            case "\\":
+                entry.words.append(value[position : position + 1])
+                position += 1
+            case other:
+                entry.words.append(other)
+    if not entries or entry is not entries[-1]:
+        entries.append(entry)
+    return entries
+
+
+def _quoted(value: str, position: int) -> tuple[str, int]:
+    """The text up to the closing quote; a quote that opens again within a display name belongs to it."""
+    out: list[str] = []
+    start = position
+    while position < len(value):
+        character = value[position]
+        if character == "\\":
+            out.append(value[start:position])
+            start = position + 1
+            position += 2
+            continue
+        if character == '"':
+            out.append(value[start:position])
+            return "".join(out), position + 1
+        position += 1
+    out.append(value[start:])
+    return "".join(out), len(value)
+
+
+def _comment(value: str, position: int) -> tuple[str, int]:
+    """The text up to the closing parenthesis that matches; an unclosed comment ends with the header."""
+    depth, start = 1, position
+    while position < len(value):
+        character = value[position]
+        if character == "\\":
+            position += 1
+        elif character == "(":
+            depth += 1
+        elif character == ")":
+            depth -= 1
+            if not depth:
+                return value[start:position], position + 1
+        position += 1
+    return value[start:], len(value)
+
+
+def _end_of_angle(value: str, position: int) -> int:
+    """Where the angle bracket closes, or where the next mailbox starts if it never does."""
+    end = value.find(">", position)
+    if end < 0:
+        end = value.find(",", position)
+    return len(value) if end < 0 else end
+
+
+def _mailbox(entry: _Entry) -> Address:
+    words = "".join(entry.words)
+    if entry.angled is not None:
+        address, name = entry.angled, words
+    elif entry.quoted and "@" in words and entry.words[-1].lstrip().startswith("@"):
+        address, name = _quote_local(entry), ""
+    else:
+        address, name = _bare(words)
+    if not name.strip() and entry.comments:
+        name = entry.comments[-1]
+    address = _ROUTE.sub("", _plain_address(address))
+    if not entry.closed:
+        address = address if entry.angled is None else ""
+    return Address(_name(name), address[:MAX_ADDRESS])
+
+
+def _bare(words: str) -> tuple[str, str]:
+    """An address without angle brackets: the word that holds an @; the others are its name."""
+    if words.count("@") <= 1:
+        joined = re.sub(r"\s*@\s*", "@", words.strip())
+    else:
+        joined = words.strip()
+    pieces = joined.split()
+    addresses = [piece for piece in pieces if "@" in piece]
+    if len(addresses) == 1:
+        return addresses[0].strip("'"), " ".join(piece for piece in pieces if piece is not addresses[0])
+    if addresses:
+        return joined, ""
+    return ("", joined) if len(pieces) > 1 or "=?" in joined else (joined, "")
+
+
+def _quote_local(entry: _Entry) -> str:
+    *before, domain = entry.words
+    return f'"{"".join(before).strip()}"{domain.strip()}'
+
+
+def _plain_address(text: str) -> str:
+    """Without comments and blanks, which RFC 5322 allows around every atom (obs-addr-spec)."""
+    text = text.strip()
+    if "(" in text:
+        text = re.sub(r"\([^()]*\)", "", text)
+    if "=?" in text:
+        text = decode_words(text)
+    return one_line(_BLANK.sub("", text)).strip("'") if not text.startswith('"') else one_line(text)
+
+
+def _name(text: str) -> str:
+    text = _BLANK.sub(" ", decode_words(text)).strip()
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
+        text = text[1:-1].strip()
+    return text[:MAX_NAME]

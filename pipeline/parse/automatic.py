@@ -1,0 +1,75 @@
+"""Whether a machine sent a mail: loop, bounce, auto-reply, auto-generated, or by way of a list."""
+
+import re
+
+from pipeline.parse.headers import Headers
+from pipeline.parse.message import Automatic
+from pipeline.parse.mime import Part
+
+_REPORT = frozenset({"delivery-status", "delivery"})
+_SUPPRESS = re.compile(r"\b(?:all|oof|autoreply)\b", re.IGNORECASE)
+_MACHINE = re.compile(r"^(?:mailer-daemon|mail-daemon|mailerdaemon|mail\.delivery|postmaster|mmdf|uucp)\b", re.IGNORECASE)
+_FAILED = re.compile(
+    r"undeliver|delivery (?:status|failure|has failed|report)|returned mail|mail delivery|failure notice|"
+    r"delivery notification|not delivered|could not be delivered|returning message|"
+    r"unzustellbar|nicht zugestellt|zustell|non remis|échec de|no se ha podido entregar|no entregado|mancata consegna|"
+    r"non distribu",
+    re.IGNORECASE,
+)
+_AUTO_REPLY = ("x-autoreply", "x-autorespond", "x-autoresponder", "x-auto-reply-from", "x-autoreply-from")
+_LISTS = ("list-id", "list-unsubscribe", "list-post")
+
+
+def classify(headers: Headers, whole: Part, sender: str, message_id: str | None, our_domain: str | None) -> Automatic | None:
+    """The first kind that fits; None for a mail that a person wrote to us.
+
+    RFC 3834 (Auto-Submitted), RFC 3464 (delivery reports), RFC 8098 (read receipts), RFC 2919 and 2369 (lists).
+    """
+    if _is_loop(headers, message_id, our_domain):
+        return "loop"
+    if is_bounce(headers, whole, sender):
+        return "bounce"
+    submitted = headers.raw("auto-submitted").partition(";")[0].strip().lower()
+    precedence = headers.raw("precedence").strip().lower()
+    if (
+        submitted == "auto-replied"
+        or precedence == "auto_reply"
+        or any(name in headers and headers.raw(name).strip().lower() != "no" for name in _AUTO_REPLY)
+        or _report_type(whole) == "disposition-notification"
+    ):
+        return "auto-reply"
+    listed = precedence == "list" or any(name in headers for name in _LISTS)
+    if submitted not in {"", "no"} or _SUPPRESS.search(headers.raw("x-auto-response-suppress")):
+        return "auto-generated"
+    if listed:
+        return "list"
+    return "auto-generated" if precedence in {"bulk", "junk"} or "x-loop" in headers else None
+
+
+def is_bounce(headers: Headers, whole: Part, sender: str) -> bool:
+    """A delivery report by its type, or what a mail system writes in free text."""
+    if whole.content_type == "message/delivery-status" or _report_type(whole) in _REPORT or "x-failed-recipients" in headers:
+        return True
+    return bool(_MACHINE.match(sender)) and bool(_FAILED.search(headers.text("subject")))
+
+
+def _report_type(whole: Part) -> str:
+    if whole.content_type != "multipart/report":
+        return ""
+    return whole.parameters.get("report-type", "").strip().lower()
+
+
+def _is_loop(headers: Headers, message_id: str | None, our_domain: str | None) -> bool:
+    """Our own domain as the host of the Message-ID, or in a header that we write; a foreign X-Loop is none of ours."""
+    if our_domain is None:
+        return "x-casestream-loop" in headers
+    domain = our_domain.lower()
+    if message_id and message_id.lower().endswith(f"@{domain}>"):
+        return True
+    return any(
+        _names(value, domain) for name in ("x-casestream-loop", "x-loop") for value in headers.all(name)
+    )
+
+
+def _names(value: str, domain: str) -> bool:
+    return any(word.rpartition("@")[2] == domain for word in value.lower().replace("<", " ").replace(">", " ").split())

@@ -1,0 +1,81 @@
+"""What a delivery report says: whom it did not reach, why, and which of our mails it was."""
+
+import re
+
+from pipeline.parse.content import decoded
+from pipeline.parse.charset import decode
+from pipeline.parse.headers import Headers, read_headers
+from pipeline.parse.ids import read_ids
+from pipeline.parse.message import Bounce
+from pipeline.parse.mime import Part
+
+MAX_REPORT = 65_536
+
+_ADDRESS = re.compile(r"[A-Za-z0-9._%+=&'/-]{1,64}@[A-Za-z0-9.-]{1,255}\.[A-Za-z]{2,24}")
+_STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
+_CODE = re.compile(r"(?<![\d.-])([45]\d\d)[ -]")
+_MESSAGE_ID = re.compile(r"^[ \t>]*Message-ID:[ \t\r\n]*(<[^<>\r\n]{1,500}>)", re.IGNORECASE | re.MULTILINE)
+_NOT_RECIPIENTS = ("mailer-daemon", "postmaster", "mail-daemon")
+
+
+def read_bounce(raw: bytes, whole: Part, headers: Headers, text: str) -> Bounce:
+    """The report's own fields (RFC 3464), else what its free text and the returned mail tell."""
+    recipient = status = action = original = None
+    for part in whole.walk():
+        if part.content_type in {"message/delivery-status", "message/global-delivery-status"}:
+            fields = _fields(decoded(raw, part)[:MAX_REPORT])
+            recipient = recipient or fields.get("final-recipient") or fields.get("original-recipient")
+            status, action = status or fields.get("status"), action or fields.get("action")
+        elif part.content_type in {"message/rfc822", "text/rfc822-headers", "message/rfc822-headers", "message/global"}:
+            original = original or _id_of(decoded(raw, part)[:MAX_REPORT])
+    if recipient is None and "x-failed-recipients" in headers:
+        recipient = headers.text("x-failed-recipients").partition(",")[0].strip() or None
+    text = text[:MAX_REPORT]
+    if recipient is None:
+        recipient = next((a for a in _ADDRESS.findall(text) if not a.lower().startswith(_NOT_RECIPIENTS)), None)
+    if status is None:
+        status = _status_in(text)
+    if original is None:
+        found = _MESSAGE_ID.search(text)
+        original = found[1] if found else next(iter(read_ids(headers.raw("in-reply-to"))), None)
+    return Bounce(recipient, status, action or ("failed" if status and status[0] == "5" else None), original)
+
+
+def _fields(data: bytes) -> dict[str, str]:
+    """The fields of the first recipient that was not reached; `rfc822; a@b` is `a@b`."""
+    groups: list[dict[str, str]] = []
+    start = 0
+    while start < len(data) and len(groups) < 50:  # noqa: PLR2004 - a report about more is read no further
+        headers, following = read_headers(data, start, len(data), [])
+        groups.append({name: _value(headers.text(name)) for name in _FIELDS if name in headers})
+        start = max(following, start + 1)
+    groups = [group for group in groups if group]
+    return next((g for g in groups if g.get("action", "").lower() == "failed"), next((g for g in groups if len(g) > 1), {}))
+
+
+_FIELDS = ("final-recipient", "original-recipient", "status", "action")
+
+
+def _value(text: str) -> str:
+    value = text.partition(";")[2] if ";" in text else text
+    value = value.strip().strip("<>")
+    found = _STATUS.match(value)
+    return found[1] if found else value.lower() if value.isalpha() else value
+
+
+def _id_of(data: bytes) -> str | None:
+    """The Message-ID of a returned mail, or of its headers alone."""
+    start = len(data) - len(data.lstrip(b"\r\n"))
+    headers, _ = read_headers(data, start, len(data), [])
+    ids = read_ids(headers.raw("message-id"))
+    if ids:
+        return ids[0]
+    found = _MESSAGE_ID.search(decode(data)[0])
+    return found[1] if found else None
+
+
+def _status_in(text: str) -> str | None:
+    if found := _STATUS.search(text):
+        return found[1]
+    code = _CODE.search(text)
+    return f"{code[1][0]}.0.0" if code else None

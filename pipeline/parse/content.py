@@ -1,0 +1,39 @@
+"""A part's bytes as its sender had them: the transfer encoding undone."""
+
+import binascii
+
+from pipeline.parse.mime import Part
+from pipeline.parse.words import from_base64
+
+
+def decoded(raw: bytes, part: Part) -> bytes:
+    """The decoded bytes of a part; an unknown encoding is taken as none (RFC 2045, 6.4, shows such data as it is)."""
+    data = raw[part.start : part.end]
+    encoding = part.headers.raw("content-transfer-encoding").strip().lower().rstrip(";")
+    if encoding == "base64":
+        return from_base64(data)
+    if encoding == "quoted-printable":
+        return binascii.a2b_qp(data)
+    if encoding in {"x-uuencode", "uuencode", "x-uue"}:
+        return _from_uuencode(data)
+    return data
+
+
+def _from_uuencode(data: bytes) -> bytes:
+    out: list[bytes] = []
+    begun = False
+    for line in data.splitlines():
+        if not begun:
+            begun = line.startswith(b"begin ")
+        elif line.strip() in (b"end", b"`", b""):
+            break
+        else:
+            try:
+                out.append(binascii.a2b_uu(line))
+            except binascii.Error:  # lines padded beyond their length, as some encoders write them
+                wanted = (((line[0] - 32) & 63) * 4 + 5) // 3
+                try:
+                    out.append(binascii.a2b_uu(line[:wanted]))
+                except binascii.Error:
+                    break
+    return b"".join(out) if begun else data

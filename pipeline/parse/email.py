@@ -1,0 +1,234 @@
+"""A mail as its bytes say it: headers, readable text, attachments, and what is automatic or broken about it."""
+
+import hashlib
+import html as html_entities
+import re
+
+from pipeline.parse.addresses import read_addresses, read_speaker
+from pipeline.parse.automatic import classify
+from pipeline.parse.body import Body, Section, read_body
+from pipeline.parse.bounce import read_bounce
+from pipeline.parse.charset import decode
+from pipeline.parse.content import decoded
+from pipeline.parse.dates import read_date
+from pipeline.parse.filename import name_by_type, safe_name
+from pipeline.parse.headers import Headers, read_headers
+from pipeline.parse.html import declared_charset, html_to_text
+from pipeline.parse.ids import read_case_references, read_ids, read_message_id
+from pipeline.parse.message import Address, Attachment, Email
+from pipeline.parse.mime import Part, read_parts
+from pipeline.parse.reply import split_reply
+from pipeline.parse.sanitise import is_heavy, sanitise
+
+MAX_TEXT = 1_048_576
+MAX_SUBJECT = 2_000
+MAX_DEFECTS = 50
+
+_MARKUP = re.compile(r"<[^<>]{0,200}>")
+
+
+def parse_email(raw: bytes, *, our_domain: str | None = None, with_html: bool = True) -> Email:
+    """The mail that these bytes are. Never raises; what had to be repaired stands in `defects`.
+
+    `our_domain` is the host of Message-IDs that we write ourselves. Without `with_html` the sanitised HTML is left
+    out, which costs the most; the text is the same.
+    """
+    defects: list[str] = []
+    raw, start = _beginning(raw, defects)
+    headers, body_start = read_headers(raw, start, len(raw), defects)
+    whole = read_parts(raw, headers, body_start, defects)
+    body = read_body(whole)
+    sources = _Sources(raw, defects)
+    text = "\n".join(filter(None, (sources.text(section) for section in body.sections)))[:MAX_TEXT]
+    message_id = read_message_id(headers.raw("message-id"), defects)
+    subject = _subject(headers, defects)
+    from_, sender = _speakers(headers, defects)
+    in_reply_to, references = read_ids(headers.raw("in-reply-to")), _references(headers, defects)
+    to, cc = _people(headers, "to", defects), _people(headers, "cc", defects)
+    auto = classify(headers, whole, from_.address if from_ else headers.raw("from"), message_id, our_domain)
+    reply, quoted, signature = split_reply(text)
+    return Email(
+        message_id=message_id,
+        subject=subject,
+        from_=from_,
+        sender=sender,
+        reply_to=_people(headers, "reply-to", defects),
+        to=to,
+        cc=cc,
+        date=_date(headers, defects),
+        in_reply_to=in_reply_to,
+        references=references,
+        text=text,
+        html=sources.html(body) if with_html else None,
+        reply=reply,
+        quoted=quoted,
+        signature=signature,
+        attachments=tuple(_attachment(raw, part, sources, body) for part in body.attachments),
+        auto=auto,
+        bounce=read_bounce(raw, whole, headers, text) if auto == "bounce" else None,
+        references_case=read_case_references(
+            subject, (*in_reply_to, *references), tuple(a.address for a in (*to, *cc)), our_domain
+        ),
+        defects=tuple(dict.fromkeys(defects))[:MAX_DEFECTS],
+    )
+
+
+def _beginning(raw: bytes, defects: list[str]) -> tuple[bytes, int]:
+    """The bytes, with line breaks we can count on, and where the headers start."""
+    if b"\0" in raw:
+        defects.append("NUL bytes")
+    if b"\r" in raw and b"\n" not in raw:
+        defects.append("bare CR as line break")
+        raw = raw.replace(b"\r", b"\n")
+    start = len(raw) - len(raw.lstrip(b"\r\n")) if raw[:1] in (b"\r", b"\n") else 0
+    if raw.startswith(b"\xef\xbb\xbf", start):
+        start += 3
+    return raw, start
+
+
+class _Sources:
+    """The body's parts, each decoded once."""
+
+    def __init__(self, raw: bytes, defects: list[str]) -> None:
+        self._raw = raw
+        self._defects = defects
+        self._decoded: dict[int, str] = {}
+
+    def text(self, section: Section) -> str:
+        """The section as plain text: its plain parts unless they are blank, else its HTML."""
+        plain = [self._of(part) for part in section.plain]
+        if any(text.strip() for text in plain) or not section.html:
+            return "\n".join(plain)
+        return "\n".join(html_to_text(self._of(part)) for part in section.html)
+
+    def html(self, body: Body) -> str | None:
+        """The body as sanitised HTML; None when no HTML part holds text, or it is too heavy to clean."""
+        pieces = [self._of(part) for section in body.sections for part in section.html]
+        if not any(html_to_text(piece).strip() for piece in pieces):
+            return None
+        pieces = []
+        for section in body.sections:
+            if section.html:
+                pieces += [self._of(part) for part in section.html]
+            else:
+                pieces += [f"<pre>{html_entities.escape(self._of(part))}</pre>" for part in section.plain]
+        source = "\n".join(pieces)
+        if is_heavy(source):
+            self._defects.append("html too heavy")
+            return None
+        return sanitise(source)
+
+    def refers_to(self, body: Body, content_id: str) -> bool:
+        """Whether the HTML shows the part of that id."""
+        return any(
+            f"cid:{content_id}" in self._of(part) for section in body.sections for part in section.html
+        )
+
+    def _of(self, part: Part) -> str:
+        known = self._decoded.get(part.start)
+        if known is None:
+            known = self._decoded[part.start] = self._read(part)
+        return known
+
+    def _read(self, part: Part) -> str:
+        data = decoded(self._raw, part)
+        if len(data) > MAX_TEXT:
+            self._defects.append("text too long")
+            data = data[:MAX_TEXT]
+        charset = part.parameters.get("charset", "")
+        if not charset and part.content_type == "text/html":
+            charset = declared_charset(data)
+        text, sure = decode(data, charset)
+        if not sure:
+            self._defects.append("charset unknown or wrong")
+        if "\r" in text:
+            text = text.replace("\r\n", "\n").replace("\r", "\n")
+        if part.content_type in {"text/enriched", "text/richtext"}:
+            text = _MARKUP.sub("", text)
+        return text
+
+
+def _subject(headers: Headers, defects: list[str]) -> str:
+    if "subject" not in headers:
+        return ""
+    subject = headers.text("subject")
+    if len(subject) > MAX_SUBJECT:
+        defects.append("Subject too long")
+    return subject[:MAX_SUBJECT]
+
+
+def _speakers(headers: Headers, defects: list[str]) -> tuple[Address | None, Address | None]:
+    """From and Sender. Two Froms that differ name nobody; of several authors the Sender is the one who speaks."""
+    found = [read_speaker(value) for value in headers.all("from")]
+    sender = read_speaker(headers.raw("sender"))[0]
+    if len(found) > 1:
+        defects.append("From more than once")
+        if len({speaker.address.lower() if speaker else "" for speaker, _ in found}) > 1:
+            return None, sender
+    if not found:
+        defects.append("no From")
+        return None, sender
+    speaker, why = found[0]
+    if speaker is None:
+        defects.append(f"From unusable: {why}")
+        if why == "several addresses" and sender is not None:
+            authors = {author.address.lower(): author for author in read_addresses(headers.raw("from"))}
+            speaker = authors.get(sender.address.lower())
+    return speaker, sender
+
+
+def _people(headers: Headers, name: str, defects: list[str]) -> tuple[Address, ...]:
+    """The mailboxes of every header of that name."""
+    values = headers.all(name)
+    if not values:
+        return ()
+    people = tuple(person for value in values for person in read_addresses(value))
+    if not people and any(value.strip(" ,;") for value in values) and not any(":" in value for value in values):
+        defects.append(f"{name} unreadable")
+    return people
+
+
+def _references(headers: Headers, defects: list[str]) -> tuple[str, ...]:
+    value = headers.raw("references")
+    if len(value) > 65_536:  # noqa: PLR2004 - the headers' own cap, which References are spared to keep both ends
+        defects.append("references too long")
+    return read_ids(value)
+
+
+def _date(headers: Headers, defects: list[str]):
+    value = headers.raw("date")
+    date = read_date(value) if value else None
+    if date is None:
+        defects.append("Date unreadable or impossible" if value else "no Date")
+    return date
+
+
+def _attachment(raw: bytes, part: Part, sources: _Sources, body: Body) -> Attachment:
+    data = decoded(raw, part)
+    content_id = part.headers.raw("content-id").strip() or None
+    return Attachment(
+        filename=_filename(part, data),
+        content_type=part.content_type,
+        size=len(data),
+        sha256=hashlib.sha256(data).hexdigest(),
+        inline=part.content_type.startswith("image/") and _is_shown(part, content_id, sources, body),
+        content_id=content_id,
+    )
+
+
+def _is_shown(part: Part, content_id: str | None, sources: _Sources, body: Body) -> bool:
+    if content_id and sources.refers_to(body, content_id.strip("<>")):
+        return True
+    return part.disposition == "inline"
+
+
+def _filename(part: Part, data: bytes) -> str:
+    if name := safe_name(part.named):
+        return name
+    if part.content_type in {"message/rfc822", "message/global"}:
+        inner, _ = read_headers(data, len(data) - len(data.lstrip(b"\r\n")), len(data), [])
+        if subject := safe_name(inner.text("subject").replace("/", "_").replace("\\", "_")[:190]):
+            return f"{subject}.eml"
+    if description := safe_name(part.headers.text("content-description")):
+        return description
+    return name_by_type(part.content_type)

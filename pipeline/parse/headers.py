@@ -1,0 +1,98 @@
+"""The header block of a mail or of one of its parts: names, unfolded values, and where the body starts."""
+
+import re
+
+from pipeline.parse.charset import decode
+from pipeline.parse.words import decode_words
+
+MAX_HEADERS = 1000
+MAX_VALUE = 65_536
+MAX_BLOCK = 4_194_304
+
+_BLANK_LINE = re.compile(rb"\n\r?\n")
+_FOLD = re.compile(r"\r?\n(?=[ \t])")
+_NAME = re.compile(r"([!-9;-~]{1,200})[ \t]*:")
+_UNCAPPED = frozenset({"references"})  # capped by its reader, which keeps both ends
+
+
+class Headers:
+    """Values by lower-case name, in their order; bytes that are no UTF-8 wait as surrogates until they are read."""
+
+    __slots__ = ("_values", "count")
+
+    def __init__(self) -> None:
+        self._values: dict[str, list[str]] = {}
+        self.count = 0
+
+    def add(self, name: str, value: str) -> None:
+        """Keep one more header."""
+        self.count += 1
+        self._values.setdefault(name.lower(), []).append(value)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._values
+
+    def raw(self, name: str) -> str:
+        """The first value as it stands, its encoded words undecoded; empty when there is none."""
+        values = self._values.get(name)
+        return readable(values[0]) if values else ""
+
+    def all(self, name: str) -> list[str]:
+        """Every value as it stands."""
+        return [readable(value) for value in self._values.get(name, ())]
+
+    def text(self, name: str) -> str:
+        """The first value as text on one line."""
+        return decode_words(self.raw(name))
+
+
+def read_headers(raw: bytes, start: int, end: int, defects: list[str]) -> tuple[Headers, int]:
+    """The headers between two offsets, and the offset where the body starts."""
+    headers = Headers()
+    if raw.startswith((b"\n", b"\r\n"), start, end):
+        return headers, min(end, raw.index(b"\n", start) + 1)
+    blank = _BLANK_LINE.search(raw, start, end)
+    stop, body = (blank.start() + 1, blank.end()) if blank else (end, end)
+    if stop - start > MAX_BLOCK:
+        defects.append("headers too long")
+        stop = start + MAX_BLOCK
+    text = raw[start:stop].decode("utf-8", "surrogateescape")
+    lines = _FOLD.sub("", text).split("\n")
+    strange = 0
+    for number, line in enumerate(lines):
+        name = _NAME.match(line)
+        if name is None:
+            if not line.strip() or (number == 0 and line.startswith(("From ", ">From "))):
+                continue
+            if not strange and not any(map(_NAME.match, lines[number + 1 : number + MAX_HEADERS])):
+                defects.append("no blank line before the body")
+                return headers, _offset_of(raw, start, stop, line)
+            strange += 1
+            continue
+        if headers.count >= MAX_HEADERS:
+            defects.append("too many headers")
+            break
+        headers.add(name[1], _capped(name[1].lower(), line[name.end() :].strip(), defects))
+    if strange:
+        defects.append("lines among the headers that are none")
+    return headers, body
+
+
+def readable(value: str) -> str:
+    """A value whose 8-bit bytes are characters: UTF-8, else as Windows writes it (RFC 6532 allows only the first)."""
+    if value.isascii():
+        return value if "\x1b" not in value else decode(value.encode("ascii"))[0]
+    return decode(value.encode("utf-8", "surrogateescape"))[0]
+
+
+def _capped(name: str, value: str, defects: list[str]) -> str:
+    if len(value) <= MAX_VALUE or name in _UNCAPPED:
+        return value
+    defects.append(f"{name} too long")
+    return value[:MAX_VALUE]
+
+
+def _offset_of(raw: bytes, start: int, stop: int, line: str) -> int:
+    """Where the body starts when the headers end without a blank line before `line`."""
+    first = line.encode("utf-8", "surrogateescape")[:60]
+    return max(start, raw.find(first, start, stop))
