@@ -1,0 +1,72 @@
+"""Folds what one fetch brought into batches, so that one Faust event is one transaction."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from pipeline.wire import Partition, Record
+
+MAX_RECORDS = 500
+MAX_BYTES = 16 * 1024 * 1024
+
+
+class Fetched(Protocol):
+    """A record as aiokafka gives it."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Records in the order of partition and offset, with the ticket under which each partition was read."""
+
+    records: tuple[Record, ...]
+    tickets: Mapping[Partition, int]
+
+
+def fold(
+    fetched: Mapping[Partition, Sequence[Fetched]],
+    tickets: Mapping[Partition, int],
+    *,
+    max_records: int = MAX_RECORDS,
+    max_bytes: int = MAX_BYTES,
+) -> list[Batch]:
+    """Batches of at most so many records and bytes; a record larger than that is a batch of its own.
+
+    Partitions without a ticket are left out: they were read before their position was known.
+    """
+    batches: list[Batch] = []
+    records: list[Record] = []
+    size = 0
+    for record in _in_order(fetched, tickets):
+        length = _size(record)
+        if records and (len(records) >= max_records or size + length > max_bytes):
+            batches.append(_batch(records, tickets))
+            records, size = [], 0
+        records.append(record)
+        size += length
+    if records:
+        batches.append(_batch(records, tickets))
+    return batches
+
+
+def _in_order(fetched: Mapping[Partition, Sequence[Fetched]], tickets: Mapping[Partition, int]) -> Iterable[Record]:
+    for partition in sorted(fetched):
+        if partition in tickets:
+            for raw in fetched[partition]:
+                yield Record(raw.topic, raw.partition, raw.offset, raw.key, raw.value, tuple(raw.headers))
+
+
+def _size(record: Record) -> int:
+    headers = sum(len(name) + len(value) for name, value in record.headers)
+    return len(record.key or b"") + len(record.value or b"") + headers
+
+
+def _batch(records: Sequence[Record], tickets: Mapping[Partition, int]) -> Batch:
+    partitions = {Partition(record.topic, record.partition) for record in records}
+    return Batch(tuple(records), {partition: tickets[partition] for partition in partitions})
