@@ -2,7 +2,7 @@
 
 import typer
 
-from pipeline.commands import check, init, parse, up
+from pipeline.commands import check, init, parse, relay, up
 
 app = typer.Typer(
     name="casestream",
@@ -12,7 +12,7 @@ app = typer.Typer(
     add_completion=False,
 )
 
-for verbs in (up, init, check, parse):
+for verbs in (up, init, check, relay, parse):
     verbs.register(app)
 
 

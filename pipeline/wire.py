@@ -13,6 +13,10 @@ Headers = list[tuple[str, bytes]]
 _ATTRIBUTES = frozenset({"ce_specversion", "ce_id", "ce_source", "ce_type", "ce_time", "ce_count", "ce_dataref"})
 
 
+DEAD_TYPE = "dev.casestream.inbound.dead.v1"
+"""The type of what the topic of dead letters tells."""
+
+
 class Partition(NamedTuple):
     """One partition of a topic; equal to aiokafka's and Faust's tuples of the same two."""
 

@@ -5,6 +5,8 @@ from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
+from pipeline.domain.matching import Party, Ref
+
 State = Literal["active", "resolved", "cancelled"]
 
 
@@ -21,8 +23,8 @@ class Case:
     queue: str
     opened_at: datetime
     number: int = 0
-    contact_id: UUID | None = None
-    account_id: UUID | None = None
+    contact: Ref | None = None
+    account: Ref | None = None
     resolved_at: datetime | None = None
     follow_up_of: UUID | None = None
     linked_to: UUID | None = None
@@ -35,7 +37,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Join:
-    """The message joins the case; `wakes` lists what changes there by field: (old, new)."""
+    """The message joins the case: `reopens` a resolved one, or `wakes` one that waited for details."""
 
     reopens: bool = False
     wakes: bool = False
@@ -69,15 +71,18 @@ def join_or_follow(
     return Join(reopens=True)
 
 
-def may_append(case: Case, *, sender: str | None, contact_id: UUID | None, account_id: UUID | None, policy: str) -> bool:
+def may_append(case: Case, *, sender: str | None, party: Party | None, policy: str) -> bool:
     """Whether a sender is a participant: the customer, whoever was copied, or (policy `account`) their colleagues."""
     if policy == "anyone":
         return True
-    if contact_id is not None and contact_id == case.contact_id:
-        return True
     if sender is not None and sender in case.participants:
         return True
-    return policy == "account" and account_id is not None and account_id == case.account_id
+    if party is None:
+        return False
+    if party.contact is not None and case.contact is not None and party.contact.id == case.contact.id:
+        return True
+    colleagues = party.account is not None and case.account is not None and party.account.id == case.account.id
+    return policy == "account" and colleagues
 
 
 def case_title(subject: str, text: str) -> str:

@@ -4,22 +4,21 @@ import hashlib
 import re
 from datetime import datetime
 
-_SUBJECT_TAG = re.compile(r"^\s*(?:\[[^\]]{1,40}\]\s*|\*+\s*spam\s*\*+\s*|re:\s*)+", re.IGNORECASE)
 _WORD = re.compile(r"\w+")
 
 FORM_WINDOW_S = 600
 """Two posts of one form with the same content within so many seconds are one."""
 
 
-def digest(*facts: object) -> bytes:
-    """A key of 16 bytes over some facts; None and "" differ."""
+def digest(*facts: object) -> str:
+    """A key (32 hex digits) over some facts; None and "" differ."""
     joined = "\0".join("\1" if fact is None else str(fact) for fact in facts)
-    return hashlib.blake2b(joined.encode("utf-8", "replace"), digest_size=16).digest()
+    return hashlib.blake2b(joined.encode("utf-8", "replace"), digest_size=16).hexdigest()
 
 
 def mail_key(
     *, message_id: str | None, sender: str, date: datetime | None, subject: str, text: str, connector_id: str
-) -> bytes:
+) -> str:
     """The key under which a mail is stored once.
 
     Same Message-ID, From address and Date is the same mail. Without a Message-ID a digest over From, Date, subject

@@ -14,11 +14,20 @@ FREEMAIL = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Party:
-    """A customer: a contact, an account, or a contact of an account."""
+class Ref:
+    """A record as others name it: by our id, by the id other systems know it by, by its name."""
 
-    contact_id: UUID | None
-    account_id: UUID | None
+    id: UUID
+    external_id: str | None
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """A customer: a contact, an account, or a contact of an account; and by what it was found."""
+
+    contact: Ref | None
+    account: Ref | None
     by: str
 
 

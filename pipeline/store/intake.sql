@@ -13,7 +13,8 @@ FOR UPDATE OF offset_ledger;
 UPDATE offset_ledger
 SET attempts = CASE WHEN %(alone)s THEN greatest(attempts, 3) + 1 ELSE attempts + 1 END
 FROM unnest(%(topics)s::text[], %(partitions)s::int[]) AS own (topic, partition)
-WHERE offset_ledger.topic = own.topic AND offset_ledger.partition = own.partition;
+WHERE offset_ledger.topic = own.topic AND offset_ledger.partition = own.partition
+RETURNING own.topic, own.partition, attempts;
 
 -- name: claim_thread_ids
 -- Claims all ids of a batch so that two workers cannot open two cases for one conversation;
@@ -34,18 +35,23 @@ SELECT id, case_id, own, contact_id FROM thread_link WHERE id = ANY(%(ids)s::tex
 
 -- name: known_messages
 -- The messages stored under these keys, with the text that a duplicate is compared with.
-SELECT dedupe_key, id, received_at, case_id, coalesce(body, '')
-FROM message WHERE dedupe_key = ANY(%(keys)s::text[]);
+SELECT message.dedupe_key, message.id, message.received_at, message.case_id, coalesce(activity.body, message.body, '')
+FROM message LEFT JOIN activity ON activity.id = message.activity_id
+WHERE message.dedupe_key = ANY(%(keys)s::text[]);
 
 -- name: parties
 -- Whose addresses these are.
-SELECT identity.value, identity.contact_id, coalesce(identity.account_id, contact.account_id)
-FROM identity LEFT JOIN contact ON contact.id = identity.contact_id
+SELECT identity.value, contact.id, contact.external_id, contact.name, account.id, account.external_id, account.name
+FROM identity
+LEFT JOIN contact ON contact.id = identity.contact_id
+LEFT JOIN account ON account.id = coalesce(identity.account_id, contact.account_id)
 WHERE identity.kind = 'email' AND identity.value = ANY(%(addresses)s::text[]);
 
 -- name: accounts
 -- The accounts that these mail domains belong to.
-SELECT domain, account_id FROM account_domain WHERE domain = ANY(%(domains)s::text[]);
+SELECT domain, account.id, account.external_id, account.name
+FROM account_domain JOIN account ON account.id = account_domain.account_id
+WHERE domain = ANY(%(domains)s::text[]);
 
 -- name: case_ids
 -- The cases that proven tokens name.
@@ -67,9 +73,13 @@ SELECT id, name, account_id, created_at FROM candidate WHERE id IN (SELECT conta
 
 -- name: lock_cases
 -- Locks cases in the order of their ids.
-SELECT id, number, title, state, status, priority, origin, queue, opened_at, contact_id, account_id, resolved_at,
-    follow_up_of, linked_to, merged_into, flags, revision, event_seq
-FROM cases WHERE id = ANY(%(ids)s::uuid[]) ORDER BY id FOR UPDATE;
+SELECT cases.id, number, title, state, status, priority, origin, queue, opened_at, resolved_at, follow_up_of,
+    linked_to, merged_into, flags, revision, event_seq,
+    contact.id, contact.external_id, contact.name, account.id, account.external_id, account.name
+FROM cases
+LEFT JOIN contact ON contact.id = cases.contact_id
+LEFT JOIN account ON account.id = cases.account_id
+WHERE cases.id = ANY(%(ids)s::uuid[]) ORDER BY cases.id FOR UPDATE OF cases;
 
 -- name: survivors
 -- The last survivor of each case, and every case merged on the way there.
@@ -157,6 +167,10 @@ WITH candidate AS (
     SELECT id, key, seq, type, subject, data, at FROM candidate
 )
 INSERT INTO outbox (event_id, at) SELECT id, at FROM candidate ORDER BY ord;
+
+-- name: notify_relay
+-- Wakes the relay at commit; it looks once a second anyway.
+SELECT pg_notify('outbox', '');
 
 -- name: insert_dead
 INSERT INTO dead_letter (id, topic, partition, log_offset, kind, reason, place, sender, source, hour, count, key,

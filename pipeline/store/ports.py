@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from pipeline.domain.cases import Case
-from pipeline.domain.matching import Party
+from pipeline.domain.matching import Party, Ref
 from pipeline.domain.threading import ThreadLink
 from pipeline.wire import Bounds, Partition, Record
 
@@ -93,7 +93,7 @@ class Facts:
     links: Mapping[str, Sequence[ThreadLink]]
     messages: Mapping[str, StoredMessage]
     parties: Mapping[str, Party]
-    accounts: Mapping[str, UUID]
+    accounts: Mapping[str, Ref]
     case_ids: Mapping[int, UUID]
 
 
@@ -266,8 +266,9 @@ class Store(Protocol):
     def transaction(self) -> AbstractAsyncContextManager[Transaction]:
         """A transaction that commits at the end of the block, and is undone when the block raises."""
 
-    async def begin(self, partitions: Collection[Partition], *, alone: bool) -> None:
-        """Note, in a transaction of its own, that these partitions' next records are begun.
+    async def begin(self, partitions: Collection[Partition], *, alone: bool) -> Mapping[Partition, int]:
+        """Note, in a transaction of its own, that these partitions' next records are begun; how often that was now.
 
-        `alone`: one record at a time, so that the count tells of that very record.
+        Settling any record sets the count to 0 again. `alone`: one record at a time, so that the count tells of that
+        very record.
         """

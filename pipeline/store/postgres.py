@@ -11,7 +11,7 @@ from psycopg.pq import TransactionStatus
 
 from pipeline.crash import crash_point
 from pipeline.domain.cases import Case
-from pipeline.domain.matching import Party
+from pipeline.domain.matching import Party, Ref
 from pipeline.domain.threading import ThreadLink
 from pipeline.errors import Retry
 from pipeline.store.ports import (
@@ -89,12 +89,13 @@ class PostgresStore:
                 raise
             crash_point("after_commit")
 
-    async def begin(self, partitions: Collection[Partition], *, alone: bool) -> None:
-        """Note that these partitions' next records are begun. Raises Retry when PostgreSQL is away."""
+    async def begin(self, partitions: Collection[Partition], *, alone: bool) -> Mapping[Partition, int]:
+        """Note that these partitions' next records are begun, and how often that was now."""
         async with retryable():
             connection = await self._connected()
             async with connection.transaction():
-                await connection.execute(_SQL["begin"], {**_split(partitions), "alone": alone})
+                cursor = await connection.execute(_SQL["begin"], {**_split(partitions), "alone": alone})
+                return {Partition(topic, number): attempts for topic, number, attempts in await cursor.fetchall()}
 
     async def _connected(self) -> psycopg.AsyncConnection:
         if self._connection is None or self._connection.closed:
@@ -137,8 +138,8 @@ class PostgresTransaction:
             return Facts(
                 links=by_id,
                 messages={key: StoredMessage(*rest) for key, *rest in await messages.fetchall()},
-                parties={value: Party(*owner, by="identity") for value, *owner in await parties.fetchall()},
-                accounts=dict(await accounts.fetchall()),
+                parties={row[0]: _party(row, "identity") for row in await parties.fetchall()},
+                accounts={domain: Ref(*account) for domain, *account in await accounts.fetchall()},
                 case_ids=dict(await numbers.fetchall()),
             )
 
@@ -148,7 +149,7 @@ class PostgresTransaction:
             return {}
         await self._connection.execute(_SQL["insert_contacts"], {"rows": _json(contacts)})
         rows = await self._rows("parties", {"addresses": [contact.address for contact in contacts]})
-        return {value: Party(contact, account, by="new contact") for value, contact, account in rows}
+        return {row[0]: _party(row, "new contact") for row in rows}
 
     async def lock_cases(self, ids: Collection[UUID]) -> Mapping[UUID, Case]:
         """The cases and the survivors of merged ones, locked in the order of their ids."""
@@ -209,6 +210,8 @@ class PostgresTransaction:
                 if pairs:
                     columns = zip(*pairs, strict=True)
                     await self._connection.execute(_SQL[name], dict(zip(keys, map(list, columns), strict=True)))
+            if changes.events:
+                await self._connection.execute(_SQL["notify_relay"])
 
     async def advance(self, positions: Mapping[Partition, tuple[int, int]]) -> None:
         """Set `next` of each partition, and add to its count of settled records."""
@@ -244,18 +247,37 @@ def _json(rows: Sequence[Any]) -> str:
     return orjson.dumps(rows).decode()
 
 
+def _party(row: tuple[Any, ...], by: str) -> Party:
+    return Party(contact=_ref(row[1:4]), account=_ref(row[4:7]), by=by)
+
+
+def _ref(columns: tuple[Any, ...]) -> Ref | None:
+    return Ref(*columns) if columns[0] is not None else None
+
+
+_CASE_COLUMNS = (
+    "id", "number", "title", "state", "status", "priority", "origin", "queue", "opened_at", "resolved_at",
+    "follow_up_of", "linked_to", "merged_into", "flags", "revision", "event_seq",
+)  # fmt: skip
+
+
 def _case(row: tuple[Any, ...]) -> Case:
-    names = (
-        "id", "number", "title", "state", "status", "priority", "origin", "queue", "opened_at", "contact_id",
-        "account_id", "resolved_at", "follow_up_of", "linked_to", "merged_into", "flags", "revision", "event_seq",
-    )  # fmt: skip
-    case = Case(**dict(zip(names, row, strict=True)))
+    width = len(_CASE_COLUMNS)
+    case = Case(
+        **dict(zip(_CASE_COLUMNS, row[:width], strict=True)),
+        contact=_ref(row[width : width + 3]),
+        account=_ref(row[width + 3 : width + 6]),
+    )
     case.flags = tuple(case.flags)
     return case
 
 
 def _case_row(case: Case) -> dict[str, Any]:
-    return {name: getattr(case, name) for name in case.__slots__ if name != "participants"}
+    return {
+        **{name: getattr(case, name) for name in _CASE_COLUMNS},
+        "contact_id": case.contact and case.contact.id,
+        "account_id": case.account and case.account.id,
+    }
 
 
 def _count_row(count: Count) -> dict[str, Any]:

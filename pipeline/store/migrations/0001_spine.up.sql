@@ -217,6 +217,13 @@ CREATE TABLE event_position (
     at timestamptz NOT NULL
 );
 
+-- The last number given; one row.
+CREATE TABLE relay_state (
+    one boolean PRIMARY KEY DEFAULT true CHECK (one),
+    pos bigint NOT NULL
+) WITH (fillfactor = 50);
+INSERT INTO relay_state (pos) VALUES (0);
+
 -- Events that Kafka has not confirmed yet, in the order of settlement per key.
 CREATE TABLE outbox (
     ord bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

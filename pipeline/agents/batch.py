@@ -1,0 +1,86 @@
+"""A batch of messages on its way through intake, and what the steps have decided so far."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from pipeline.domain.cases import Case
+from pipeline.domain.matching import Party
+from pipeline.domain.outcomes import Outcome
+from pipeline.domain.threading import ThreadLink
+from pipeline.store.ports import Facts
+from pipeline.wire import Envelope, Record
+
+
+@dataclass(slots=True, kw_only=True)
+class Incoming:
+    """One message: what it says, then, from step to step, what was decided.
+
+    `own` and `mentioned` are its conversation's ids as they are stored, `mentioned` In-Reply-To first, then
+    References from the newest; `tokens` are the numbers of cases that a signature of ours proves; `automatic` holds
+    when it counts as automatic under the desk's policy, `may_open` when it may open a case.
+    """
+
+    record: Record
+    envelope: Envelope
+    id: UUID
+    source_id: str
+    kind: str
+    subject: str
+    text: str
+    queue: str
+    dedupe_key: str
+    sender: str | None = None
+    sender_name: str = ""
+    own: str | None = None
+    mentioned: tuple[str, ...] = ()
+    tokens: tuple[int, ...] = ()
+    copied: frozenset[str] = frozenset()
+    auto: str | None = None
+    automatic: bool = False
+    may_open: bool = True
+    dedupe_window_s: int | None = None
+    quarantine: str | None = None
+    flags: tuple[str, ...] = ()
+    defects: tuple[str, ...] = ()
+    party: Party | None = None
+    outcome: Outcome | None = None
+    case: Case | None = None
+    original: "Incoming | None" = None
+    activity_id: UUID | None = None
+
+    @property
+    def received(self) -> datetime:
+        """When the connector received it."""
+        return self.envelope.time
+
+
+@dataclass(frozen=True, slots=True)
+class CaseEvent:
+    """Something that happened to a case, or (without one) to a message; `changed` by field: (old, new)."""
+
+    type: str
+    cause: Incoming
+    case: Case | None = None
+    changed: Mapping[str, tuple[object, object]] = field(default_factory=dict)
+    linked: Case | None = None
+
+
+@dataclass(slots=True)
+class Batch:
+    """Messages that are settled in one transaction, in the order they are settled in."""
+
+    messages: list[Incoming]
+    facts: Facts
+    links: dict[str, list[ThreadLink]] = field(default_factory=dict)
+    new_links: list[ThreadLink] = field(default_factory=list)
+    cases: dict[UUID, Case] = field(default_factory=dict)
+    opened: dict[UUID, Case] = field(default_factory=dict)
+    changed: dict[UUID, Case] = field(default_factory=dict)
+    participants: list[tuple[UUID, str]] = field(default_factory=list)
+    events: list[CaseEvent] = field(default_factory=list)
+
+    def undecided(self) -> Iterator[Incoming]:
+        """The messages that no step has decided on yet."""
+        return (message for message in self.messages if message.outcome is None)

@@ -1,0 +1,68 @@
+"""Writes messages that could not be settled: a dead letter each, counted, and told to `inbound.dead`."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from uuid_utils.compat import uuid7
+
+from pipeline.agents.events import dead_event
+from pipeline.agents.intake import count_outcomes
+from pipeline.agents.read import Unread
+from pipeline.store.ports import Changes, DeadLetter, NewEvent, Transaction
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+async def dead_changes(unread: Sequence[Unread], tx: Transaction) -> Changes:
+    """What to write for records that are dead. A record that is no envelope counts under its topic, in 1970."""
+    letters = [_letter(one) for one in unread]
+    following = dict(await tx.next_sequences(Counter(letter.source for letter in letters)))
+    events = []
+    for letter in letters:
+        events.append(_event(letter, following[letter.source]))
+        following[letter.source] += 1
+    return Changes(
+        dead=letters,
+        events=events,
+        blobs=[(letter.id, one.envelope.dataref) for letter, one in zip(letters, unread, strict=True)
+               if one.envelope is not None and one.envelope.dataref],
+        counts=count_outcomes((d.topic, d.partition, d.source, d.hour, d.count, "dead") for d in letters),
+    )  # fmt: skip
+
+
+def _letter(one: Unread) -> DeadLetter:
+    envelope, record = one.envelope, one.record
+    at = envelope.time if envelope is not None else _EPOCH
+    source = envelope.source if envelope is not None else f"/{record.topic}"
+    return DeadLetter(
+        id=uuid7(),
+        topic=record.topic,
+        partition=record.partition,
+        log_offset=record.offset,
+        kind=one.dead.kind,
+        reason=one.dead.reason.replace("\0", " ")[:2000],
+        place=one.dead.place,
+        sender=envelope.facts.get("envelopefrom") or source if envelope is not None else source,
+        source=source,
+        hour=at.replace(minute=0, second=0, microsecond=0),
+        count=envelope.count if envelope is not None else 1,
+        key=record.key,
+        headers=[(name, value.decode("utf-8", "replace").replace("\0", " ")) for name, value in record.headers],
+        raw=b"" if envelope is not None and envelope.dataref else one.raw,
+        at=at,
+    )
+
+
+def _event(letter: DeadLetter, seq: int) -> NewEvent:
+    data = {
+        "id": str(letter.id),
+        "source": letter.source,
+        "kind": letter.kind,
+        "reason": letter.reason,
+        "place": letter.place,
+        "topic": letter.topic,
+        "partition": letter.partition,
+        "offset": letter.log_offset,
+    }
+    return dead_event(key=letter.source, seq=seq, data=data, at=letter.at)

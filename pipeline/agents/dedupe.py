@@ -1,0 +1,49 @@
+"""Finds what was settled before."""
+
+from pipeline.agents.batch import Batch, Incoming
+from pipeline.domain.duplicates import digest, same_text
+from pipeline.domain.outcomes import Duplicate
+from pipeline.store.ports import StoredMessage, Transaction
+
+
+class Dedupe:
+    """Marks duplicates; a mail of the same name with another text is kept, as a variant."""
+
+    async def __call__(self, batch: Batch, tx: Transaction) -> None:  # noqa: ARG002  # every step has this form
+        """Decide on the rows read under the claim of each key, so that no window and no cache is needed."""
+        here: dict[str, Incoming] = {}
+        for message in batch.undecided():
+            stored = batch.facts.messages.get(message.dedupe_key)
+            earlier = here.get(message.dedupe_key)
+            if earlier is not None:
+                stored = StoredMessage(earlier.id, earlier.received, None, earlier.text)
+            if stored is not None and _outside_window(message, stored):
+                message.dedupe_key = digest(message.dedupe_key, message.received.isoformat(), message.record.offset)
+            elif stored is not None and not same_text(message.text, stored.body):
+                self._keep_variant(message, batch, here)
+            elif stored is not None:
+                message.outcome = Duplicate(f"settled before as {stored.id}", stored.id)
+                message.original = earlier
+            if message.outcome is None:
+                here[message.dedupe_key] = message
+
+    def _keep_variant(self, message: Incoming, batch: Batch, here: dict[str, Incoming]) -> None:
+        message.dedupe_key = variant_key(message)
+        stored = batch.facts.messages.get(message.dedupe_key)
+        earlier = here.get(message.dedupe_key)
+        if stored is not None or earlier is not None:
+            of = stored.id if stored is not None else earlier.id if earlier is not None else message.id
+            message.outcome = Duplicate(f"settled before as {of}", of)
+            message.original = earlier
+        else:
+            message.flags += ("variant",)
+
+
+def variant_key(message: Incoming) -> str:
+    """The key under which a mail is kept whose own key another text has taken."""
+    return digest("variant", message.dedupe_key, message.text)
+
+
+def _outside_window(message: Incoming, stored: StoredMessage) -> bool:
+    window = message.dedupe_window_s
+    return window is not None and (message.received - stored.received_at).total_seconds() > window

@@ -1,0 +1,116 @@
+"""Makes the events of a batch: what happened, with each case as it is after the whole transaction."""
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+from pipeline.agents.batch import Batch, CaseEvent, Incoming
+from pipeline.domain.cases import Case
+from pipeline.domain.matching import Ref
+from pipeline.store.ports import NewEvent
+
+_NAMESPACE = uuid5(NAMESPACE_URL, "https://casestream.dev/event")
+_QUEUES = uuid5(NAMESPACE_URL, "https://casestream.dev/queue")
+_TYPE = "dev.casestream.{}.v1"
+
+
+def event_id(key: str, seq: int) -> UUID:
+    """The id of an event: the same whenever and however often it is made or published."""
+    return uuid5(_NAMESPACE, f"{key}\0{seq}")
+
+
+def event_key(event: CaseEvent) -> str:
+    """What an event is ordered by: its case, or the source of a message without one."""
+    return str(event.case.id) if event.case is not None else event.cause.envelope.source
+
+
+def keys_without_case(batch: Batch) -> Mapping[str, int]:
+    """How many events each key that is no case gets."""
+    return Counter(event_key(event) for event in batch.events if event.case is None)
+
+
+def build_events(batch: Batch, first: Mapping[str, int]) -> list[NewEvent]:
+    """All events of a batch in order; a case's `event_seq` rises by one for each, `first` begins the other keys."""
+    following = dict(first)
+    sequenced: list[tuple[CaseEvent, str, int]] = []
+    for event in batch.events:
+        key = event_key(event)
+        if event.case is not None:
+            event.case.event_seq += 1
+            sequenced.append((event, key, event.case.event_seq))
+        else:
+            sequenced.append((event, key, following[key]))
+            following[key] += 1
+    views: dict[UUID, Mapping[str, Any]] = {}
+    return [
+        NewEvent(
+            id=event_id(key, seq),
+            key=key,
+            seq=seq,
+            type=_TYPE.format(event.type),
+            subject=str(event.case.number) if event.case is not None else None,
+            data=_data(event, views),
+            at=event.cause.received,
+        )
+        for event, key, seq in sequenced
+    ]
+
+
+def _data(event: CaseEvent, views: dict[UUID, Mapping[str, Any]]) -> Mapping[str, Any]:
+    case = event.case
+    if case is not None and case.id not in views:
+        views[case.id] = case_view(case)
+    data: dict[str, Any] = {
+        "case": views[case.id] if case is not None else None,
+        "changed": event.changed,
+        "actor": _actor(event.cause),
+        "cause": str(event.cause.id),
+        "message": _message(event.cause),
+    }
+    if event.linked is not None:
+        data["linked"] = {"id": str(event.linked.id), "number": event.linked.number}
+    return data
+
+
+def case_view(case: Case) -> Mapping[str, Any]:
+    """A case as every event shows it."""
+    return {
+        "id": str(case.id),
+        "number": case.number,
+        "title": case.title,
+        "status": case.status,
+        "state": case.state,
+        "priority": case.priority,
+        "queue": {"id": str(uuid5(_QUEUES, case.queue)), "external_id": None, "name": case.queue},
+        "owner": None,
+        "contact": _ref(case.contact),
+        "account": _ref(case.account),
+    }
+
+
+def _ref(ref: Ref | None) -> Mapping[str, Any] | None:
+    return {"id": str(ref.id), "external_id": ref.external_id, "name": ref.name} if ref is not None else None
+
+
+def _actor(message: Incoming) -> Mapping[str, Any]:
+    contact = message.party.contact if message.party else None
+    return {"kind": "customer", "id": str(contact.id) if contact else None}
+
+
+def _message(message: Incoming) -> Mapping[str, Any]:
+    outcome = message.outcome
+    return {
+        "id": str(message.id),
+        "channel": message.envelope.channel,
+        "source_id": message.source_id,
+        "activity": str(message.activity_id) if message.activity_id else None,
+        "outcome": outcome.name if outcome is not None else None,
+        "reason": outcome.reason if outcome is not None else None,
+    }
+
+
+def dead_event(*, key: str, seq: int, data: Mapping[str, Any], at: datetime) -> NewEvent:
+    """What tells `inbound.dead` of a dead letter."""
+    return NewEvent(event_id(key, seq), key, seq, _TYPE.format("inbound.dead"), None, data, at)

@@ -1,0 +1,139 @@
+"""Composes the steps of intake: dedupe → match → open or append → route, then writes it all at once."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from pipeline.agents.batch import Batch, CaseEvent, Incoming
+from pipeline.agents.dedupe import variant_key
+from pipeline.agents.events import build_events, keys_without_case
+from pipeline.domain.matching import account_domain
+from pipeline.store.ports import Changes, Count, NewActivity, NewMessage, Transaction, Wanted
+
+
+class Step(Protocol):
+    """A step of intake: looks at the batch, asks the transaction, decides."""
+
+    async def __call__(self, batch: Batch, tx: Transaction) -> None:
+        """Decide what this step is for; leave what is decided already alone."""
+
+
+class Intake:
+    """Settles a batch of typed messages within a transaction that someone else opens and ends."""
+
+    def __init__(self, steps: Sequence[Step]) -> None:
+        self._steps = steps
+
+    async def __call__(self, messages: Sequence[Incoming], tx: Transaction) -> None:
+        """Run all steps, then write what they decided."""
+        batch = Batch(list(messages), await tx.read(_wanted(messages)))
+        for step in self._steps:
+            await step(batch, tx)
+        for message in batch.messages:
+            if message.outcome is not None and message.outcome.name in {"suppressed", "quarantined", "recorded"}:
+                batch.events.append(CaseEvent(f"message.{message.outcome.name}", message))
+        await tx.write(await _changes(batch, tx))
+
+
+def _wanted(messages: Iterable[Incoming]) -> Wanted:
+    claim: set[str] = set()
+    keys: set[str] = set()
+    addresses: set[str] = set()
+    numbers: set[int] = set()
+    for message in messages:
+        keys |= {message.dedupe_key, variant_key(message)}
+        claim |= {message.dedupe_key, *message.mentioned, *((message.own,) if message.own else ())}
+        numbers.update(message.tokens)
+        if message.sender:
+            addresses.add(message.sender)
+    domains = {domain for domain in map(account_domain, addresses) if domain}
+    return Wanted(claim, keys, addresses, domains, numbers)
+
+
+async def _changes(batch: Batch, tx: Transaction) -> Changes:
+    numbers = await tx.case_numbers(len(batch.opened))
+    for case, number in zip(batch.opened.values(), numbers, strict=True):
+        case.number = number
+    events = build_events(batch, await tx.next_sequences(keys_without_case(batch)))
+    return Changes(
+        opened=list(batch.opened.values()),
+        changed=list(batch.changed.values()),
+        participants=batch.participants,
+        activities=[_activity(message) for message in batch.messages if message.activity_id],
+        messages=[_message(message) for message in batch.messages],
+        raws=[(message.id, message.envelope.raw) for message in batch.messages if not message.envelope.dataref],
+        blobs=[(message.id, message.envelope.dataref) for message in batch.messages if message.envelope.dataref],
+        links=batch.new_links,
+        events=events,
+        counts=count_outcomes(
+            (m.record.topic, m.record.partition, m.envelope.source, m.received, m.envelope.count, _outcome(m))
+            for m in batch.messages
+        ),
+    )
+
+
+def _outcome(message: Incoming) -> str:
+    if message.outcome is None:
+        raise AssertionError(f"no step decided on {message.source_id}")
+    return message.outcome.name
+
+
+def _activity(message: Incoming) -> NewActivity:
+    if message.activity_id is None or message.case is None:
+        raise AssertionError(f"{message.source_id} joined no case")
+    return NewActivity(
+        id=message.activity_id,
+        case_id=message.case.id,
+        kind=message.kind,
+        direction="in",
+        state="closed",
+        subject=message.subject,
+        body=message.text,
+        sender=message.sender,
+        contact_id=message.party.contact.id if message.party and message.party.contact else None,
+        at=message.received,
+    )
+
+
+def _message(message: Incoming) -> NewMessage:
+    outcome = message.outcome
+    if outcome is None:
+        raise AssertionError(f"no step decided on {message.source_id}")
+    case = message.original.case if message.original is not None else message.case
+    return NewMessage(
+        id=message.id,
+        channel=message.envelope.channel,
+        source=message.envelope.source,
+        source_id=message.source_id,
+        dedupe_key=None if outcome.name == "duplicate" else message.dedupe_key,
+        outcome=outcome.name,
+        reason=outcome.reason[:2000],
+        matched_by=message.party.by if message.party else None,
+        case_id=case.id if case else None,
+        contact_id=message.party.contact.id if message.party and message.party.contact else None,
+        activity_id=message.activity_id,
+        received_at=message.received,
+        flags=message.flags,
+        defects=message.defects,
+        body=None if message.activity_id else message.text,
+        content_type=message.envelope.content_type,
+        facts=message.envelope.facts,
+        topic=message.record.topic,
+        partition=message.record.partition,
+        log_offset=message.record.offset,
+        dataref=message.envelope.dataref,
+    )
+
+
+def count_outcomes(facts: Iterable[tuple[str, int, str, datetime, int, str]]) -> list[Count]:
+    """Sums for accounted intake, of (topic, partition, source, received at, how many, outcome)."""
+    received: dict[tuple[str, int, str, datetime], int] = defaultdict(int)
+    outcomes: dict[tuple[str, int, str, datetime], dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for topic, partition, source, at, count, outcome in facts:
+        where = (topic, partition, source, at.replace(minute=0, second=0, microsecond=0))
+        received[where] += count
+        outcomes[where][outcome] += count
+    return [Count(*where, received=total, outcomes=outcomes[where]) for where, total in received.items()]
+
+

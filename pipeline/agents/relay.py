@@ -1,0 +1,78 @@
+"""Moves events from the outbox to Kafka, in order per key, each with the same id however often it is sent."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+import structlog
+
+from pipeline.crash import crash_point
+from pipeline.errors import Retry
+from pipeline.store.outbox import Outbox, Outgoing
+from pipeline.store.postgres import retryable
+from pipeline.wire import DEAD_TYPE
+
+BATCH = 1000
+
+_log = structlog.get_logger()
+
+
+class Publisher(Protocol):
+    """Sends events and knows which of them are confirmed."""
+
+    async def start(self) -> None:
+        """Connect. Raises Retry when Kafka is away."""
+
+    async def send(self, events: Iterable[Outgoing]) -> list[int]:
+        """Publish, at most one unconfirmed batch a partition; the `ord` of all that were confirmed.
+
+        What did not fit comes with the next call. Raises Retry when any of it failed.
+        """
+
+    async def drop(self) -> None:
+        """Forget the producer without flushing it."""
+
+
+class Relay:
+    """The one active relay; a standby waits for the lock."""
+
+    def __init__(self, dsn: str, publisher: Callable[[], Publisher], ready: Callable[[], None]) -> None:
+        self._dsn = dsn
+        self._publisher = publisher
+        self._ready = ready
+
+    async def run(self) -> None:
+        """Relay for ever. Raises Retry when PostgreSQL went away: the lock is lost, so the process must end."""
+        async with Outbox.open(self._dsn) as outbox, retryable():
+            while not await outbox.become_active():
+                await asyncio.sleep(0.5)
+            pause = 0.1
+            while True:
+                publisher = self._publisher()
+                try:
+                    await publisher.start()
+                    self._ready()
+                    pause = 0.1
+                    failure = await self._relay(outbox, publisher)
+                except Retry as error:
+                    failure = error
+                finally:
+                    await publisher.drop()
+                _log.warning("relay starts anew from the table", error=str(failure), pause_s=pause)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 2.0)
+
+    async def _relay(self, outbox: Outbox, publisher: Publisher) -> Retry:
+        """Relay until Kafka fails, and return how it did."""
+        confirmed: list[int] = []
+        while True:
+            events = await outbox.next(confirmed, BATCH, DEAD_TYPE)
+            confirmed = []
+            if not events:
+                await outbox.wait(1.0)
+                continue
+            try:
+                confirmed = await publisher.send(events)
+            except Retry as error:
+                return error
+            crash_point("after_relay_publish")

@@ -1,0 +1,72 @@
+"""Where everything is built and wired: read it as the diagram of the system.
+
+    connectors ──► Kafka inbound.* ──► worker (Faust) ──► Settler: Reader → Intake(steps) ──► PostgreSQL
+    PostgreSQL outbox ──► relay ──► Kafka case.events           clock: what time alone brings about
+
+Each process builds one part and imports only what that part needs, so that six processes stay small.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from pipeline.config import Config
+
+if TYPE_CHECKING:
+    from pipeline.agents.clock import Clock
+    from pipeline.agents.intake import Intake
+    from pipeline.agents.relay import Relay
+    from pipeline.agents.rules import Rules
+    from pipeline.agents.settle import Settler
+    from pipeline.runtime.worker import Worker
+
+
+def build_intake(rules: "Rules") -> "Intake":
+    """The steps of intake, in order; clocks of SLAs will be one more."""
+    from pipeline.agents.cases import OpenOrAppend
+    from pipeline.agents.dedupe import Dedupe
+    from pipeline.agents.intake import Intake
+    from pipeline.agents.match import Match
+    from pipeline.agents.route import Route
+
+    return Intake((Dedupe(), Match(rules), OpenOrAppend(rules), Route()))
+
+
+def build_settler(config: Config) -> "Settler":
+    """What settles the records of one channel, on a connection of its own."""
+    from pathlib import Path
+
+    from pipeline.agents.read import Reader
+    from pipeline.agents.rules import compile_rules
+    from pipeline.agents.settle import Settler
+    from pipeline.blobs import BlobStore
+    from pipeline.store.postgres import PostgresStore
+
+    rules = compile_rules(config)
+    return Settler(PostgresStore(config.postgres.dsn), Reader(rules, BlobStore(Path(config.blobs.url))), build_intake(rules))
+
+
+def build_worker(config: Config, channels: Sequence[str], slot: str | None) -> "Worker":
+    """One consumer group a channel, any number of workers in each."""
+    from pipeline.runtime.worker import Worker
+    from pipeline.store.ledger import PostgresLedger
+
+    settle_for = {channel: build_settler(config) for channel in channels}
+    return Worker(config.kafka, channels, settle_for, PostgresLedger(config.postgres.dsn), slot)
+
+
+def build_relay(config: Config, ready: Callable[[], None]) -> "Relay":
+    """The one that publishes events; others of its kind stand by."""
+    from pipeline.agents.relay import Relay
+    from pipeline.publish import KafkaPublisher
+
+    source = f"/casestream/{config.desk.domain}"
+    return Relay(config.postgres.direct, lambda: KafkaPublisher(config.kafka, source), ready)
+
+
+def build_clock(config: Config) -> "Clock":
+    """What time alone brings about: room for tomorrow's events, and an end for what is old."""
+    from pipeline.agents.clock import Clock
+    from pipeline.kafka_admin import KafkaJanitor
+    from pipeline.store.housekeeping import Housekeeping
+
+    return Clock(Housekeeping(config.postgres.direct), KafkaJanitor(config.kafka))

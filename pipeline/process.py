@@ -1,0 +1,55 @@
+"""Runs one part as a process: logging, the signals that end it, its exit code."""
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+
+import structlog
+import uvloop
+
+from pipeline.errors import Retry, Stop
+
+STOPPED = 78
+"""Exit code when a person must look (EX_CONFIG of sysexits.h)."""
+FAILED = 70
+"""Exit code of what may be started again (EX_SOFTWARE of sysexits.h)."""
+
+
+def log_plainly() -> None:
+    """Log lines to standard error, a line an event, with its fields."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.processors.format_exc_info,
+            structlog.processors.KeyValueRenderer(key_order=["timestamp", "level", "event"]),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+def run(part: Callable[[], Awaitable[None]]) -> None:
+    """Run a part until it ends, or until SIGTERM or SIGINT cancel it. Exits with FAILED or STOPPED on its errors."""
+    log_plainly()
+    try:
+        uvloop.run(_until_signalled(part))
+    except Retry as error:
+        structlog.get_logger().warning("ended, to be started again", reason=str(error))
+        sys.exit(FAILED)
+    except Stop as error:
+        structlog.get_logger().critical("stopped", reason=str(error))
+        sys.exit(STOPPED)
+
+
+async def _until_signalled(part: Callable[[], Awaitable[None]]) -> None:
+    task = asyncio.ensure_future(part())
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, task.cancel)
+    try:
+        await task
+    except asyncio.CancelledError:
+        structlog.get_logger().info("stopped by a signal")

@@ -1,0 +1,119 @@
+"""Publishes events to Kafka as CloudEvents, one unconfirmed batch a partition at most."""
+
+import asyncio
+from collections.abc import Iterable
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from aiokafka.partitioner import DefaultPartitioner
+from aiokafka.producer.message_accumulator import BatchBuilder
+
+from pipeline import topics
+from pipeline.config import Kafka
+from pipeline.errors import Retry
+from pipeline.log import client_settings
+from pipeline.store.outbox import Outgoing
+from pipeline.wire import DEAD_TYPE, Headers
+
+CONFIRM_TIMEOUT = 30.0
+_MAX_BATCH = 900_000
+
+
+class KafkaPublisher:
+    """Builds a batch for each partition itself, since aiokafka may invert the order of two after one expired."""
+
+    def __init__(self, kafka: Kafka, source: str) -> None:
+        self._kafka = kafka
+        self._source = source.encode()
+        self._producer: AIOKafkaProducer | None = None
+        self._partitioner = DefaultPartitioner()
+        self._partitions: dict[str, list[int]] = {}
+
+    async def start(self) -> None:
+        """Connect. Raises Retry when Kafka is away."""
+        producer = AIOKafkaProducer(
+            **client_settings(self._kafka),
+            acks="all",
+            max_batch_size=_MAX_BATCH,
+            max_request_size=_MAX_BATCH * 4,
+            request_timeout_ms=int(CONFIRM_TIMEOUT * 1000),
+        )
+        self._producer = producer
+        try:
+            await asyncio.wait_for(producer.start(), CONFIRM_TIMEOUT)
+            for name in (topics.EVENTS, topics.DEAD):
+                topic = self._kafka.topic_prefix + name
+                self._partitions[topic] = sorted(await asyncio.wait_for(producer.partitions_for(topic), CONFIRM_TIMEOUT))
+        except (KafkaError, TimeoutError, OSError) as error:
+            raise Retry(f"Kafka is away: {error!r}") from error
+
+    async def send(self, events: Iterable[Outgoing]) -> list[int]:
+        """Publish what fits into one batch a partition and wait for all; the `ord` of what was confirmed."""
+        producer = self._started()
+        try:
+            builders: dict[tuple[str, int], BatchBuilder] = {}
+            full: set[tuple[str, int]] = set()
+            sent: list[int] = []
+            for event in events:
+                where = self._place(event)
+                if where in full:
+                    continue
+                builder = builders.setdefault(where, producer.create_batch())
+                appended = builder.append(
+                    timestamp=int(event.at.timestamp() * 1000),
+                    key=event.key.encode(),
+                    value=event.data.encode(),
+                    headers=self._headers(event),
+                )
+                if appended is None:
+                    if builder.record_count() == 0:
+                        raise Retry(f"event {event.id} is larger than a batch may be")
+                    full.add(where)
+                else:
+                    sent.append(event.ord)
+            waiting = [
+                await producer.send_batch(builder, topic, partition=partition)
+                for (topic, partition), builder in builders.items()
+            ]
+            await asyncio.wait_for(asyncio.gather(*waiting), CONFIRM_TIMEOUT * 2)
+        except (KafkaError, TimeoutError, OSError) as error:
+            raise Retry(f"Kafka did not confirm: {error!r}") from error
+        return sent
+
+    async def drop(self) -> None:
+        """Cut the connections; nothing that waits in the producer is sent any more."""
+        producer, self._producer = self._producer, None
+        if producer is None:
+            return
+        producer._closed = True  # noqa: SLF001  # stop() would flush, and send old batches after newer ones
+        if (task := producer._sender.sender_task) is not None:  # noqa: SLF001  # the same
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        await producer.client.close()
+
+    def _started(self) -> AIOKafkaProducer:
+        if self._producer is None:
+            raise Retry("the publisher was not started")
+        return self._producer
+
+    def _place(self, event: Outgoing) -> tuple[str, int]:
+        name = topics.DEAD if event.type == DEAD_TYPE else topics.EVENTS
+        topic = self._kafka.topic_prefix + name
+        partitions = self._partitions[topic]
+        return topic, self._partitioner(event.key.encode(), partitions, partitions)
+
+    def _headers(self, event: Outgoing) -> Headers:
+        headers = [
+            ("ce_specversion", b"1.0"),
+            ("ce_id", str(event.id).encode()),
+            ("ce_source", self._source),
+            ("ce_type", event.type.encode()),
+            ("ce_time", event.at.isoformat().encode()),
+            ("ce_sequence", f"{event.seq:012d}".encode()),
+            ("content-type", b"application/json"),
+        ]
+        if event.subject is not None:
+            headers.append(("ce_subject", event.subject.encode()))
+        if event.pos is not None:
+            headers.append(("ce_position", str(event.pos).encode()))
+        return headers

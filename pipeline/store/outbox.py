@@ -1,0 +1,137 @@
+"""The outbox and the numbered events, as the relay and readers of events use them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import psycopg
+
+from pipeline.errors import Stop
+from pipeline.store.postgres import retryable
+from pipeline.store.queries import load_queries
+
+_SQL = load_queries("outbox.sql")
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """An event as it is published; `pos` is None for what is no case event."""
+
+    ord: int
+    id: UUID
+    key: str
+    seq: int
+    type: str
+    subject: str | None
+    data: str
+    at: datetime
+    pos: int | None
+
+
+class Outbox:
+    """The relay's connection: holds the lock of the one active relay, reads and deletes; never pooled."""
+
+    def __init__(self, connection: psycopg.AsyncConnection) -> None:
+        self._connection = connection
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, dsn: str) -> AsyncIterator["Outbox"]:
+        """Connect; the lock goes with the connection. Raises Retry when PostgreSQL is away."""
+        async with retryable():
+            connection = await psycopg.AsyncConnection.connect(dsn, autocommit=True, connect_timeout=5)
+        async with connection:
+            yield cls(connection)
+
+    async def become_active(self) -> bool:
+        """Whether this is the one active relay now. Then new events wake `wait`."""
+        row = await (await self._connection.execute(_SQL["lock"])).fetchone()
+        if row is None or not row[0]:
+            return False
+        await self._connection.execute("LISTEN outbox")
+        return True
+
+    async def wait(self, seconds: float) -> None:
+        """Return when intake has committed events, or after so many seconds."""
+        async for _ in self._connection.notifies(timeout=seconds, stop_after=1):
+            pass
+
+    async def next(self, confirmed: Sequence[int], limit: int, unnumbered: str) -> list[Outgoing]:
+        """Forget what was confirmed and return the next events, numbered, both in one transaction.
+
+        Events of the type `unnumbered` get no number. Raises Stop when an outbox row has lost its event.
+        """
+        async with self._connection.transaction():
+            if confirmed:
+                await self._connection.execute(_SQL["confirmed"], {"ords": list(confirmed)})
+            rows = await (await self._connection.execute(_SQL["waiting"], {"limit": limit})).fetchall()
+            events = [Outgoing(*row) for row in rows]
+            fresh = [event for event in events if event.pos is None and event.type != unnumbered]
+            numbers: dict[UUID, int] = {}
+            if fresh:
+                values = {"ids": [event.id for event in fresh], "ats": [event.at for event in fresh]}
+                numbers = dict(await (await self._connection.execute(_SQL["number"], values)).fetchall())
+        if not events and await self._orphans():
+            raise Stop("the outbox names events that are not there; a person must look")
+        return [_numbered(event, numbers) for event in events]
+
+    async def _orphans(self) -> bool:
+        row = await (await self._connection.execute("SELECT EXISTS (SELECT FROM outbox)")).fetchone()
+        return bool(row and row[0])
+
+
+def _numbered(event: Outgoing, numbers: dict[UUID, int]) -> Outgoing:
+    if event.id not in numbers:
+        return event
+    return Outgoing(
+        event.ord, event.id, event.key, event.seq, event.type, event.subject, event.data, event.at, numbers[event.id]
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """An event that Kafka has confirmed, by its number."""
+
+    pos: int
+    id: UUID
+    key: str
+    seq: int
+    type: str
+    subject: str | None
+    data: str
+    at: datetime
+
+
+class PublishedEvents:
+    """Reads published events by their dense number."""
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[psycopg.AsyncConnection]:
+        async with retryable():
+            async with await psycopg.AsyncConnection.connect(self._dsn, autocommit=True, connect_timeout=5) as connection:
+                yield connection
+
+    async def last(self) -> int:
+        """The number given last."""
+        async with self._connection() as connection:
+            row = await (await connection.execute(_SQL["last_position"])).fetchone()
+            return int(row[0]) if row else 0
+
+    async def follow(self, after: int, *, poll_s: float, limit: int = 1000) -> AsyncIterator[list[Published]]:
+        """Batches of events past the number `after`, for ever; an empty list after `poll_s` without a new one."""
+        async with self._connection() as connection:
+            while True:
+                values = {"after": after, "limit": limit}
+                rows = await (await connection.execute(_SQL["published"], values)).fetchall()
+                yield [Published(*row) for row in rows]
+                if rows:
+                    after = rows[-1][0]
+                else:
+                    await asyncio.sleep(poll_s)
+

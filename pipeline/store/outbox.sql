@@ -1,0 +1,41 @@
+-- The relay's statements.
+
+-- name: lock
+-- One active relay: the lock lives and dies with this connection.
+SELECT pg_try_advisory_lock(1129465171);
+
+-- name: confirmed
+-- Forgets what Kafka has confirmed.
+DELETE FROM outbox WHERE ord = ANY(%(ords)s::bigint[]);
+
+-- name: waiting
+-- The oldest events that Kafka has not confirmed, in the order of settlement, with the number they may already have.
+SELECT ord, event.id, key, seq, type, subject, data::text, event.at, pos
+FROM (SELECT ord, event_id, at FROM outbox ORDER BY ord LIMIT %(limit)s) AS first
+JOIN event ON event.id = first.event_id AND event.at = first.at
+LEFT JOIN event_position ON event_position.event_id = event.id
+ORDER BY ord;
+
+-- name: number
+-- Gives events their dense numbers, in order.
+WITH last AS (
+    UPDATE relay_state SET pos = pos + cardinality(%(ids)s::uuid[]) RETURNING pos
+)
+INSERT INTO event_position (pos, event_id, at)
+SELECT last.pos - cardinality(%(ids)s::uuid[]) + r.place, r.id, r.at
+FROM last, unnest(%(ids)s::uuid[], %(ats)s::timestamptz[]) WITH ORDINALITY AS r (id, at, place)
+RETURNING event_id, pos;
+
+-- name: last_position
+SELECT pos FROM relay_state;
+
+-- name: published
+-- Events by number, as far as Kafka has confirmed all before them.
+SELECT event_position.pos, event.id, key, seq, type, subject, data::text, event.at
+FROM event_position
+JOIN event ON event.id = event_position.event_id AND event.at = event_position.at
+WHERE event_position.pos > %(after)s
+    AND event_position.pos < coalesce(
+        (SELECT min(p.pos) FROM outbox JOIN event_position AS p USING (event_id)), 9223372036854775807)
+ORDER BY event_position.pos
+LIMIT %(limit)s;
