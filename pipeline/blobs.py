@@ -1,0 +1,79 @@
+"""Raw messages too large for Kafka, kept in files under their own digest."""
+
+import os
+import re
+from hashlib import sha256
+from pathlib import Path
+from uuid import uuid4
+
+from pipeline.config import Blobs
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+class BlobStore:
+    """A folder of immutable files, each named by the SHA-256 of what it holds."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    @classmethod
+    def of(cls, settings: Blobs, data: Path) -> "BlobStore":
+        """The store that the configuration names; `data` is the folder of all other data."""
+        return cls(data / "blobs" if settings.url == "data" else Path(settings.url))
+
+    def put(self, raw: bytes) -> str:
+        """Keep the bytes and return their digest once they are on disk. Raises OSError when the disk refuses.
+
+        Two that put the same bytes at once each write a file of their own, and one replaces the other.
+        """
+        digest = sha256(raw).hexdigest()
+        path = self._path(digest)
+        _make_folder(path.parent)
+        if not path.exists():
+            _write(path.with_name(f".{uuid4().hex}"), path, raw)
+        _sync_folder(path.parent)  # also when the other one wrote it: its rename may not be on disk yet
+        return digest
+
+    def get(self, digest: str) -> bytes:
+        """The bytes of that digest. Raises LookupError when they are not there or not what the digest says."""
+        if not _DIGEST.fullmatch(digest):
+            raise LookupError(f"not a digest: {digest[:80]!r}")
+        try:
+            raw = self._path(digest).read_bytes()
+        except FileNotFoundError as error:
+            raise LookupError(f"no blob {digest}") from error
+        if sha256(raw).hexdigest() != digest:
+            raise LookupError(f"blob {digest} is damaged")
+        return raw
+
+    def _path(self, digest: str) -> Path:
+        return self.root / digest[:2] / digest[2:]
+
+
+def _write(draft: Path, path: Path, raw: bytes) -> None:
+    try:
+        with draft.open("xb") as file:
+            file.write(raw)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+
+
+def _make_folder(folder: Path) -> None:
+    """Make the folder and its parents, so that they outlive a loss of power."""
+    if not folder.is_dir():
+        _make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        _sync_folder(folder.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

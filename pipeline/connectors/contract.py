@@ -1,0 +1,79 @@
+"""What every connector keeps to: receive, publish, and only then settle."""
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Protocol
+
+from pipeline.blobs import BlobStore
+from pipeline.connectors.space import FreeSpace
+from pipeline.errors import Reject, Retry
+from pipeline.log import Log
+from pipeline.wire import Envelope
+
+INLINE_LIMIT = 262_144
+"""Bytes up to which a message travels in its record; a larger one lies in the blob store."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What the source is told when its message is ours."""
+
+    id: str
+
+
+@dataclass(slots=True)
+class Health:
+    """What a connector did since it started; `refused` counts by reason."""
+
+    received: int = 0
+    published: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+    last_success: datetime | None = None
+
+
+class Connector(Protocol):
+    """Takes messages from one kind of source and settles each once the log holds it."""
+
+    health: Health
+
+    async def start(self) -> str:
+        """Begin to listen; returns the address as HOST:PORT."""
+
+    async def stop(self) -> None:
+        """Take nothing new, finish what was begun, then return."""
+
+
+class Publisher:
+    """Puts envelopes on the log, the large ones through the blob store, as long as the disk has room."""
+
+    def __init__(self, log: Log, blobs: BlobStore, space: FreeSpace) -> None:
+        self._log = log
+        self._blobs = blobs
+        self._space = space
+
+    async def publish(self, envelope: Envelope, health: Health) -> Receipt:
+        """The receipt, once the envelope is durable. Raises Retry when it cannot be now, Reject when never."""
+        health.received += 1
+        try:
+            self._space.check()
+            if len(envelope.raw) > INLINE_LIMIT:
+                envelope = await self._outsourced(envelope)
+            await self._log.publish(envelope)
+        except Retry:
+            health.refused["retry"] += 1
+            raise
+        except Reject:
+            health.refused["too large for the log"] += 1
+            raise
+        health.published += 1
+        health.last_success = envelope.time
+        return Receipt(envelope.id)
+
+    async def _outsourced(self, envelope: Envelope) -> Envelope:
+        try:
+            digest = await asyncio.to_thread(self._blobs.put, envelope.raw)
+        except OSError as error:
+            raise Retry(f"the blob store refuses: {error.strerror}") from error
+        return replace(envelope, raw=b"", dataref=digest)
