@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 
 from pipeline.parse.mime import Part
 
-_READABLE = frozenset({"text/plain", "text/html", "text/enriched", "text/richtext"})
+_RICH = frozenset({"text/enriched", "text/richtext"})
+_READABLE = frozenset({"text/plain", "text/html"})
 _ALTERNATIVES = frozenset({"text/x-amp-html", "text/watch-html", "text/x-web-intelligent"})
 
 
@@ -46,6 +47,8 @@ def _sections(part: Part, body: Body, *, parent: str, is_first: bool) -> list[Se
     for section in found:
         merged.plain += section.plain
         merged.html += section.html
+    simple = [text for text in merged.plain if text.content_type not in _RICH]
+    merged.plain = simple if simple or merged.html else merged.plain
     return [merged]
 
 
@@ -62,7 +65,8 @@ def _root_of(related: Part) -> Part:
 def _leaf(part: Part, body: Body, *, parent: str, is_first: bool) -> list[Section]:
     kind = part.content_type
     alternative = parent == "multipart/alternative"
-    if kind in _READABLE and part.disposition != "attachment":
+    readable = kind in _READABLE or (kind in _RICH and is_first)
+    if readable and part.disposition != "attachment":
         named = bool(part.named)
         if is_first or (parent != "multipart/related" and not named):
             return [Section(html=[part]) if kind == "text/html" else Section(plain=[part])]

@@ -99,6 +99,19 @@ def _western(data: bytes) -> str:
         return data.decode("latin-1")
 
 
+def _japanese(data: bytes) -> tuple[str, bool]:
+    """ISO-2022-JP as Windows writes it, with the circled digits of NEC's row 13, which JIS X 0213 has too."""
+    out = bytearray()
+    double = False
+    for piece in re.split(rb"(\x1b[$(][@A-Z])", data):
+        if piece.startswith(b"\x1b"):
+            double = piece[1:2] == b"$"
+        else:
+            out += bytes(byte | 0x80 for byte in piece) if double else piece
+    text = out.decode("euc_jis_2004", "replace")
+    return text, "\ufffd" not in text
+
+
 def _declared(data: bytes, codec: str) -> tuple[str, bool]:
     if codec not in _SEVERAL_BYTES:  # one byte a character reads anything: valid UTF-8 there means that the name lies
         try:
@@ -113,6 +126,10 @@ def _declared(data: bytes, codec: str) -> tuple[str, bool]:
         pass
     if codec == "cp1252":
         return data.decode("latin-1"), True
+    if codec == "iso2022_jp_ext":
+        return _japanese(data)
+    if codec in _STATEFUL:
+        return data.decode(codec, "replace"), False
     try:
         return data.decode("utf-8"), False
     except UnicodeDecodeError:

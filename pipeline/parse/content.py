@@ -1,9 +1,12 @@
 """A part's bytes as its sender had them: the transfer encoding undone."""
 
 import binascii
+import re
 
 from pipeline.parse.mime import Part
 from pipeline.parse.words import from_base64
+
+_LINE = re.compile(rb"[^\r\n]+")
 
 
 def decoded(raw: bytes, part: Part) -> bytes:
@@ -22,7 +25,8 @@ def decoded(raw: bytes, part: Part) -> bytes:
 def _from_uuencode(data: bytes) -> bytes:
     out: list[bytes] = []
     begun = False
-    for line in data.splitlines():
+    for match in _LINE.finditer(data):
+        line = match[0]
         if not begun:
             begun = line.startswith(b"begin ")
         elif line.strip() in (b"end", b"`", b""):

@@ -20,7 +20,7 @@ from pipeline.parse.mime import Part, read_parts
 from pipeline.parse.reply import split_reply
 from pipeline.parse.sanitise import is_heavy, sanitise
 
-MAX_TEXT = 1_048_576
+MAX_TEXT = 1_048_576  # bytes of all text parts of a mail together; the raw mail keeps the rest
 MAX_SUBJECT = 2_000
 MAX_DEFECTS = 50
 
@@ -93,20 +93,21 @@ class _Sources:
         self._raw = raw
         self._defects = defects
         self._decoded: dict[int, str] = {}
+        self._as_text: dict[int, str] = {}
+        self._left = MAX_TEXT
 
     def text(self, section: Section) -> str:
         """The section as plain text: its plain parts unless they are blank, else its HTML."""
         plain = [self._of(part) for part in section.plain]
         if any(text.strip() for text in plain) or not section.html:
             return "\n".join(plain)
-        return "\n".join(html_to_text(self._of(part)) for part in section.html)
+        return "\n".join(map(self._html_text, section.html))
 
     def html(self, body: Body) -> str | None:
         """The body as sanitised HTML; None when no HTML part holds text, or it is too heavy to clean."""
-        pieces = [self._of(part) for section in body.sections for part in section.html]
-        if not any(html_to_text(piece).strip() for piece in pieces):
+        if not any(self._html_text(part).strip() for section in body.sections for part in section.html):
             return None
-        pieces = []
+        pieces: list[str] = []
         for section in body.sections:
             if section.html:
                 pieces += [self._of(part) for part in section.html]
@@ -124,6 +125,11 @@ class _Sources:
             f"cid:{content_id}" in self._of(part) for section in body.sections for part in section.html
         )
 
+    def _html_text(self, part: Part) -> str:
+        if (known := self._as_text.get(part.start)) is None:
+            known = self._as_text[part.start] = html_to_text(self._of(part))
+        return known
+
     def _of(self, part: Part) -> str:
         known = self._decoded.get(part.start)
         if known is None:
@@ -132,9 +138,10 @@ class _Sources:
 
     def _read(self, part: Part) -> str:
         data = decoded(self._raw, part)
-        if len(data) > MAX_TEXT:
+        if len(data) > self._left:
             self._defects.append("text too long")
-            data = data[:MAX_TEXT]
+            data = data[: self._left]
+        self._left -= len(data)
         charset = part.parameters.get("charset", "")
         if not charset and part.content_type == "text/html":
             charset = declared_charset(data)

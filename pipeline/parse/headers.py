@@ -7,7 +7,7 @@ from pipeline.parse.words import decode_words
 
 MAX_HEADERS = 1000
 MAX_VALUE = 65_536
-MAX_BLOCK = 4_194_304
+MAX_BLOCK = 2_097_152
 
 _BLANK_LINE = re.compile(rb"\n\r?\n")
 _FOLD = re.compile(r"\r?\n(?=[ \t])")

@@ -3,8 +3,6 @@
 import html
 import re
 
-MAX_HTML = 2_097_152
-
 _TAG_NAME = re.compile(r"/?([a-zA-Z][a-zA-Z0-9:]{0,30})")
 _BLANKS = re.compile(r"[ \t\r\n\f\u00a0]+")
 _ATTRIBUTE_HIDES = re.compile(
@@ -14,7 +12,6 @@ _ATTRIBUTE_HIDES = re.compile(
 )
 _LONG_NUMBER = re.compile(r"&#(?:[0-9]{8,}|[xX][0-9a-fA-F]{8,});?")
 _BLANK_LINES = re.compile(r"\n{3,}")
-_ALT = re.compile(r"""\salt\s*=\s*(?:"([^"]{1,200})"|'([^']{1,200})')""", re.IGNORECASE)
 _CHARSET = re.compile(rb"""charset\s{0,3}=\s{0,3}["']?([A-Za-z0-9_.:-]{2,40})""")
 
 _SILENT = frozenset({"script", "style", "title", "noscript", "template", "object", "iframe", "select", "textarea", "svg", "math"})
@@ -68,9 +65,9 @@ def _tag(source: str, opened: int, writer: "_Writer") -> int:
     attributes = source[name.end() : end]
     writer.open(tag, attributes)
     if tag in _RAW:
-        closing = _find_closing(source, tag, end)
+        if tag not in writer.unclosed:
+            end = _find_closing(source, tag, end, writer)
         writer.close(tag)
-        return closing
     return end
 
 
@@ -88,10 +85,11 @@ def _end_of_tag(source: str, opened: int) -> int:
     return end + 1
 
 
-def _find_closing(source: str, tag: str, position: int) -> int:
+def _find_closing(source: str, tag: str, position: int, writer: "_Writer") -> int:
     """Behind the closing tag of an element that holds no markup; an unclosed one takes all but a title."""
     closing = re.compile(rf"</{tag}[\s>/]", re.IGNORECASE).search(source, position)
     if closing is None:
+        writer.unclosed.add(tag)  # searched once only: a thousand unclosed titles would each read to the end
         return position if tag in {"title", "noscript"} else len(source)
     end = source.find(">", closing.start())
     return len(source) if end < 0 else end + 1
@@ -100,12 +98,12 @@ def _find_closing(source: str, tag: str, position: int) -> int:
 class _Writer:
     """Collects text and line breaks as the tags go by."""
 
-    __slots__ = ("_breaks", "_hidden", "_hidden_depth", "_lines", "_links", "_pre", "_quote", "_quote_starts", "_row")
+    __slots__ = ("_hidden", "_hidden_depth", "_lines", "_pre", "_quote", "_row", "unclosed")
 
     def __init__(self) -> None:
+        self.unclosed: set[str] = set()
         self._lines: list[str] = []
         self._row: list[str] = []
-        self._breaks = 0
         self._hidden = ""
         self._hidden_depth = 0
         self._pre = 0
@@ -134,7 +132,7 @@ class _Writer:
             self._hidden_depth += tag == self._hidden
             return
         if tag == "br":
-            self._break_line()
+            self._flush()
         elif tag in _SILENT or (len(attributes) > 6 and tag not in _VOID and _ATTRIBUTE_HIDES.search(attributes)):  # noqa: PLR2004 - ` hidden` is the shortest
             if not attributes.endswith("/>") or tag not in {"svg", "math", "object"}:
                 self._hidden, self._hidden_depth = tag, 1
@@ -183,9 +181,6 @@ class _Writer:
             line = ">" * min(self._quote, 20) + (" " + line if line else "")
         self._lines.append(line)
         self._row.clear()
-
-    def _break_line(self) -> None:
-        self._flush()
 
     def _end_line(self) -> None:
         if self._row and (self._pre or not "".join(self._row).isspace()):

@@ -4,6 +4,7 @@ import re
 
 WINDOW = 4
 MAX_LENGTH = 400
+MAX_RULE = 120
 
 _VERB = (
     r"wrote|writes|schrieb|schrieben|schreibt|a écrit|a ecrit|écrit|escribió|escribio|ha escrito|ha scritto|scrisse|"
@@ -19,7 +20,15 @@ _STARTS = re.compile(
 )
 _ENDS = re.compile(r"[:：][\s*_]*$")
 _EVIDENCE = re.compile(r"\d[-./:年 ,]|@|\d{4}")
-_RULE = re.compile(r"^[\s*>]*[-_=—]{2,}[ *]{0,3}[^\s_=—-][^_=—]{2,70}?[ *]{0,3}[-_=—]{2,}[\s*]*$")
+_MESSAGE = re.compile(
+    r"message|nachricht|e-?mail|mensaje|messaggio|mensagem|bericht|wiadomo|сообщени|письмо|повідомлення|meddeland|besked|"
+    r"melding|viesti|zpráv|správ|mesaj|ileti|μήνυμα|üzenet|邮件|郵件|メッセージ|転送|원본",
+    re.IGNORECASE,
+)
+_DATED = re.compile(
+    r"\d{4}[-/]\d{1,2}[-/]\d{1,2}(?: (?=.{0,90}[<@])| \d\d?:\d\d(?::\d\d)? (?:GMT|UTC|[+-]\d\d))[^\n]{1,200}$"
+)
+_MAILBOX_END = re.compile(r"<[^<>\s]{1,200}@[^<>\s]{1,200}>\s?[:：]?$")
 _BEGIN = re.compile(
     r"^[\s*>]*(?:-{0,20} ?)?(?:Begin forwarded message|Anfang der weitergeleiteten (?:Nachricht|E-?Mail)|Forwarded message|"
     r"Weitergeleitete Nachricht|Original[- ]Message|Ursprüngliche Nachricht|Début du message (?:réexpédié|transféré)|"
@@ -45,6 +54,8 @@ _FIELD = re.compile(rf"^[\s*_>]*(?:(?P<who>{_WHO})|(?P<when>{_WHEN})|(?P<whom>{_
 def introduction_at(lines: list[str], index: int) -> int:
     """How many lines from there are an introduction such as "On … wrote:"; 0 when none starts there."""
     line = lines[index]
+    if count := _dated_at(lines, index):
+        return count
     starts = _STARTS.match(line) is not None
     if not starts and not _ENDS.search(line):
         starts = "@" in line and '"' not in line[:1] and len(line) < MAX_LENGTH
@@ -70,14 +81,35 @@ def introduction_at(lines: list[str], index: int) -> int:
     return 0
 
 
+def _dated_at(lines: list[str], index: int) -> int:
+    """Gmail's way in some languages: the date and the mailbox, without a verb."""
+    if not lines[index][:4].isdecimal():
+        return 0
+    joined = lines[index].strip()
+    for count in 1, 2:
+        if _DATED.match(joined) and (_MAILBOX_END.search(joined) or "GMT" in joined[:30]):
+            if _MAILBOX_END.search(joined) or count == 2 or not joined.endswith("<"):  # noqa: PLR2004 - two lines at most
+                return count
+        if index + count < len(lines):
+            joined = (joined + lines[index + count].strip())[:MAX_LENGTH]
+    return 0
+
+
 def is_rule(line: str) -> bool:
     """Whether the line separates an earlier message, like `-----Original Message-----` in any language."""
-    return len(line) < MAX_LENGTH and (_RULE.match(line) is not None or _BEGIN.match(line) is not None)
+    if len(line) > MAX_RULE:
+        return False
+    bare = line.strip(" \t*>\u00a0")
+    if bare and bare[0] in "-_—=" and bare[-1] in "-_—=":
+        inner = bare.strip("-_—= \t*")
+        return _MESSAGE.search(inner) is not None or (_SAYS.search(inner) is not None and _EVIDENCE.search(inner) is not None)
+    return (":" in bare[-2:] or bare[:1] == "-") and _BEGIN.match(line) is not None
 
 
 def header_block_at(lines: list[str], index: int) -> bool:
     """Whether the headers of an earlier message stand there: who wrote it with when, to whom or about what."""
-    first = _FIELD.match(lines[index][:80])
+    line = lines[index][:80]
+    first = _FIELD.match(line) if ":" in line or "：" in line else None
     if first is None:
         return False
     kinds = {first.lastgroup}

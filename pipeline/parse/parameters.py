@@ -23,6 +23,9 @@ def read_parameters(value: str) -> tuple[str, dict[str, str]]:
 @lru_cache(maxsize=512)
 def _read(value: str) -> tuple[str, dict[str, str]]:
     main, semicolon, _ = value.partition(";")
+    if "=" in main and len(words := main.split(None, 1)) > 1:  # a mailer forgot the first semicolon
+        main, semicolon = words[0], ";"
+        value = f"{main};{words[1]}{value[value.find(';') :] if ';' in value else ''}"
     plain: dict[str, str] = {}
     sections: dict[str, dict[int, tuple[bool, str]]] = {}
     if semicolon:

@@ -1,9 +1,15 @@
 """What the author of a mail newly wrote, apart from what is quoted and from the signature."""
 
+import re
+
 from pipeline.parse.introduction import header_block_at, introduction_at, is_rule
 from pipeline.parse.signature import MAX_LINES_AFTER, is_delimiter, is_device_line, is_footer
 
 MAX_LINES = 20_000
+_MAX_HEADER_LINES = 12
+_MARKS = frozenset("-–—_=*~|")
+_DECORATION = frozenset("-–—_=*~+#. \u00a0")
+_INITIALS = re.compile(r"[A-Z]{1,3}>")
 
 _OWN, _BLANK, _QUOTE, _INTRODUCTION, _EARLIER, _SIGNATURE = "own", "blank", "quote", "introduction", "earlier", "signature"
 
@@ -11,73 +17,115 @@ _OWN, _BLANK, _QUOTE, _INTRODUCTION, _EARLIER, _SIGNATURE = "own", "blank", "quo
 def split_reply(text: str) -> tuple[str, str, str]:
     """Reply, quoted text and signature.
 
-    Quotes that an answer follows stay in the reply; those after the last own line go. A mail without any line of its
-    own stays whole.
+    Quotes that an answer follows stay in the reply; those after the last own line go, and so does a single quote above
+    the answer that "On … wrote:" introduces. A mail without any line of its own stays whole.
     """
-    lines = text.split("\n")
-    if len(lines) > MAX_LINES:
+    if text.count("\n") > MAX_LINES:
         return text.strip("\n"), "", ""
+    lines = text.split("\n")
     kinds = _classify(lines)
     last = max((index for index, kind in enumerate(kinds) if kind is _OWN), default=-1)
     if last < 0 and _SIGNATURE not in kinds:
         return text.strip("\n"), "", ""
+    start = _behind_single_quote(kinds, last)
     reply, quoted, signature = [], [], []
     for index, (line, kind) in enumerate(zip(lines, kinds, strict=True)):
         if kind is _SIGNATURE:
             signature.append(line)
-        elif index <= last and kind is not _INTRODUCTION:
+        elif start <= index <= last and kind is not _INTRODUCTION:
             reply.append(line)
         else:
             quoted.append(line)
     return _joined(reply), _joined(quoted), _joined(signature)
 
 
+def _behind_single_quote(kinds: list[str], last: int) -> int:
+    """Where the answer starts below an introduced quote that is the only one; 0 when the mail is built otherwise."""
+    first = next((index for index, kind in enumerate(kinds) if kind is not _BLANK), 0)
+    if kinds[first] is not _INTRODUCTION or _QUOTE not in kinds:
+        return 0
+    own = kinds.index(_OWN) if last >= 0 else 0
+    return own if own and _QUOTE not in kinds[own : last + 1] and _QUOTE in kinds[first:own] else 0
+
+
 def _classify(lines: list[str]) -> list[str]:
     """What each line is, in one pass with a bounded look ahead."""
     kinds: list[str] = []
+    near_colon = _near_colon(lines)
+    last_plain = max((i for i, line in enumerate(lines) if line.strip() and line.lstrip()[0] != ">"), default=-1)
     index, own, signing = 0, False, False
     while index < len(lines):
         line = lines[index]
         stripped = line.strip()
+        count, kind = 1, _OWN
         if not stripped:
-            kinds.append(_SIGNATURE if signing else _BLANK)
-        elif stripped[0] == ">":
-            signing = False
-            if own and header_block_at(lines, index) and not _own_after(lines, index):
+            kind = _SIGNATURE if signing else _BLANK
+        elif stripped[0] == ">" or (">" in stripped[:4] and _INITIALS.match(stripped)):
+            signing, kind = False, _QUOTE
+            if own and index > last_plain and header_block_at(lines, index):
                 break
-            kinds.append(_QUOTE)
-        elif own and _earlier_message_at(lines, index):
-            break
-        elif count := introduction_at(lines, index):
-            if own and not _quote_after(lines, index + count):
+        elif not (near_colon[index] or stripped[0] in _MARKS or ":" in (head := stripped[:24]) or "：" in head) and (
+            not is_device_line(line)
+        ):
+            kind = _SIGNATURE if signing else _bar_or_own(stripped, kinds)
+        elif _earlier_message_at(lines, index) or (own and _rule_before_earlier(lines, index, stripped)):
+            if own:
                 break
-            signing = False
-            kinds += [_INTRODUCTION] * count
-            index += count
-            continue
-        elif not signing and _signature_at(lines, index, own=own):
-            signing = True
-            kinds.append(_SIGNATURE)
-        elif signing:
-            kinds.append(_SIGNATURE)
-        elif set(stripped) <= set("-_=*~ ") and _rule_before_earlier(lines, index, own=own):
-            break
-        else:
-            own = True
-            kinds.append(_OWN)
-        index += 1
+            count, kind = _header_lines(lines, index), _INTRODUCTION
+        elif introduced := introduction_at(lines, index):
+            if own and not _quote_after(lines, index + introduced):
+                break
+            count, kind, signing = introduced, _INTRODUCTION, False
+        elif signing or _signature_at(lines, index, own=own):
+            signing, kind = True, _SIGNATURE
+        elif set(stripped) <= _DECORATION:
+            kind = _BLANK
+        own |= kind is _OWN
+        kinds += [kind] * count
+        index += count
     kinds += [_EARLIER] * (len(lines) - len(kinds))
     return kinds
 
 
+def _near_colon(lines: list[str]) -> bytearray:
+    """Which lines end with a colon or stand up to three above one: only there can an introduction start."""
+    near = bytearray(len(lines))
+    for index, line in enumerate(lines):
+        tail = line[-4:]
+        if ":" in tail or "：" in tail:
+            for place in range(max(0, index - 3), index + 1):
+                near[place] = 1
+        elif "@" in line and line[:4].isdecimal():
+            near[index] = 1
+    return near
+
+
+def _bar_or_own(stripped: str, kinds: list[str]) -> str:
+    """Some clients quote with `|`; it counts only right below an introduction or another such quote."""
+    if stripped[0] != "|":
+        return _OWN
+    before = next((kind for kind in reversed(kinds[-3:]) if kind is not _BLANK), _OWN)
+    return _QUOTE if before in {_INTRODUCTION, _QUOTE} else _OWN
+
+
+def _header_lines(lines: list[str], index: int) -> int:
+    """How many lines the headers of a forward take that has nothing above it: up to the first blank one."""
+    end = index + 1
+    while end < len(lines) and (lines[end].strip() or (end == index + 1 and header_block_at(lines, end - 1))):
+        if end - index > _MAX_HEADER_LINES:
+            return 1
+        end += 1
+    return end - index
+
+
 def _earlier_message_at(lines: list[str], index: int) -> bool:
     """Whether everything from there is an earlier message, quoted without marks."""
-    return is_rule(lines[index]) or header_block_at(lines, index)
+    return header_block_at(lines, index) or is_rule(lines[index])
 
 
-def _rule_before_earlier(lines: list[str], index: int, *, own: bool) -> bool:
+def _rule_before_earlier(lines: list[str], index: int, stripped: str) -> bool:
     """A line of dashes or underscores belongs to the earlier message that starts right below."""
-    if not own:
+    if not set(stripped) <= _DECORATION:
         return False
     for following in range(index + 1, min(index + 4, len(lines))):
         if lines[following].strip():
@@ -90,11 +138,6 @@ def _quote_after(lines: list[str], index: int) -> bool:
         if line.strip():
             return line.lstrip().startswith(">")
     return True
-
-
-def _own_after(lines: list[str], index: int) -> bool:
-    """Whether an unquoted line follows within the next few hundred."""
-    return any(line.strip() and not line.lstrip().startswith(">") for line in lines[index : index + 300])
 
 
 def _signature_at(lines: list[str], index: int, *, own: bool) -> bool:

@@ -4,9 +4,13 @@ import re
 
 MAX_SIZE = 524_288
 MAX_OPEN = 200
+MAX_AMPERSANDS = 30_000  # the time of bare ampersands grows with their square: 500,000 take 2 s
 
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]{0,20})")
-_NEVER_OPEN = frozenset({"br", "hr", "img", "input", "meta", "link", "area", "base", "col", "wbr", "source", "track"})
+_NEVER_OPEN = frozenset({
+    "br", "hr", "img", "input", "meta", "link", "area", "base", "col", "wbr", "source", "track",
+    "p", "li", "td", "th", "tr", "dt", "dd", "option", "tbody", "thead", "tfoot",  # the next of its kind closes these
+})  # fmt: skip
 
 
 def is_heavy(source: str) -> bool:
@@ -14,7 +18,7 @@ def is_heavy(source: str) -> bool:
 
     Counts per element name, opened less closed; a linear look that errs towards heavy.
     """
-    if len(source) > MAX_SIZE:
+    if len(source) > MAX_SIZE or source.count("&") > MAX_AMPERSANDS:
         return True
     opened: dict[str, int] = {}
     total = 0
