@@ -45,7 +45,7 @@ class Source:
     """What one configuration is made of: a file's text, the environment, the addresses of embedded parts."""
 
     text: str = ""
-    name: str = "the defaults"
+    name: str = "the default configuration"
     environ: Mapping[str, str] = field(default_factory=dict)
     overlay: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     overlay_name: str = "addresses.json"
