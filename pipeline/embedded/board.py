@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypedDict
 
 import orjson
 
-from pipeline.embedded import durable
+from pipeline.embedded import durable, folder
 
 STATUS = "status.json"
 
@@ -52,8 +52,10 @@ class Board:
         """The part has a process, but does not work yet."""
         line = self._lines[name]
         line.pid = pid
-        line.state = "restarting" if line.restarts else "starting"
-        self._write()
+        if line.restarts:
+            self._write()
+        else:
+            self._change(line, "starting", "")
 
     def is_ready(self, name: str, pid: int, address: str | None) -> None:
         """The part works."""
@@ -83,3 +85,21 @@ class Board:
         lines = [dataclasses.asdict(line) for line in self._lines.values()]
         content = {"supervisor": os.getpid(), "ready": self.ready, "parts": lines}
         durable.write(self._file, orjson.dumps(content), sync=False)
+
+
+class Told(TypedDict):
+    """What `casestream status --json` prints."""
+
+    ready: bool
+    parts: list[dict[str, str | int | None]]
+
+
+def read(data: Path) -> Told:
+    """The parts of the supervisor that runs on a data folder; none when there is none."""
+    try:
+        told = orjson.loads((data / STATUS).read_bytes())
+    except OSError:
+        return Told(ready=False, parts=[])
+    if folder.holder(data) != told["supervisor"]:
+        return Told(ready=False, parts=[])
+    return Told(ready=told["ready"], parts=told["parts"])

@@ -24,7 +24,7 @@ _PATIENCE = 0.5
 def locked(data: Path) -> Iterator[None]:
     """Hold the folder, made if need be. Raises Stop, naming the process, when another supervisor holds it."""
     try:
-        data.mkdir(parents=True, exist_ok=True)
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = os.open(data / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:
         raise Stop(f"{data} cannot be used as the data folder: {error.strerror}.") from error
@@ -32,8 +32,7 @@ def locked(data: Path) -> Iterator[None]:
         deadline = time.monotonic() + _PATIENCE
         while not _take(file.fileno(), fcntl.LOCK_EX):
             if time.monotonic() > deadline:
-                holder = file.read().strip() or "another process"
-                raise Stop(f"{data} is in use by a casestream that already runs, process {holder}.")
+                raise Stop(f"{data} is in use by a casestream that already runs, process {file.read().strip()}.")
             time.sleep(0.02)
         file.truncate(0)
         file.write(f"{os.getpid()}\n")
@@ -41,16 +40,18 @@ def locked(data: Path) -> Iterator[None]:
         yield
 
 
-def is_held(data: Path) -> bool:
-    """Whether a supervisor holds the folder now."""
+def holder(data: Path) -> int | None:
+    """The process id of the supervisor that holds the folder now."""
     try:
         lock = os.open(data / LOCK, os.O_RDONLY)
     except OSError:
-        return False
+        return None
     try:
-        return not _take(lock, fcntl.LOCK_SH)
+        held = not _take(lock, fcntl.LOCK_SH)
+        pid = os.read(lock, 32).decode("ascii").strip()
     finally:
         os.close(lock)
+    return int(pid) if held and pid else None
 
 
 def low_space(data: Path) -> str | None:
@@ -73,7 +74,7 @@ def finish_creation(*folders: Path) -> bool:
     there = [folder for folder in folders if folder.exists()]
     for folder in folders:
         if there and folder not in there and unborn(folder).exists():
-            durable.rename(unborn(folder), folder)
+            name_unborn(folder)
             there.append(folder)
         shutil.rmtree(unborn(folder), ignore_errors=True)
     if not there:
@@ -89,6 +90,11 @@ def finish_creation(*folders: Path) -> bool:
 def unborn(folder: Path) -> Path:
     """Where a folder is made before it gets its name."""
     return folder.with_name(f"{folder.name}.new")
+
+
+def name_unborn(folder: Path) -> None:
+    """Give a folder that is complete its name, for good."""
+    durable.rename(unborn(folder), folder)
 
 
 def _take(descriptor: int, kind: int) -> bool:
