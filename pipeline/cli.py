@@ -2,7 +2,7 @@
 
 import typer
 
-from pipeline.commands import check, init, parse, relay, up
+from pipeline.commands import check, connect, init, parse, relay, serve, topics, up
 
 app = typer.Typer(
     name="casestream",
