@@ -12,7 +12,7 @@ app = typer.Typer(
     add_completion=False,
 )
 
-for verbs in (up, topics, init, check, relay, parse):
+for verbs in (up, topics, init, check, connect, serve, relay, parse):
     verbs.register(app)
 
 

@@ -22,9 +22,15 @@ def register(app: typer.Typer) -> None:
         data: Data = DEFAULT_DATA,
         config: ConfigFile = None,
     ) -> None:
-        """Run connectors in the foreground until SIGTERM. Example: casestream connect smtp --data casestream-data"""
+        """Run connectors in the foreground until SIGTERM.
+
+        Example: casestream connect smtp --data casestream-data
+        """
         import uvloop
 
+        from pipeline.process import log_plainly
+
+        log_plainly()
         if unknown := set(names) - set(CONNECTORS):
             typer.echo(f"no connector {', '.join(sorted(unknown))}; there are: {', '.join(CONNECTORS)}", err=True)
             raise typer.Exit(2)

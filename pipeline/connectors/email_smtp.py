@@ -4,13 +4,15 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import cast
 from uuid import uuid4
+
+from aiosmtpd.smtp import Session
 
 from pipeline.config import Config
 from pipeline.connectors.contract import Health, Publisher
 from pipeline.connectors.recipients import Recipients
-from pipeline.connectors.smtp_protocol import SessionLimits, SmtpSession, Transaction
+from pipeline.connectors.smtp_protocol import SessionLimits, SmtpSession, Transaction, ip_of
 from pipeline.errors import Reject
 from pipeline.parse.keys import header_ids
 from pipeline.wire import Envelope
@@ -48,9 +50,7 @@ class SmtpConnector:
         """Begin to listen; returns the address as HOST:PORT."""
         host, _, port = self._settings.listen.rpartition(":")
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(
-            lambda: _Door(self), host.strip("[]"), int(port), backlog=_BACKLOG
-        )
+        self._server = await loop.create_server(lambda: _Door(self), host.strip("[]"), int(port), backlog=_BACKLOG)
         return f"{host}:{self._server.sockets[0].getsockname()[1]}"
 
     async def stop(self) -> None:
@@ -74,7 +74,7 @@ class SmtpConnector:
 
     def admit(self, transport: asyncio.Transport) -> None:
         """Begin a session, or refuse with 421 when there are too many."""
-        address = _ip(transport.get_extra_info("peername"))
+        address = ip_of(transport.get_extra_info("peername"))
         if self._server is None or not self._server.is_serving():
             self._turn_away(transport, "4.3.2 Going down, come back soon", "going down")
         elif len(self._sessions) >= self._settings.max_connections:
@@ -95,7 +95,7 @@ class SmtpConnector:
 
     def _left(self, session: SmtpSession) -> None:
         self._sessions.discard(session)
-        address = _ip(session.session.peer)
+        address = session.peer
         self._per_address[address] -= 1
         if not self._per_address[address]:
             del self._per_address[address]
@@ -104,7 +104,7 @@ class SmtpConnector:
     # ---- what aiosmtpd asks of its handler
 
     async def handle_EHLO(  # noqa: N802 - aiosmtpd finds its hooks by these names
-        self, server: SmtpSession, session: Any, envelope: Transaction, hostname: str, responses: list[str]
+        self, server: SmtpSession, session: Session, envelope: Transaction, hostname: str, responses: list[str]
     ) -> list[str]:
         """Announce that commands may come in one packet."""
         del server, envelope
@@ -112,7 +112,7 @@ class SmtpConnector:
         return [*responses[:-1], "250-PIPELINING", responses[-1]]
 
     async def handle_MAIL(  # noqa: N802 - aiosmtpd's name
-        self, server: SmtpSession, session: Any, envelope: Transaction, address: str, options: list[str]
+        self, server: SmtpSession, session: Session, envelope: Transaction, address: str, options: list[str]
     ) -> str:
         """Begin a mail; the null sender is welcome. A sender that announced a size is held to about twice of it."""
         del server, session
@@ -123,7 +123,7 @@ class SmtpConnector:
         return "250 2.1.0 Ok"
 
     async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
-        self, server: SmtpSession, session: Any, envelope: Transaction, address: str, options: list[str]
+        self, server: SmtpSession, session: Session, envelope: Transaction, address: str, options: list[str]
     ) -> str:
         """Take a recipient that is ours; all others are refused, so that nobody relays through us."""
         del server, session, options
@@ -133,14 +133,16 @@ class SmtpConnector:
         if mailbox is None:
             raise self._refusal(550, "5.7.1 We do not relay", "relaying")
         if len(envelope.rcpt_tos) >= self._settings.max_recipients:
-            raise self._refusal(452, "4.5.3 Too many recipients, send the others in another mail", "too many recipients")
+            raise self._refusal(
+                452, "4.5.3 Too many recipients, send the others in another mail", "too many recipients"
+            )
         envelope.rcpt_tos.append(address)
         if mailbox not in envelope.mailboxes:
             envelope.mailboxes.append(mailbox)
         return "250 2.1.5 Ok"
 
     async def handle_DATA(  # noqa: N802 - aiosmtpd's name
-        self, server: SmtpSession, session: Any, envelope: Transaction, raw: bytes
+        self, server: SmtpSession, session: Session, envelope: Transaction, raw: bytes
     ) -> str:
         """Publish the mail. Raises what the publisher raises, and then the mail was not taken."""
         del server
@@ -158,7 +160,7 @@ class SmtpConnector:
                 facts={
                     "envelopefrom": "" if envelope.mail_from == "<>" else str(envelope.mail_from),
                     "envelopeto": ",".join(envelope.rcpt_tos),
-                    "remoteip": _ip(session.peer),
+                    "remoteip": ip_of(session.peer),
                     "mailbox": ",".join(mailbox.address for mailbox in envelope.mailboxes),
                     "helo": str(session.host_name),
                 },
@@ -180,7 +182,3 @@ class _Door(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._connector.admit(cast(asyncio.Transport, transport))
-
-
-def _ip(peer: Any) -> str:
-    return str(peer[0]) if peer else "local"

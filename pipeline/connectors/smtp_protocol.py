@@ -4,10 +4,10 @@ import asyncio
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import cast
 
 import structlog
-from aiosmtpd.smtp import SMTP, Envelope
+from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from pipeline.config import Mailbox
 from pipeline.connectors.smtp_data import DataReader
@@ -29,7 +29,7 @@ _AFTER_PUBLISHING = 3600.0
 """While the log is asked, its own time-out counts, not the client's."""
 
 
-class Transaction(Envelope):  # type: ignore[misc]  # aiosmtpd ships no types
+class Transaction(Envelope):
     """What MAIL and RCPT said so far."""
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ class SessionLimits:
     data_timeout: float
 
 
-class SmtpSession(SMTP):  # type: ignore[misc]  # aiosmtpd ships no types
+class SmtpSession(SMTP):
     """Speaks SMTP with one client.
 
     What differs from aiosmtpd: lines end with CR LF only; DATA is read in chunks, not by line; one timer watches
@@ -57,7 +57,7 @@ class SmtpSession(SMTP):  # type: ignore[misc]  # aiosmtpd ships no types
     line_length_limit = CHUNK  # of the stream's buffer; the limits of lines are ours
 
     def __init__(
-        self, handler: Any, *, hostname: str, limits: SessionLimits, gone: Callable[["SmtpSession"], None]
+        self, handler: object, *, hostname: str, limits: SessionLimits, gone: Callable[["SmtpSession"], None]
     ) -> None:
         super().__init__(
             handler,
@@ -76,6 +76,16 @@ class SmtpSession(SMTP):  # type: ignore[misc]  # aiosmtpd ships no types
         self._deadline = 0.0
         self._closing = False
 
+    @property
+    def mail(self) -> Transaction:
+        """What MAIL and RCPT said so far."""
+        return cast(Transaction, self.envelope)
+
+    @property
+    def peer(self) -> str:
+        """The address of the client, without its port."""
+        return ip_of(cast(Session, self.session).peer)
+
     def connection_lost(self, error: Exception | None) -> None:
         """The client is gone, whoever closed it."""
         super().connection_lost(error)
@@ -91,9 +101,10 @@ class SmtpSession(SMTP):  # type: ignore[misc]  # aiosmtpd ships no types
         if self.transport is None or self._closing:
             return
         self._closing = True
-        self.transport.write(farewell.encode() + b"\r\n")
-        self.transport.close()
-        self.loop.call_later(2.0, self.transport.abort)
+        transport = cast(asyncio.Transport, self.transport)
+        transport.write(farewell.encode() + b"\r\n")
+        transport.close()
+        self.loop.call_later(2.0, transport.abort)
 
     async def push(self, status: str | bytes) -> None:
         """Answer the client; what cannot be written as UTF-8 is replaced."""
@@ -153,15 +164,12 @@ class SmtpSession(SMTP):  # type: ignore[misc]  # aiosmtpd ships no types
 
     async def _obey(self, line: bytes) -> None:
         self._junk += 1
-        if self._junk > JUNK_LIMIT + len(self.envelope.rcpt_tos):
+        if self._junk > JUNK_LIMIT + len(self.mail.rcpt_tos):
             self.dismiss("421 4.7.0 Too many commands without a mail")
             return
         try:
             verb, argument = _read_command(line)
-            method = self._smtp_methods.get(verb)
-            if method is None:
-                raise Reject(500, "5.5.1 Command not recognized")
-            await method(argument)
+            await self._smtp_methods.get(verb, _unknown)(argument)
         except Reject as refusal:
             await self.push(f"{refusal.status} {refusal.message}")
         except Retry as trouble:
@@ -169,7 +177,7 @@ class SmtpSession(SMTP):  # type: ignore[misc]  # aiosmtpd ships no types
         except (ConnectionError, asyncio.CancelledError):
             raise
         except Exception:  # noqa: BLE001 - whatever it was, the client may try again and the others go on
-            structlog.get_logger().exception("smtp.unexpected", peer=self.session.peer)
+            structlog.get_logger().exception("smtp.unexpected", peer=self.peer)
             await self.push("451 4.3.0 Something went wrong here, try again later")
 
     def _getaddr(self, arg: str) -> tuple[str | None, str | None]:
@@ -188,9 +196,9 @@ class SmtpSession(SMTP):  # type: ignore[misc]  # aiosmtpd ships no types
 
     async def smtp_RCPT(self, arg: str | None) -> None:  # noqa: N802 - aiosmtpd finds commands by these names
         """RCPT, which does not count as junk when it was good."""
-        before = len(self.envelope.rcpt_tos)
+        before = len(self.mail.rcpt_tos)
         await super().smtp_RCPT(arg)
-        if len(self.envelope.rcpt_tos) > before:
+        if len(self.mail.rcpt_tos) > before:
             self._junk -= 1
 
     async def smtp_VRFY(self, arg: str | None) -> None:  # noqa: ARG002, N802 - aiosmtpd's signature
@@ -207,7 +215,7 @@ class SmtpSession(SMTP):  # type: ignore[misc]  # aiosmtpd ships no types
             return
         if arg:
             raise Reject(501, "5.5.4 Syntax: DATA")
-        if not self.envelope.rcpt_tos:
+        if not self.mail.rcpt_tos:
             raise Reject(503, "5.5.1 RCPT first")
         self.busy = True
         try:
@@ -221,11 +229,11 @@ class SmtpSession(SMTP):  # type: ignore[misc]  # aiosmtpd ships no types
             await self.push(status)
         finally:
             self.busy = False
-            self._set_post_data_state()
+            self.envelope = self._create_envelope()
 
     async def _mail(self) -> bytes | None:
         """The mail that was sent; None when the connection ended before it did. Raises Reject."""
-        reader = DataReader(self.envelope.size_limit or self._limits.max_size)
+        reader = DataReader(self.mail.size_limit or self._limits.max_size)
         began = self.loop.time()
         while not reader.feed(self._inbox):
             if reader.hopeless:
@@ -239,6 +247,15 @@ class SmtpSession(SMTP):  # type: ignore[misc]  # aiosmtpd ships no types
 
     def _create_envelope(self) -> Transaction:
         return Transaction()
+
+
+async def _unknown(_: str | None) -> None:
+    raise Reject(500, "5.5.1 Command not recognized")
+
+
+def ip_of(peer: object) -> str:
+    """The address in what a transport calls its peer."""
+    return str(peer[0]) if isinstance(peer, tuple) else "local"
 
 
 def _read_command(line: bytes) -> tuple[str, str | None]:

@@ -1,0 +1,47 @@
+"""The FastAPI application: mounts what is served over HTTP and turns every error into problem details."""
+
+from collections.abc import Iterable, Mapping
+
+import structlog
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from pipeline.errors import Reject, Retry
+from pipeline.problems import problem
+
+
+def create_app(routers: Iterable[APIRouter]) -> FastAPI:
+    """The application with these routers and `GET /healthz`."""
+    app = FastAPI(title="Casestream", docs_url=None, redoc_url=None, openapi_url=None)
+    for router in routers:
+        app.include_router(router)
+    app.add_api_route("/healthz", healthz, methods=["GET"])
+    app.add_exception_handler(HTTPException, _answer)
+    app.add_exception_handler(RequestValidationError, _answer)
+    app.add_exception_handler(Reject, _answer)
+    app.add_exception_handler(Retry, _answer)
+    app.add_exception_handler(Exception, _unexpected)
+    return app
+
+
+async def healthz() -> Mapping[str, str]:
+    """Whether the process answers at all."""
+    return {"status": "ok"}
+
+
+async def _answer(_: Request, error: Exception) -> Response:
+    match error:
+        case HTTPException():
+            return problem(error.status_code, str(error.detail), headers=error.headers)
+        case Reject():
+            return problem(error.status, error.message, error.errors)
+        case Retry():
+            return problem(503, "not now, try again later", headers={"Retry-After": "10"})
+        case _:
+            return problem(422, "the request is not what this address takes")
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    structlog.get_logger().error("http.unexpected", path=request.url.path, exc_info=error)
+    return problem(500, "something went wrong here, try again later")

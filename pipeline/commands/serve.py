@@ -1,0 +1,82 @@
+"""`casestream serve`."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import typer
+
+from pipeline.commands.options import DEFAULT_DATA, ConfigFile, Data, load_config
+from pipeline.config import Config
+
+STOP_SECONDS = 5
+MAX_CONNECTIONS = 1000
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs of this file."""
+
+    @app.command()
+    def serve(data: Data = DEFAULT_DATA, config: ConfigFile = None) -> None:
+        """Serve web forms over HTTP in the foreground until SIGTERM.
+
+        Example: casestream serve --data casestream-data
+        """
+        import uvloop
+
+        from pipeline.process import log_plainly
+
+        log_plainly()
+        uvloop.run(_run(load_config(config, data), data))
+
+
+async def _run(config: Config, data: Path) -> None:
+    import uvicorn
+
+    from pipeline.api.app import create_app
+    from pipeline.blobs import BlobStore
+    from pipeline.connectors.contract import Publisher
+    from pipeline.connectors.space import FreeSpace
+    from pipeline.connectors.web import FormConnector
+    from pipeline.connectors.web_http import FormRoutes
+    from pipeline.log import KafkaLog
+    from pipeline.ready import announce
+
+    class Server(uvicorn.Server):
+        """Uvicorn that says when it listens, and leaves signals to us so that SIGTERM ends with 0."""
+
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            announce(address)
+
+        @contextlib.contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            yield
+
+    host, _, port = config.http.listen.rpartition(":")
+    listener = socket.create_server((host.strip("[]"), int(port)), backlog=1024)
+    address = f"{host}:{listener.getsockname()[1]}"
+    blobs = BlobStore.of(config.blobs, data)
+    async with KafkaLog(config.kafka) as log:
+        forms = FormConnector(config, Publisher(log, blobs, FreeSpace(blobs.root, config.blobs.min_free)))
+        settings = uvicorn.Config(
+            create_app([FormRoutes(forms, config.http).router()]),
+            http="httptools",
+            lifespan="off",
+            log_level="warning",
+            access_log=False,
+            proxy_headers=False,  # uvicorn believes any local client; our own rule knows the configured proxies
+            server_header=False,
+            limit_concurrency=MAX_CONNECTIONS,
+            timeout_keep_alive=15,
+            timeout_graceful_shutdown=STOP_SECONDS,
+        )
+        server = Server(settings)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, setattr, server, "should_exit", True)
+        typer.echo(f"http listens on {address}", err=True)
+        await server.serve(sockets=[listener])

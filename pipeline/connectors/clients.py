@@ -1,0 +1,43 @@
+"""Who a client is when there may be proxies of ours before us."""
+
+from collections.abc import Iterable
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+
+_IPV6_SITE = 64
+
+
+class Clients:
+    """Knows our proxies; only what they say in X-Forwarded-For counts."""
+
+    def __init__(self, proxies: Iterable[str]) -> None:
+        self._proxies = tuple(ip_network(proxy, strict=False) for proxy in proxies)
+
+    def address(self, peer: str, forwarded_for: str) -> str:
+        """The address of the client: the last hop that is no proxy of ours."""
+        hops = [hop.strip() for hop in forwarded_for.split(",") if hop.strip()]
+        client = peer
+        while hops and self._is_proxy(client):
+            hop = hops.pop()
+            if _parsed(hop) is None:
+                break
+            client = hop
+        return client
+
+    def _is_proxy(self, address: str) -> bool:
+        parsed = _parsed(address)
+        return parsed is not None and any(parsed in proxy for proxy in self._proxies if proxy.version == parsed.version)
+
+
+def bucket(address: str) -> str:
+    """Whose allowance an address uses: its own, or that of its site when it is IPv6 and so has 2⁶⁴ of them."""
+    parsed = _parsed(address)
+    if isinstance(parsed, IPv6Address):
+        return str(ip_network((parsed, _IPV6_SITE), strict=False))
+    return address
+
+
+def _parsed(text: str) -> IPv4Address | IPv6Address | None:
+    try:
+        return ip_address(text)
+    except ValueError:
+        return None
