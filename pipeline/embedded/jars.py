@@ -55,14 +55,16 @@ def _download(folder: Path, wanted: Mapping[str, str], missing: list[str]) -> No
     for private in (False, True):
         try:
             _fetch(folder, missing, private=private)
-        except Exception as error:  # noqa: BLE001  # jgo raises whatever its transport does
+        except OSError:  # what requests raises is one
+            reason = "the Maven repository cannot be reached"
+        except Exception as error:  # noqa: BLE001  # jgo raises what it likes
             reason = f"{error or type(error).__name__}".splitlines()[0]
         missing = damaged(folder, wanted)
         if not missing:
             return
     raise Stop(
-        f"{len(missing)} of Kafka's {len(wanted)} jars in {folder} are missing or damaged (first: {missing[0]}) and "
-        f"could not be downloaded: {reason}; start again with a network, or put whole ones there."
+        f"{len(missing)} of Kafka's {len(wanted)} jars in {folder} are missing or damaged (first: {missing[0]}) "
+        f"and were not downloaded: {reason}; start again with a network, or put whole ones there."
     )
 
 
