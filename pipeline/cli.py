@@ -2,7 +2,7 @@
 
 import typer
 
-from pipeline.commands import check, connect, init, parse, relay, serve, topics, up
+from pipeline.commands import check, connect, init, parse, relay, serve, topics, up, work
 
 app = typer.Typer(
     name="casestream",
@@ -12,7 +12,7 @@ app = typer.Typer(
     add_completion=False,
 )
 
-for verbs in (up, topics, init, check, connect, serve, relay, parse):
+for verbs in (up, topics, init, check, connect, serve, work, relay, parse):
     verbs.register(app)
 
 

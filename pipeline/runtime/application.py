@@ -10,9 +10,9 @@ from faust.app.base import BootStrategy as FaustBootStrategy
 from faust.tables import TableManager
 from mode.types import ServiceT
 
+from pipeline.process import FAILED
 from pipeline.runtime.batch import MAX_RECORDS
 from pipeline.runtime.driver import HEARTBEAT_INTERVAL, REBALANCE_TIMEOUT, SESSION_TIMEOUT, Transport
-from pipeline.runtime.ending import FAILED
 from pipeline.runtime.lane import Lane
 
 _DAY = 24 * 3600.0

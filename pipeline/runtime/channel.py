@@ -8,10 +8,10 @@ import stamina
 import structlog
 
 from pipeline.errors import Retry, Stop
+from pipeline.process import FAILED, STOPPED
 from pipeline.runtime.application import ChannelApp
 from pipeline.runtime.batch import Batch
 from pipeline.runtime.driver import Consumer
-from pipeline.runtime.ending import FAILED, STOPPED
 from pipeline.runtime.gaps import position_after_gap
 from pipeline.runtime.lane import Lane
 from pipeline.store.ports import Settled

@@ -7,6 +7,7 @@ what is committed to Kafka is the ledger's `next`, for lag tools alone.
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import suppress
 from typing import Any, ClassVar, cast
 
 import aiokafka
@@ -28,8 +29,8 @@ from faust.types import TP, ConsumerMessage, Message
 
 from pipeline.errors import Retry, Stop
 from pipeline.log import client_settings
+from pipeline.process import STOPPED
 from pipeline.runtime.batch import MAX_RECORDS, Batch, fold
-from pipeline.runtime.ending import STOPPED
 from pipeline.runtime.lane import Lane
 from pipeline.store.ports import Position
 from pipeline.wire import Bounds, Partition
@@ -62,6 +63,11 @@ class _Thread(faust_aiokafka.AIOKafkaConsumerThread):
         ):
             with attempt:
                 await self._consumer.start()
+
+    async def on_thread_stop(self) -> None:
+        """Leave the group, or let it time out when Kafka is away; an error here would hang Faust's shutdown."""
+        with suppress(KafkaError):
+            await super().on_thread_stop()
 
     def _create_worker_consumer(self, transport: object) -> aiokafka.AIOKafkaConsumer:  # noqa: ARG002  # Faust's signature
         lane = self.lane

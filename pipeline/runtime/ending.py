@@ -8,12 +8,8 @@ from typing import Protocol
 
 import structlog
 
-FAILED = 70
-"""The exit code after any error that nobody handled; the supervisor starts the worker again."""
 STALLED = 71
 """The exit code after no progress although there was something to settle; the supervisor starts the worker again."""
-STOPPED = 78
-"""The exit code when a person must look: starting again would come to the same end."""
 
 _log = structlog.get_logger(__name__)
 _once = threading.Lock()

@@ -14,7 +14,8 @@ import structlog
 
 from pipeline.errors import Retry, Stop
 from pipeline.log import partition_bounds
-from pipeline.runtime.ending import FAILED, STALLED, End
+from pipeline.process import FAILED
+from pipeline.runtime.ending import STALLED, End
 from pipeline.runtime.gaps import first_offset
 from pipeline.runtime.lane import Lane
 from pipeline.store.ports import Position

@@ -10,9 +10,11 @@ import structlog
 
 from pipeline import ready
 from pipeline.config import Kafka
+from pipeline.process import FAILED
 from pipeline.runtime.channel import Channel
-from pipeline.runtime.ending import FAILED, End, end_process
+from pipeline.runtime.ending import End, end_process
 from pipeline.runtime.lane import Lane
+from pipeline.runtime.quiet import quiet_libraries
 from pipeline.runtime.watchdog import Watchdog
 from pipeline.store.ports import OffsetLedger, Settle
 
@@ -53,6 +55,7 @@ class Worker:
 
     async def run(self) -> None:
         """Settle until told to stop; return when the group has been left."""
+        quiet_libraries()
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
