@@ -1,17 +1,19 @@
 """The header block of a mail or of one of its parts: names, unfolded values, and where the body starts."""
 
 import re
+from functools import lru_cache
 
 from pipeline.parse.charset import decode
 from pipeline.parse.words import decode_words
 
 MAX_HEADERS = 1000
+MAX_NAME = 100
 MAX_VALUE = 65_536
 MAX_BLOCK = 2_097_152
 
 _BLANK_LINE = re.compile(rb"\n\r?\n")
 _FOLD = re.compile(r"\r?\n(?=[ \t])")
-_NAME = re.compile(r"([!-9;-~]{1,200})[ \t]*:")
+_NAME = re.compile(r"([!-9;-~]{1,100})[ \t]*:")
 _UNCAPPED = frozenset({"references"})  # capped by its reader, which keeps both ends
 
 
@@ -25,9 +27,12 @@ class Headers:
         self.count = 0
 
     def add(self, name: str, value: str) -> None:
-        """Keep one more header."""
+        """Keep one more header; the name in lower case."""
         self.count += 1
-        self._values.setdefault(name.lower(), []).append(value)
+        if (values := self._values.get(name)) is None:
+            self._values[name] = [value]
+        else:
+            values.append(value)
 
     def __contains__(self, name: str) -> bool:
         return name in self._values
@@ -60,7 +65,8 @@ def read_headers(raw: bytes, start: int, end: int, defects: list[str]) -> tuple[
     lines = _FOLD.sub("", text).split("\n")
     strange = 0
     for number, line in enumerate(lines):
-        name = _NAME.match(line)
+        written, colon, value = line.partition(":")
+        name = header_name(written) if colon and len(written) <= MAX_NAME else None
         if name is None:
             if not line.strip() or (number == 0 and line.startswith(("From ", ">From "))):
                 continue
@@ -72,10 +78,20 @@ def read_headers(raw: bytes, start: int, end: int, defects: list[str]) -> tuple[
         if headers.count >= MAX_HEADERS:
             defects.append("too many headers")
             break
-        headers.add(name[1], _capped(name[1].lower(), line[name.end() :].strip(), defects))
+        if len(value) > MAX_VALUE and name not in _UNCAPPED:
+            defects.append(f"{name[:40]} too long")
+            value = value[:MAX_VALUE]
+        headers.add(name, value.strip())
     if strange:
         defects.append("lines among the headers that are none")
     return headers, body
+
+
+@lru_cache(maxsize=1024)
+def header_name(written: str) -> str | None:
+    """A header's name in lower case; None for what cannot be one (RFC 5322, 3.6.8)."""
+    name = written.rstrip(" \t")
+    return name.lower() if _NAME.fullmatch(f"{name}:") else None
 
 
 def readable(value: str) -> str:
@@ -83,13 +99,6 @@ def readable(value: str) -> str:
     if value.isascii():
         return value if "\x1b" not in value else decode(value.encode("ascii"))[0]
     return decode(value.encode("utf-8", "surrogateescape"))[0]
-
-
-def _capped(name: str, value: str, defects: list[str]) -> str:
-    if len(value) <= MAX_VALUE or name in _UNCAPPED:
-        return value
-    defects.append(f"{name} too long")
-    return value[:MAX_VALUE]
 
 
 def _offset_of(raw: bytes, start: int, stop: int, line: str) -> int:

@@ -3,7 +3,8 @@
 import html
 import re
 
-_TAG_NAME = re.compile(r"/?([a-zA-Z][a-zA-Z0-9:]{0,30})")
+_TAG_NAME = re.compile(r"(/?)([a-zA-Z][a-zA-Z0-9:]{0,30})")
+_SIMPLE_TAG = re.compile(r"""<(/?)([a-zA-Z][a-zA-Z0-9:]{0,30})((?:\s[^<>"']*(?:"[^"<>]*"[^<>"']*)*)?)/?>""")
 _BLANKS = re.compile(r"[ \t\r\n\f\u00a0]+")
 _ATTRIBUTE_HIDES = re.compile(
     r"""display\s{0,3}:\s{0,3}none|visibility\s{0,3}:\s{0,3}hidden|mso-hide\s{0,3}:\s{0,3}all|\shidden(?=[\s>/=])"""
@@ -14,9 +15,15 @@ _LONG_NUMBER = re.compile(r"&#(?:[0-9]{8,}|[xX][0-9a-fA-F]{8,});?")
 _BLANK_LINES = re.compile(r"\n{3,}")
 _CHARSET = re.compile(rb"""charset\s{0,3}=\s{0,3}["']?([A-Za-z0-9_.:-]{2,40})""")
 
-_SILENT = frozenset({"script", "style", "title", "noscript", "template", "object", "iframe", "select", "textarea", "svg", "math"})
+_SILENT = frozenset({
+    "script", "style", "title", "noscript", "template", "object", "iframe", "select", "textarea", "svg", "math",
+})  # fmt: skip
+_MAY_CLOSE_ITSELF = frozenset({"object", "svg", "math"})
+_CELL = frozenset({"td", "th"})
 _RAW = frozenset({"script", "style", "title", "textarea", "iframe", "noscript"})
-_VOID = frozenset({"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"})
+_VOID = frozenset({
+    "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr",
+})  # fmt: skip
 _PARAGRAPH = frozenset({"p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "dl", "table", "blockquote", "pre"})
 _LINE = frozenset({
     "div", "tr", "li", "dt", "dd", "section", "article", "header", "footer", "center", "form", "address", "fieldset",
@@ -26,7 +33,7 @@ _LINE = frozenset({
 
 def html_to_text(source: str) -> str:
     """The text that a reader of the HTML sees, quotes of a blockquote marked with `>`."""
-    writer = _Writer()
+    writer = _Writer(may_hide=any(word in source.lower() for word in ("none", "hid", "size:0", "size: 0")))
     position, length = 0, len(source)
     while position < length:
         opened = source.find("<", position)
@@ -47,28 +54,35 @@ def declared_charset(data: bytes) -> str:
 
 def _tag(source: str, opened: int, writer: "_Writer") -> int:
     """Take one tag, comment or stray `<`; where the next text starts."""
-    if source.startswith("<!--", opened):
-        end = source.find("-->", opened + 4)
-        return len(source) if end < 0 else end + 3
-    name = _TAG_NAME.match(source, opened + 1)
-    if name is None:
-        if source[opened + 1 : opened + 2] in {"!", "?", "/"}:
-            end = source.find(">", opened)
-            return len(source) if end < 0 else end + 1
-        writer.text("<")
-        return opened + 1
-    end = _end_of_tag(source, opened)
-    tag = name[1].lower()
-    if source[opened + 1] == "/":
+    if simple := _SIMPLE_TAG.match(source, opened):
+        closes, tag, attributes = simple.groups()
+        tag, end = tag.lower(), simple.end()
+    elif name := _TAG_NAME.match(source, opened + 1):
+        closes, tag, end = name[1], name[2].lower(), _end_of_tag(source, opened)
+        attributes = source[name.end() : end]
+    else:
+        return _no_tag(source, opened, writer)
+    if closes:
         writer.close(tag)
         return end
-    attributes = source[name.end() : end]
     writer.open(tag, attributes)
     if tag in _RAW:
         if tag not in writer.unclosed:
             end = _find_closing(source, tag, end, writer)
         writer.close(tag)
     return end
+
+
+def _no_tag(source: str, opened: int, writer: "_Writer") -> int:
+    """A comment, a declaration, or a `<` that stands for itself."""
+    if source.startswith("<!--", opened):
+        end = source.find("-->", opened + 4)
+        return len(source) if end < 0 else end + 3
+    if source[opened + 1 : opened + 2] in {"!", "?", "/"}:
+        end = source.find(">", opened)
+        return len(source) if end < 0 else end + 1
+    writer.text("<")
+    return opened + 1
 
 
 def _end_of_tag(source: str, opened: int) -> int:
@@ -98,9 +112,10 @@ def _find_closing(source: str, tag: str, position: int, writer: "_Writer") -> in
 class _Writer:
     """Collects text and line breaks as the tags go by."""
 
-    __slots__ = ("_hidden", "_hidden_depth", "_lines", "_pre", "_quote", "_row", "unclosed")
+    __slots__ = ("_hidden", "_hidden_depth", "_lines", "_may_hide", "_pre", "_quote", "_row", "unclosed")
 
-    def __init__(self) -> None:
+    def __init__(self, *, may_hide: bool) -> None:
+        self._may_hide = may_hide
         self.unclosed: set[str] = set()
         self._lines: list[str] = []
         self._row: list[str] = []
@@ -130,11 +145,10 @@ class _Writer:
     def open(self, tag: str, attributes: str) -> None:
         if self._hidden:
             self._hidden_depth += tag == self._hidden
-            return
-        if tag == "br":
+        elif tag == "br":
             self._flush()
-        elif tag in _SILENT or (len(attributes) > 6 and tag not in _VOID and _ATTRIBUTE_HIDES.search(attributes)):  # noqa: PLR2004 - ` hidden` is the shortest
-            if not attributes.endswith("/>") or tag not in {"svg", "math", "object"}:
+        elif tag in _SILENT or (self._may_hide and tag not in _VOID and _ATTRIBUTE_HIDES.search(attributes)):
+            if not attributes.endswith("/") or tag not in _MAY_CLOSE_ITSELF:
                 self._hidden, self._hidden_depth = tag, 1
         elif tag in _PARAGRAPH:
             self._paragraph()
@@ -144,9 +158,8 @@ class _Writer:
             self._end_line()
             if tag == "li":
                 self._put("- ")
-        elif tag in {"td", "th"}:
-            if self._row:
-                self._put(" ")
+        elif tag in _CELL and self._row:
+            self._put(" ")
         elif tag == "hr":
             self._end_line()
             self._put("----------")

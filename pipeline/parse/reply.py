@@ -2,16 +2,17 @@
 
 import re
 
-from pipeline.parse.introduction import header_block_at, introduction_at, is_rule
+from pipeline.parse.introduction import COLONS, header_block_at, introduction_at, is_rule
 from pipeline.parse.signature import MAX_LINES_AFTER, is_delimiter, is_device_line, is_footer
 
 MAX_LINES = 20_000
 _MAX_HEADER_LINES = 12
-_MARKS = frozenset("-–—_=*~|")
-_DECORATION = frozenset("-–—_=*~+#. \u00a0")
+_MARKS = frozenset("-\u2013\u2014_=*~|")
+_DECORATION = frozenset("-\u2013\u2014_=*~+#. \u00a0")
 _INITIALS = re.compile(r"[A-Z]{1,3}>")
 
-_OWN, _BLANK, _QUOTE, _INTRODUCTION, _EARLIER, _SIGNATURE = "own", "blank", "quote", "introduction", "earlier", "signature"
+_OWN, _BLANK, _QUOTE = "own", "blank", "quote"
+_INTRODUCTION, _EARLIER, _SIGNATURE = "introduction", "earlier", "signature"
 
 
 def split_reply(text: str) -> tuple[str, str, str]:
@@ -53,59 +54,59 @@ def _classify(lines: list[str]) -> list[str]:
     kinds: list[str] = []
     near_colon = _near_colon(lines)
     last_plain = max((i for i, line in enumerate(lines) if line.strip() and line.lstrip()[0] != ">"), default=-1)
-    index, own, signing = 0, False, False
-    while index < len(lines):
-        line = lines[index]
-        stripped = line.strip()
-        count, kind = 1, _OWN
+    own = signing = False
+    while (index := len(kinds)) < len(lines):
+        stripped = lines[index].strip()
+        count, kind = 1, _SIGNATURE if signing else _OWN
         if not stripped:
             kind = _SIGNATURE if signing else _BLANK
         elif stripped[0] == ">" or (">" in stripped[:4] and _INITIALS.match(stripped)):
-            signing, kind = False, _QUOTE
+            kind = _QUOTE
             if own and index > last_plain and header_block_at(lines, index):
                 break
-        elif not (near_colon[index] or stripped[0] in _MARKS or ":" in (head := stripped[:24]) or "：" in head) and (
-            not is_device_line(line)
-        ):
-            kind = _SIGNATURE if signing else _bar_or_own(stripped, kinds)
-        elif _earlier_message_at(lines, index) or (own and _rule_before_earlier(lines, index, stripped)):
-            if own:
+        elif stripped[0] in _MARKS or near_colon[index] or is_device_line(stripped):
+            count, kind = _special(lines, index, kinds, own=own, signing=signing)
+            if kind is _EARLIER:
                 break
-            count, kind = _header_lines(lines, index), _INTRODUCTION
-        elif introduced := introduction_at(lines, index):
-            if own and not _quote_after(lines, index + introduced):
-                break
-            count, kind, signing = introduced, _INTRODUCTION, False
-        elif signing or _signature_at(lines, index, own=own):
-            signing, kind = True, _SIGNATURE
-        elif set(stripped) <= _DECORATION:
-            kind = _BLANK
-        own |= kind is _OWN
+        signing = kind is _SIGNATURE
+        own = own or kind is _OWN
         kinds += [kind] * count
-        index += count
-    kinds += [_EARLIER] * (len(lines) - len(kinds))
-    return kinds
+    return kinds + [_EARLIER] * (len(lines) - len(kinds))
+
+
+def _special(lines: list[str], index: int, kinds: list[str], *, own: bool, signing: bool) -> tuple[int, str]:
+    """How many lines a line with marks or a colon decides over, and what they are."""
+    stripped = lines[index].strip()
+    if _earlier_message_at(lines, index):
+        return (1, _EARLIER) if own else (_header_lines(lines, index), _INTRODUCTION)
+    if own and _rule_before_earlier(lines, index, stripped):
+        return 1, _EARLIER
+    if count := introduction_at(lines, index):
+        return (1, _EARLIER) if own and not _quote_after(lines, index + count) else (count, _INTRODUCTION)
+    if signing or _signature_at(lines, index, own=own):
+        return 1, _SIGNATURE
+    if set(stripped) <= _DECORATION:
+        return 1, _BLANK
+    return 1, _QUOTE if stripped[0] == "|" and _below_quote(kinds) else _OWN
 
 
 def _near_colon(lines: list[str]) -> bytearray:
-    """Which lines end with a colon or stand up to three above one: only there can an introduction start."""
+    """Which lines end with a colon, stand up to three above one, or look like a header."""
     near = bytearray(len(lines))
     for index, line in enumerate(lines):
         tail = line[-4:]
-        if ":" in tail or "：" in tail:
+        if ":" in tail or COLONS[1] in tail:
             for place in range(max(0, index - 3), index + 1):
                 near[place] = 1
-        elif "@" in line and line[:4].isdecimal():
+        elif ":" in (head := line[:24]) or COLONS[1] in head or ("@" in line and head[:4].isdecimal()):
             near[index] = 1
     return near
 
 
-def _bar_or_own(stripped: str, kinds: list[str]) -> str:
+def _below_quote(kinds: list[str]) -> bool:
     """Some clients quote with `|`; it counts only right below an introduction or another such quote."""
-    if stripped[0] != "|":
-        return _OWN
     before = next((kind for kind in reversed(kinds[-3:]) if kind is not _BLANK), _OWN)
-    return _QUOTE if before in {_INTRODUCTION, _QUOTE} else _OWN
+    return before in {_INTRODUCTION, _QUOTE}
 
 
 def _header_lines(lines: list[str], index: int) -> int:
