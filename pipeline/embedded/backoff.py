@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 FIRST = 0.2
 LONGEST = 10.0
-HEALTHY_AFTER = 30.0
-"""Seconds of life after which the next death counts as the first."""
+HEALTHY_AFTER = 10.0
+"""Seconds of life after which a death counts as the first: it was no part that cannot work."""
 
 
 @dataclass(slots=True)

@@ -55,13 +55,18 @@ def holder(data: Path) -> int | None:
 
 
 def low_space(data: Path) -> str | None:
-    """A sentence when the disk is filling up. Raises Stop when it is too full to start on."""
+    """A sentence when the folder's disk is filling up. Raises Stop when it is too full to start on."""
     usage = shutil.disk_usage(data)
-    free = f"the disk of {data} has {usage.free // 2**20} MB free ({usage.free / usage.total:.0%})"
-    if usage.free < LEAST_FREE:
-        raise Stop(f"{free}; at least {LEAST_FREE // 2**20} MB are needed, make room and start again.")
-    if usage.free < usage.total * LOW_SHARE:
-        return f"{free}; under {LOW_SHARE:.0%} new messages are sent away for later, make room."
+    return judge_space(usage.free, usage.total)
+
+
+def judge_space(free: int, total: int) -> str | None:
+    """The same for a disk of `total` bytes of which `free` are free."""
+    says = f"the disk has {free // 2**20} MB free ({free / total:.0%})"
+    if free < LEAST_FREE:
+        raise Stop(f"{says}; at least {LEAST_FREE // 2**20} MB are needed, make room and start again.")
+    if free < total * LOW_SHARE:
+        return f"{says}; under {LOW_SHARE:.0%} new messages are sent away for later, make room."
     return None
 
 

@@ -1,5 +1,6 @@
 """Keeps what the parts print, in files of bounded size."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -16,13 +17,12 @@ def rotate(log: Path) -> None:
 
 
 def last_line(log: Path) -> str:
-    """The last line of a log that says something: no blank one, no frame of a Java stack trace."""
+    """The last line of a log that says something: no blank one, no drawn frame, no frame of a Java stack trace."""
     try:
         with log.open("rb") as file:
             file.seek(max(0, log.stat().st_size - 16384))
             lines = file.read().decode("utf-8", "replace").splitlines()
     except OSError:
         lines = []
-    return next(
-        (line.strip() for line in reversed(lines) if line.strip() and not line.startswith("\t")), "it said nothing"
-    )
+    said = (line.strip(" │") for line in reversed(lines) if re.search(r"\w", line) and not line.startswith("\t"))
+    return next(said, "it said nothing")

@@ -25,7 +25,7 @@ def test_a_long_life_resets_the_wait() -> None:
     backoff = Backoff()
     for _ in range(8):
         backoff.after(1)
-    assert [backoff.after(31), backoff.after(1)] == [0.2, 0.4]
+    assert [backoff.after(11), backoff.after(1)] == [0.2, 0.4]
 
 
 def test_everything_embedded_is_overlaid_and_reads_as_a_configuration(tmp_path: Path) -> None:
@@ -120,10 +120,22 @@ def test_nobody_holds_a_folder_after_its_supervisor_ended(tmp_path: Path) -> Non
     assert folder.holder(tmp_path) is None
 
 
+def test_a_disk_that_fills_up_is_told_and_a_full_one_refused() -> None:
+    gigabyte = 2**30
+    assert folder.judge_space(gigabyte, 4 * gigabyte) is None
+    assert folder.judge_space(gigabyte, 10 * gigabyte) == (
+        "the disk has 1024 MB free (10%); under 15% new messages are sent away for later, make room."
+    )
+    with pytest.raises(Stop, match=r"the disk has 10 MB free .*; at least 200 MB are needed, make room"):
+        folder.judge_space(10 * 2**20, gigabyte)
+
+
 def test_the_last_line_of_a_log_is_no_stack_frame(tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_text("starting\nException: no such option\n\tat a.b(C.java:1)\n\n")
     assert logs.last_line(log) == "Exception: no such option"
+    log.write_text("╭ Error ─╮\n│ No such command. │\n╰────────╯\n")
+    assert logs.last_line(log) == "No such command."
     assert logs.last_line(tmp_path / "none") == "it said nothing"
 
 
