@@ -16,7 +16,7 @@ def register(app: typer.Typer) -> None:
 
     @app.command(epilog="Example: casestream parse email message.eml --json")
     def parse(
-        channel: Annotated[str, typer.Argument(help="Of what kind the files are: email.", show_default=False)],
+        channel: Annotated[str, typer.Argument(help=f"What the files are: {', '.join(CHANNELS)}.", show_default=False)],
         files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Messages as received.", show_default=False)],
         config: ConfigFile = None,
         json: Json = False,
@@ -25,13 +25,13 @@ def register(app: typer.Typer) -> None:
         import orjson
 
         if channel not in CHANNELS:
-            typer.echo(f"no channel {channel}; there are: {', '.join(CHANNELS)}", err=True)
+            typer.echo(f"there is no channel {channel} to parse; there are: {', '.join(CHANNELS)}", err=True)
             raise typer.Exit(2)
-        to_object = _reader(channel, config)
+        to_object = _email_reader(_our_domain(config))
         option = orjson.OPT_UTC_Z | (0 if json else orjson.OPT_INDENT_2)
         for file in files:
             for found in _objects(file, to_object):
-                typer.echo(orjson.dumps({"file": str(file), **found}, option=option))
+                typer.echo(orjson.dumps({"file": _printable(file), **found}, option=option))
 
 
 def _objects(file: Path, to_object: Callable[[bytes], dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -43,9 +43,30 @@ def _objects(file: Path, to_object: Callable[[bytes], dict[str, Any]]) -> Iterat
     yield to_object(raw)
 
 
-def _reader(channel: str, config: Path | None) -> Callable[[bytes], dict[str, Any]]:
-    """The function that makes an object of a payload."""
-    return _email_reader(None)
+def _printable(file: Path) -> str:
+    """The path as given; bytes that are no UTF-8 cannot stand in JSON."""
+    return str(file).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def _our_domain(config: Path | None) -> str | None:
+    """The desk's domain, where a configuration names one; without any, no mail is our own."""
+    if config is None:
+        config = Path("casestream.toml")
+        if not config.is_file():
+            return None
+    from tomllib import TOMLDecodeError
+
+    from pydantic import ValidationError
+
+    from pipeline.config import parse_config
+
+    try:
+        return parse_config(config.read_text("utf-8")).desk.domain
+    except OSError as error:
+        typer.echo(f"{config}: cannot read it: {error.strerror}", err=True)
+    except (TOMLDecodeError, ValidationError, UnicodeDecodeError) as error:
+        typer.echo(f"{config}: {error}", err=True)
+    raise typer.Exit(2)
 
 
 def _email_reader(domain: str | None) -> Callable[[bytes], dict[str, Any]]:

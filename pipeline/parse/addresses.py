@@ -50,7 +50,7 @@ def _read(value: str, *, decode: bool) -> list[tuple[Address, bool]]:
     found = [(_mailbox(entry), entry.in_group) for entry in _entries(value)]
     if decode and "=?" in value and not any("@" in address.address for address, _ in found):
         return _read(decode_words(value), decode=False)  # mailers that encode the address with its name
-    return [(address, in_group) for address, in_group in found if address.name or address.address]
+    return [(address, in_group) for address, in_group in found if address.name or address.address or in_group]
 
 
 class _Entry:
@@ -68,7 +68,7 @@ class _Entry:
 
 
 def _entries(value: str) -> list[_Entry]:
-    """Cut at commas and semicolons outside quotes, comments and angle brackets."""
+    """Cut at commas and semicolons outside quotes, comments and angle brackets; an empty group leaves an entry."""
     entries: list[_Entry] = []
     entry = _Entry(in_group=False)
     position, length, in_group = 0, len(value), False
@@ -77,41 +77,40 @@ def _entries(value: str) -> list[_Entry]:
         at = special.start() if special else length
         if at > position:
             entry.words.append(value[position:at])
-        position = at + 1
-        match value[at : at + 1]:
-            case '"':
-                text, position = _quoted(value, position)
-                entry.words.append(text)
-                entry.quoted = True
-            case "(":
-                text, position = _comment(value, position)
-                entry.comments.append(text)
-            case ")" | ">":
-                entry.closed = False
-                entry.words.append(value[at])
-            case "<":
-                end = _end_of_angle(value, position)
-                entry.closed = end < length
-                entry.angled = value[position:end]
-                position = end + 1
-            case ":" if not in_group and "@" not in "".join(entry.words) and entry.angled is None:
-                in_group = True
-                entry = _Entry(in_group=True)
-                entries.append(entry)  # keeps the group known even when it is empty
-            case "," | ";" as mark:
-                if not entry.in_group or entry is not entries[-1]:
-                    entries.append(entry)
-                if mark == ";":
-                    in_group = False
-                entry = _Entry(in_group=in_group)
-            case "\\":
-                entry.words.append(value[position : position + 1])
-                position += 1
-            case other:
-                entry.words.append(other)
-    if not entries or entry is not entries[-1]:
-        entries.append(entry)
-    return entries
+        mark, position = value[at : at + 1], at + 1
+        if mark in {",", ";"}:
+            entries.append(entry)
+            in_group = in_group and mark == ","
+            entry = _Entry(in_group=in_group)
+        elif mark == ":" and not in_group and entry.angled is None and "@" not in "".join(entry.words):
+            in_group = True
+            entry = _Entry(in_group=True)
+        elif mark:
+            position = _take(entry, mark, value, position)
+    return [*entries, entry]
+
+
+def _take(entry: _Entry, mark: str, value: str, position: int) -> int:
+    """Add what starts with this mark to the entry; where it ends."""
+    if mark == '"':
+        text, position = _quoted(value, position)
+        entry.words.append(text)
+        entry.quoted = True
+    elif mark == "(":
+        text, position = _comment(value, position)
+        entry.comments.append(text)
+    elif mark == "<":
+        end = _end_of_angle(value, position)
+        entry.closed = end < len(value)
+        entry.angled = value[position:end]
+        position = end + 1
+    elif mark == "\\":
+        entry.words.append(value[position : position + 1])
+        position += 1
+    else:
+        entry.closed = entry.closed and mark not in ")>"
+        entry.words.append(mark)
+    return position
 
 
 def _quoted(value: str, position: int) -> tuple[str, int]:
@@ -176,10 +175,7 @@ def _mailbox(entry: _Entry) -> Address:
 
 def _bare(words: str) -> tuple[str, str]:
     """An address without angle brackets: the word that holds an @; the others are its name."""
-    if words.count("@") <= 1:
-        joined = re.sub(r"\s*@\s*", "@", words.strip())
-    else:
-        joined = words.strip()
+    joined = re.sub(r"\s{0,20}@\s{0,20}", "@", words.strip()) if words.count("@") <= 1 else words.strip()
     pieces = joined.split()
     addresses = [piece for piece in pieces if "@" in piece]
     if len(addresses) == 1:

@@ -8,7 +8,7 @@ from pipeline.parse.mime import Part
 
 _REPORT = frozenset({"delivery-status", "delivery"})
 _SUPPRESS = re.compile(r"\b(?:all|oof|autoreply)\b", re.IGNORECASE)
-_MACHINE = re.compile(r"^(?:mailer-daemon|mail-daemon|mailerdaemon|mail\.delivery|postmaster|mmdf|uucp)\b", re.IGNORECASE)
+_MACHINE = re.compile(r"(?:mail(?:er)?-?daemon|mail\.delivery|postmaster|mmdf|uucp)\b", re.IGNORECASE)
 _FAILED = re.compile(
     r"undeliver|delivery (?:status|failure|has failed|report)|returned mail|mail delivery|failure notice|"
     r"delivery notification|not delivered|could not be delivered|returning message|"
@@ -20,7 +20,9 @@ _AUTO_REPLY = ("x-autoreply", "x-autorespond", "x-autoresponder", "x-auto-reply-
 _LISTS = ("list-id", "list-unsubscribe", "list-post")
 
 
-def classify(headers: Headers, whole: Part, sender: str, message_id: str | None, our_domain: str | None) -> Automatic | None:
+def classify(
+    headers: Headers, whole: Part, sender: str, message_id: str | None, our_domain: str | None
+) -> Automatic | None:
     """The first kind that fits; None for a mail that a person wrote to us.
 
     RFC 3834 (Auto-Submitted), RFC 3464 (delivery reports), RFC 8098 (read receipts), RFC 2919 and 2369 (lists).
@@ -48,7 +50,9 @@ def classify(headers: Headers, whole: Part, sender: str, message_id: str | None,
 
 def is_bounce(headers: Headers, whole: Part, sender: str) -> bool:
     """A delivery report by its type, or what a mail system writes in free text."""
-    if whole.content_type == "message/delivery-status" or _report_type(whole) in _REPORT or "x-failed-recipients" in headers:
+    if whole.content_type == "message/delivery-status" or _report_type(whole) in _REPORT:
+        return True
+    if "x-failed-recipients" in headers:  # Exim
         return True
     return bool(_MACHINE.match(sender)) and bool(_FAILED.search(headers.text("subject")))
 

@@ -2,14 +2,15 @@
 
 import re
 
-from pipeline.parse.content import decoded
 from pipeline.parse.charset import decode
+from pipeline.parse.content import decoded
 from pipeline.parse.headers import Headers, read_headers
 from pipeline.parse.ids import read_ids
 from pipeline.parse.message import Bounce
 from pipeline.parse.mime import Part
 
 MAX_REPORT = 65_536
+MAX_RECIPIENTS = 50
 
 _ADDRESS = re.compile(r"[A-Za-z0-9._%+=&'/-]{1,64}@[A-Za-z0-9.-]{1,255}\.[A-Za-z]{2,24}")
 _STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
@@ -45,12 +46,13 @@ def _fields(data: bytes) -> dict[str, str]:
     """The fields of the first recipient that was not reached; `rfc822; a@b` is `a@b`."""
     groups: list[dict[str, str]] = []
     start = 0
-    while start < len(data) and len(groups) < 50:  # noqa: PLR2004 - a report about more is read no further
+    while start < len(data) and len(groups) < MAX_RECIPIENTS:
         headers, following = read_headers(data, start, len(data), [])
         groups.append({name: _value(headers.text(name)) for name in _FIELDS if name in headers})
         start = max(following, start + 1)
     groups = [group for group in groups if group]
-    return next((g for g in groups if g.get("action", "").lower() == "failed"), next((g for g in groups if len(g) > 1), {}))
+    failed = (group for group in groups if group.get("action") == "failed")
+    return next(failed, next((group for group in groups if len(group) > 1), {}))
 
 
 _FIELDS = ("final-recipient", "original-recipient", "status", "action")

@@ -36,8 +36,10 @@ _CODECS |= {f"iso8859{n}": f"iso8859-{n}" for n in (2, 3, 4, 5, 6, 7, 8, 10, 13,
 _CODECS |= {f"{prefix}{n}": f"cp{n}" for n in range(1250, 1259) for prefix in ("windows", "cp", "win", "xcp", "mswin")}
 _CODECS |= {f"{prefix}{n}": f"cp{n}" for n in (437, 775, 850, 852, 855, 857, 858, 860, 861, 862, 863, 865, 866, 869)
             for prefix in ("cp", "ibm")}  # fmt: skip
-_STATEFUL = frozenset({"utf-7", "hz", "iso2022_kr"} | {c for c in _CODECS.values() if c.startswith(("utf-16", "utf-32", "iso2022"))})
-_SEVERAL_BYTES = _STATEFUL | {"gb18030", "big5hkscs", "cp950", "euc_jis_2004", "cp932", "shift_jis_2004", "cp949", "johab"}
+_STATEFUL = frozenset(c for c in _CODECS.values() if c.startswith(("utf-7", "utf-16", "utf-32", "iso2022", "hz")))
+_SEVERAL_BYTES = _STATEFUL | {
+    "gb18030", "big5hkscs", "cp950", "euc_jis_2004", "cp932", "shift_jis_2004", "cp949", "johab",
+}  # fmt: skip
 
 _NOT_A_NAME = re.compile(r"[^a-z0-9]+")
 
@@ -113,24 +115,17 @@ def _japanese(data: bytes) -> tuple[str, bool]:
 
 
 def _declared(data: bytes, codec: str) -> tuple[str, bool]:
-    if codec not in _SEVERAL_BYTES:  # one byte a character reads anything: valid UTF-8 there means that the name lies
-        try:
-            return data.decode("utf-8"), True
-        except UnicodeDecodeError:
-            pass
     if codec in {"utf-16", "utf-32"} and not data.startswith((b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff")):
         codec += "-be" if data[0::2].count(0) >= data[1::2].count(0) else "-le"  # RFC 2781: big-endian without a mark
-    try:
-        return data.decode(codec), True
-    except UnicodeError:
-        pass
+    # One byte a character reads anything, so valid UTF-8 there means that the name lies; others go first.
+    order = (codec, "utf-8") if codec in _SEVERAL_BYTES else ("utf-8", codec)
+    for tried in order if codec not in _STATEFUL else (codec,):
+        try:
+            return data.decode(tried), tried == codec or codec not in _SEVERAL_BYTES
+        except UnicodeError:
+            continue
     if codec == "cp1252":
         return data.decode("latin-1"), True
     if codec == "iso2022_jp_ext":
         return _japanese(data)
-    if codec in _STATEFUL:
-        return data.decode(codec, "replace"), False
-    try:
-        return data.decode("utf-8"), False
-    except UnicodeDecodeError:
-        return data.decode(codec, "replace"), False
+    return data.decode(codec, "replace"), False

@@ -3,6 +3,7 @@
 import hashlib
 import html as html_entities
 import re
+from datetime import datetime
 
 from pipeline.parse.addresses import read_addresses, read_speaker
 from pipeline.parse.automatic import classify
@@ -12,7 +13,7 @@ from pipeline.parse.charset import decode
 from pipeline.parse.content import decoded
 from pipeline.parse.dates import read_date
 from pipeline.parse.filename import name_by_type, safe_name
-from pipeline.parse.headers import Headers, read_headers
+from pipeline.parse.headers import MAX_VALUE, Headers, read_headers
 from pipeline.parse.html import declared_charset, html_to_text
 from pipeline.parse.ids import read_case_references, read_ids, read_message_id
 from pipeline.parse.message import Address, Attachment, Email
@@ -197,12 +198,12 @@ def _people(headers: Headers, name: str, defects: list[str]) -> tuple[Address, .
 
 def _references(headers: Headers, defects: list[str]) -> tuple[str, ...]:
     value = headers.raw("references")
-    if len(value) > 65_536:  # noqa: PLR2004 - the headers' own cap, which References are spared to keep both ends
+    if len(value) > MAX_VALUE:
         defects.append("references too long")
     return read_ids(value)
 
 
-def _date(headers: Headers, defects: list[str]):
+def _date(headers: Headers, defects: list[str]) -> datetime | None:
     value = headers.raw("date")
     date = read_date(value) if value else None
     if date is None:

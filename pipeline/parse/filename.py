@@ -20,7 +20,8 @@ _EXTENSIONS = {
     "video/mp4": "mp4", "video/quicktime": "mov", "video/mpeg": "mpg",
 }  # fmt: skip
 _WHOLE = {
-    "message/delivery-status": "delivery-status.txt", "message/disposition-notification": "disposition-notification.txt",
+    "message/delivery-status": "delivery-status.txt",
+    "message/disposition-notification": "disposition-notification.txt",
     "message/feedback-report": "feedback-report.txt", "text/rfc822-headers": "headers.txt",
     "message/rfc822": "message.eml", "message/global": "message.eml", "message/partial": "message-part.eml",
     "message/external-body": "external-body.txt", "application/ms-tnef": "winmail.dat",

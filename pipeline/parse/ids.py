@@ -34,7 +34,9 @@ def read_message_id(value: str, defects: list[str]) -> str | None:
     return ids[0]
 
 
-def read_case_references(subject: str, ids: tuple[str, ...], addresses: tuple[str, ...], domain: str | None) -> tuple[str, ...]:
+def read_case_references(
+    subject: str, ids: tuple[str, ...], addresses: tuple[str, ...], domain: str | None
+) -> tuple[str, ...]:
     """Everything that looks like a case of ours: references in the subject, then tokens in ids and plus-addresses.
 
     Whether a signature holds is for the domain to say. Without our own domain, tokens of any domain are taken.

@@ -19,8 +19,10 @@ _MESSAGE = re.compile(phrases.MESSAGE, re.IGNORECASE)
 _DATED = re.compile(
     r"\d{4}[-/]\d{1,2}[-/]\d{1,2}(?: (?=.{0,90}[<@])| \d\d?:\d\d(?::\d\d)? (?:GMT|UTC|[+-]\d\d))[^\n]{1,200}$"
 )
-_MAILBOX_END = re.compile(r"<[^<>\s]{1,200}@[^<>\s]{1,200}>\s?[:：]?$")
-_BEGIN = re.compile(rf"^[\s*>]*(?:-{{0,20}} ?)?(?:{phrases.EARLIER_MESSAGE})[ \-*]{{0,20}}:?[ \-*]{{0,20}}$", re.IGNORECASE)
+_MAILBOX_END = re.compile(r"<[^<>\s]{1,200}@[^<>\s]{1,200}>\s?[:\uff1a]?$")
+_BEGIN = re.compile(
+    rf"^[\s*>]*(?:-{{0,20}} ?)?(?:{phrases.EARLIER_MESSAGE})[ \-*]{{0,20}}:?[ \-*]{{0,20}}$", re.IGNORECASE
+)
 _FIELD = re.compile(
     rf"^[\s*_>]*(?:(?P<who>{phrases.WHO})|(?P<when>{phrases.WHEN})|(?P<whom>{phrases.TO_WHOM_OR_WHAT}))[\s*_]{{0,3}}[{COLONS}]",
     re.IGNORECASE,

@@ -69,9 +69,7 @@ def _part(
     elif not _TYPE.fullmatch(content_type):
         budget.defects.append("Content-Type unreadable")
         content_type = "text/plain"
-    disposition, disposition_parameters = "", {}
-    if "content-disposition" in headers:
-        disposition, disposition_parameters = read_parameters(headers.raw("content-disposition"))
+    disposition, disposition_parameters = read_parameters(headers.raw("content-disposition"))
     part = Part(headers, start, end, content_type, parameters, disposition, disposition_parameters)
     if content_type.startswith("multipart/"):
         _divide(raw, part, depth, budget)
@@ -134,8 +132,6 @@ def _cut(raw: bytes, part: Part, delimiter: bytes, budget: _Budget) -> list[tupl
 
 def _before_line_break(raw: bytes, start: int, end: int) -> int:
     """The line break before a boundary belongs to the boundary (RFC 2046, 5.1.1)."""
-    if end > start and raw[end - 1] == 0x0A:
-        end -= 1
-    if end > start and raw[end - 1] == 0x0D:
-        end -= 1
-    return end
+    if raw.endswith(b"\r\n", start, end):
+        return end - 2
+    return end - 1 if raw.endswith((b"\n", b"\r"), start, end) else end

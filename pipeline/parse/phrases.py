@@ -44,6 +44,6 @@ SENT_FROM = (
     r"Télécharger Outlook|Obtener Outlook|Ottieni Outlook|Download Outlook"
 )
 SENT_FROM_FIRST_LETTERS = frozenset({
-    "sen", "die", "ges", "von", "env", "inv", "ver", "ski", "läh", "wys", "отп", "ode", "iph", "get", "hol", "out", "tél",
-    "obt", "ott", "dow", "发自我", "發自我", "從我的", "fro",
+    "sen", "die", "ges", "von", "env", "inv", "ver", "ski", "läh", "wys", "отп", "ode", "iph", "get", "hol", "out",
+    "tél", "obt", "ott", "dow", "发自我", "發自我", "從我的", "fro",
 })  # fmt: skip
