@@ -48,6 +48,7 @@ class Incoming:
     outcome: Outcome | None = None
     case: Case | None = None
     original: "Incoming | None" = None
+    original_case_id: UUID | None = None
     activity_id: UUID | None = None
 
     @property
@@ -57,11 +58,20 @@ class Incoming:
 
 
 @dataclass(frozen=True, slots=True)
+class Deed:
+    """What an agent, or anyone else who is no message, did to a case: who, and when."""
+
+    at: datetime
+    actor: str = "agent"
+    actor_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CaseEvent:
     """Something that happened to a case, or (without one) to a message; `changed` by field: (old, new)."""
 
     type: str
-    cause: Incoming
+    cause: Incoming | Deed
     case: Case | None = None
     changed: Mapping[str, tuple[object, object]] = field(default_factory=dict)
     linked: Case | None = None

@@ -1,13 +1,12 @@
 """Opens a case for each message, or appends it to the one it belongs to."""
 
 from collections.abc import Iterator
-from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
 from pipeline.agents.batch import Batch, CaseEvent, Incoming
 from pipeline.agents.rules import Rules
-from pipeline.domain.cases import Case, Follow, Join, case_title, join_or_follow, may_append
+from pipeline.domain.cases import Case, Follow, Join, case_title, join_or_follow, may_append, survivor
 from pipeline.domain.outcomes import Appended, Opened, Suppressed
 from pipeline.domain.threading import Candidate, ThreadLink, candidates
 from pipeline.store.ports import Transaction
@@ -44,7 +43,7 @@ class OpenOrAppend:
     def _decide(self, message: Incoming, batch: Batch) -> None:
         stranger_to: Case | None = None
         for candidate in self._candidates(message, batch):
-            case = _survivor(candidate.case_id, batch)
+            case = survivor(candidate.case_id, batch.cases)
             if case is None:
                 continue
             if not self._may_append(message, case):
@@ -142,13 +141,3 @@ class OpenOrAppend:
         if added := people - case.participants:
             case.participants |= added
             batch.participants.extend((case.id, address) for address in sorted(added))
-
-
-def _survivor(case_id: UUID, batch: Batch) -> Case | None:
-    """The case, or the last one it was merged into."""
-    case = batch.cases.get(case_id)
-    seen: set[UUID] = set()
-    while case is not None and case.merged_into is not None and case.id not in seen:
-        seen.add(case.id)
-        case = batch.cases.get(case.merged_into)
-    return case

@@ -23,7 +23,7 @@ class Dedupe:
                 self._keep_variant(message, batch, here)
             elif stored is not None:
                 message.outcome = Duplicate(f"settled before as {stored.id}", stored.id)
-                message.original = earlier
+                message.original, message.original_case_id = earlier, stored.case_id
             if message.outcome is None:
                 here[message.dedupe_key] = message
 
@@ -34,7 +34,7 @@ class Dedupe:
         if stored is not None or earlier is not None:
             of = stored.id if stored is not None else earlier.id if earlier is not None else message.id
             message.outcome = Duplicate(f"settled before as {of}", of)
-            message.original = earlier
+            message.original, message.original_case_id = earlier, stored.case_id if stored is not None else None
         else:
             message.flags += ("variant",)
 

@@ -1,12 +1,12 @@
 """Makes the events of a batch: what happened, with each case as it is after the whole transaction."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from pipeline.agents.batch import Batch, CaseEvent, Incoming
+from pipeline.agents.batch import CaseEvent, Deed, Incoming
 from pipeline.domain.cases import Case
 from pipeline.domain.matching import Ref
 from pipeline.store.ports import NewEvent
@@ -23,19 +23,26 @@ def event_id(key: str, seq: int) -> UUID:
 
 def event_key(event: CaseEvent) -> str:
     """What an event is ordered by: its case, or the source of a message without one."""
-    return str(event.case.id) if event.case is not None else event.cause.envelope.source
+    if event.case is not None:
+        return str(event.case.id)
+    if isinstance(event.cause, Incoming):
+        return event.cause.envelope.source
+    raise AssertionError(f"{event.type} is of no case and of no message")
 
 
-def keys_without_case(batch: Batch) -> Mapping[str, int]:
+def keys_without_case(events: Iterable[CaseEvent]) -> Mapping[str, int]:
     """How many events each key that is no case gets."""
-    return Counter(event_key(event) for event in batch.events if event.case is None)
+    return Counter(event_key(event) for event in events if event.case is None)
 
 
-def build_events(batch: Batch, first: Mapping[str, int]) -> list[NewEvent]:
-    """All events of a batch in order; a case's `event_seq` rises by one for each, `first` begins the other keys."""
+def build_events(events: Iterable[CaseEvent], first: Mapping[str, int]) -> list[NewEvent]:
+    """The events of one transaction in order; a case's `event_seq` rises by one for each.
+
+    `first` begins the sequences of the other keys.
+    """
     following = dict(first)
     sequenced: list[tuple[CaseEvent, str, int]] = []
-    for event in batch.events:
+    for event in events:
         key = event_key(event)
         if event.case is not None:
             event.case.event_seq += 1
@@ -52,7 +59,7 @@ def build_events(batch: Batch, first: Mapping[str, int]) -> list[NewEvent]:
             type=_TYPE.format(event.type),
             subject=str(event.case.number) if event.case is not None else None,
             data=_data(event, views),
-            at=event.cause.received,
+            at=event.cause.received if isinstance(event.cause, Incoming) else event.cause.at,
         )
         for event, key, seq in sequenced
     ]
@@ -66,9 +73,10 @@ def _data(event: CaseEvent, views: dict[UUID, Mapping[str, Any]]) -> Mapping[str
         "case": views[case.id] if case is not None else None,
         "changed": event.changed,
         "actor": _actor(event.cause),
-        "cause": str(event.cause.id),
-        "message": _message(event.cause),
+        "cause": str(event.cause.id) if isinstance(event.cause, Incoming) else None,
     }
+    if isinstance(event.cause, Incoming):
+        data["message"] = _message(event.cause)
     if event.linked is not None:
         data["linked"] = {"id": str(event.linked.id), "number": event.linked.number}
     return data
@@ -94,8 +102,10 @@ def _ref(ref: Ref | None) -> Mapping[str, Any] | None:
     return {"id": str(ref.id), "external_id": ref.external_id, "name": ref.name} if ref is not None else None
 
 
-def _actor(message: Incoming) -> Mapping[str, Any]:
-    contact = message.party.contact if message.party else None
+def _actor(cause: Incoming | Deed) -> Mapping[str, Any]:
+    if isinstance(cause, Deed):
+        return {"kind": cause.actor, "id": cause.actor_id}
+    contact = cause.party.contact if cause.party else None
     return {"kind": "customer", "id": str(contact.id) if contact else None}
 
 

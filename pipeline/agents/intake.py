@@ -9,6 +9,7 @@ from pipeline.agents.batch import Batch, CaseEvent, Incoming
 from pipeline.agents.dedupe import variant_key
 from pipeline.agents.events import build_events, keys_without_case
 from pipeline.domain.matching import account_domain
+from pipeline.domain.outcomes import Appended
 from pipeline.store.ports import Changes, Count, NewActivity, NewMessage, Transaction, Wanted
 
 
@@ -55,7 +56,7 @@ async def _changes(batch: Batch, tx: Transaction) -> Changes:
     numbers = await tx.case_numbers(len(batch.opened))
     for case, number in zip(batch.opened.values(), numbers, strict=True):
         case.number = number
-    events = build_events(batch, await tx.next_sequences(keys_without_case(batch)))
+    events = build_events(batch.events, await tx.next_sequences(keys_without_case(batch.events)))
     return Changes(
         opened=list(batch.opened.values()),
         changed=list(batch.changed.values()),
@@ -101,6 +102,7 @@ def _message(message: Incoming) -> NewMessage:
     if outcome is None:
         raise AssertionError(f"no step decided on {message.source_id}")
     case = message.original.case if message.original is not None else message.case
+    found_by = message.party.by if message.party else None
     return NewMessage(
         id=message.id,
         channel=message.envelope.channel,
@@ -109,8 +111,8 @@ def _message(message: Incoming) -> NewMessage:
         dedupe_key=None if outcome.name == "duplicate" else message.dedupe_key,
         outcome=outcome.name,
         reason=outcome.reason[:2000],
-        matched_by=message.party.by if message.party else None,
-        case_id=case.id if case else None,
+        matched_by=outcome.by if isinstance(outcome, Appended) else found_by,
+        case_id=case.id if case else message.original_case_id,
         contact_id=message.party.contact.id if message.party and message.party.contact else None,
         activity_id=message.activity_id,
         received_at=message.received,

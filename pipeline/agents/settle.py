@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 
 import stamina
@@ -201,10 +202,8 @@ class _Search:
 
 
 def _fresh(read: Incoming | Unread) -> Incoming | Unread:
-    """The message without what an attempt that was undone decided on it."""
-    if isinstance(read, Incoming):
-        read.party = read.outcome = read.case = read.original = read.activity_id = None
-    return read
+    """The message as it was read, for an attempt of its own: one that is undone leaves nothing of its decisions."""
+    return copy(read)
 
 
 def _of(read: Sequence[Incoming | Unread], taken: Sequence[Record]) -> list[Incoming | Unread]:

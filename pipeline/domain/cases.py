@@ -1,5 +1,6 @@
 """Open or append: what a message does to the case it belongs to."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
@@ -83,6 +84,16 @@ def may_append(case: Case, *, sender: str | None, party: Party | None, policy: s
         return True
     colleagues = party.account is not None and case.account is not None and party.account.id == case.account.id
     return policy == "account" and colleagues
+
+
+def survivor(case_id: UUID, cases: Mapping[UUID, Case]) -> Case | None:
+    """The case, or the last one it was merged into."""
+    case = cases.get(case_id)
+    seen: set[UUID] = set()
+    while case is not None and case.merged_into is not None and case.id not in seen:
+        seen.add(case.id)
+        case = cases.get(case.merged_into)
+    return case
 
 
 def case_title(subject: str, text: str) -> str:

@@ -115,10 +115,10 @@ FROM json_to_recordset(%(rows)s::json) AS r (id uuid, number bigint, title text,
 
 -- name: update_cases
 UPDATE cases
-SET state = r.state, status = r.status, resolved_at = r.resolved_at, flags = r.flags, revision = r.revision,
-    event_seq = r.event_seq
-FROM json_to_recordset(%(rows)s::json) AS r (id uuid, state text, status text, resolved_at timestamptz,
-    flags text[], revision bigint, event_seq bigint)
+SET state = r.state, status = r.status, priority = r.priority, queue = r.queue, resolved_at = r.resolved_at,
+    flags = r.flags, revision = r.revision, event_seq = r.event_seq
+FROM json_to_recordset(%(rows)s::json) AS r (id uuid, state text, status text, priority text, queue text,
+    resolved_at timestamptz, flags text[], revision bigint, event_seq bigint)
 WHERE cases.id = r.id;
 
 -- name: insert_participants
@@ -160,8 +160,9 @@ ON CONFLICT DO NOTHING;
 -- name: insert_events
 -- Writes events and their outbox rows; the order of the outbox is the order of settlement, since the cases are locked.
 WITH candidate AS (
-    SELECT * FROM json_to_recordset(%(rows)s::json)
-        WITH ORDINALITY AS r (id uuid, key text, seq bigint, type text, subject text, data json, at timestamptz, ord)
+    SELECT * FROM ROWS FROM (json_to_recordset(%(rows)s::json)
+        AS (id uuid, key text, seq bigint, type text, subject text, data json, at timestamptz))
+        WITH ORDINALITY AS r (id, key, seq, type, subject, data, at, ord)
 ), written AS (
     INSERT INTO event (id, key, seq, type, subject, data, at)
     SELECT id, key, seq, type, subject, data, at FROM candidate

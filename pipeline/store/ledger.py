@@ -91,7 +91,7 @@ class PostgresLedger:
         found: dict[Partition, Position] = {}
         for topic, number, cluster, *rest in rows:
             partition, position = Partition(topic, number), Position(*rest)
-            _check(partition, position, bounds[partition], known=cluster, asked=cluster_id)
+            check_position(partition, position, bounds[partition], known=cluster, asked=cluster_id)
             found[partition] = position
         return found
 
@@ -124,7 +124,8 @@ class PostgresLedger:
             return [PartitionRow(*row) for row in await (await connection.execute(_SQL["partitions"])).fetchall()]
 
 
-def _check(partition: Partition, position: Position, bounds: Bounds, *, known: str, asked: str) -> None:
+def check_position(partition: Partition, position: Position, bounds: Bounds, *, known: str, asked: str) -> None:
+    """Raise Stop when going on at this position would lose or double something."""
     where = f"{partition.topic}/{partition.partition}"
     if known != asked:
         raise Stop(f"the ledger of {where} belongs to Kafka cluster {known}, this is {asked}; run casestream resync")

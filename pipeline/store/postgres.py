@@ -234,8 +234,8 @@ class PostgresTransaction:
 
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
-        """A part of the transaction that is undone alone when it raises."""
-        async with self._connection.transaction():
+        """A part of the transaction that is undone alone when it raises; a conflict in it is Retry, never poison."""
+        async with retryable(), self._connection.transaction():
             yield
 
 

@@ -1,0 +1,279 @@
+"""Intake's store in memory: answers as PostgreSQL does, for tests that need no server."""
+
+import asyncio
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, fields, replace
+from typing import TypeVar
+from uuid import UUID
+
+from pipeline.domain.cases import Case
+from pipeline.domain.matching import Party, Ref
+from pipeline.domain.threading import ThreadLink
+from pipeline.errors import Retry
+from pipeline.store.ports import (
+    Changes,
+    DeadLetter,
+    Facts,
+    NewActivity,
+    NewContact,
+    NewEvent,
+    NewMessage,
+    Position,
+    StoredMessage,
+    Strikes,
+    Wanted,
+)
+from pipeline.wire import Partition
+
+FIRST_CASE_NUMBER = 1001
+
+Key = TypeVar("Key")
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    """A partition's row of the offset ledger."""
+
+    cluster_id: str
+    next: int
+    attempts: int = 0
+    resumed_at: int = 0
+    stopped_reason: str | None = None
+
+    @property
+    def position(self) -> Position:
+        """The row as intake sees it."""
+        return Position(self.next, self.attempts, self.stopped_reason)
+
+
+@dataclass(slots=True)
+class Tables:
+    """What is committed; every value is replaced as a whole, never changed in place."""
+
+    ledger: dict[Partition, LedgerRow] = field(default_factory=dict)
+    gaps: dict[tuple[Partition, int], int] = field(default_factory=dict)
+    accounts: dict[UUID, Ref] = field(default_factory=dict)
+    domains: dict[str, UUID] = field(default_factory=dict)
+    contacts: dict[UUID, tuple[Ref, UUID | None]] = field(default_factory=dict)
+    identities: dict[str, tuple[UUID | None, UUID | None]] = field(default_factory=dict)
+    cases: dict[UUID, Case] = field(default_factory=dict)
+    participants: dict[tuple[UUID, str], None] = field(default_factory=dict)
+    activities: dict[UUID, NewActivity] = field(default_factory=dict)
+    messages: dict[UUID, NewMessage] = field(default_factory=dict)
+    raws: dict[UUID, bytes] = field(default_factory=dict)
+    blobs: dict[tuple[UUID, str], None] = field(default_factory=dict)
+    thread_ids: dict[str, None] = field(default_factory=dict)
+    links: dict[ThreadLink, None] = field(default_factory=dict)
+    events: dict[UUID, NewEvent] = field(default_factory=dict)
+    sequences: dict[str, int] = field(default_factory=dict)
+    dead: dict[tuple[str, int, int], DeadLetter] = field(default_factory=dict)
+    counts: dict[tuple[Partition, str, str], int] = field(default_factory=dict)
+
+    def copy(self) -> "Tables":
+        """The tables as they are now."""
+        return Tables(**{table.name: dict(getattr(self, table.name)) for table in fields(self)})
+
+    def restore(self, earlier: "Tables") -> None:
+        """Be as the tables were then."""
+        for table in fields(self):
+            setattr(self, table.name, dict(getattr(earlier, table.name)))
+
+
+@dataclass(slots=True)
+class Memory:
+    """What stores and ledgers of one desk share. Transactions run one after the other; numbers given stay given."""
+
+    tables: Tables = field(default_factory=Tables)
+    last_number: int = FIRST_CASE_NUMBER - 1
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @asynccontextmanager
+    async def whole(self) -> AsyncIterator[Tables]:
+        """The tables for one transaction, as they were before if it raises."""
+        async with self.lock:
+            with undone_when_raised(self.tables) as tables:
+                yield tables
+
+
+class undone_when_raised:  # noqa: N801  # reads as the statement it is
+    """Puts the tables back when its block raises."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+        self._earlier = tables.copy()
+
+    def __enter__(self) -> Tables:
+        return self._tables
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            self._tables.restore(self._earlier)
+
+
+class MemoryStore:
+    """Opens transactions on tables in memory."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator["MemoryTransaction"]:
+        """A transaction that is kept at the end of the block, and undone when the block raises."""
+        async with self._memory.whole() as tables:
+            yield MemoryTransaction(self._memory, tables)
+
+    async def begin(self, partitions: Collection[Partition], *, alone: bool) -> Mapping[Partition, int]:
+        """Note that these partitions' next records are begun, and how often that was now."""
+        async with self._memory.whole() as tables:
+            for partition in tables.ledger.keys() & set(partitions):
+                row = tables.ledger[partition]
+                tables.ledger[partition] = replace(row, attempts=max(row.attempts, 3 if alone else 0) + 1)
+            return {p: tables.ledger[p].attempts for p in partitions if p in tables.ledger}
+
+
+class MemoryTransaction:
+    """One transaction's view of the tables."""
+
+    def __init__(self, memory: Memory, tables: Tables) -> None:
+        self._memory = memory
+        self._tables = tables
+
+    async def lock_positions(self, partitions: Collection[Partition]) -> Mapping[Partition, Position]:
+        """The ledger's rows of these partitions."""
+        rows = self._tables.ledger
+        return {partition: rows[partition].position for partition in sorted(partitions) if partition in rows}
+
+    async def read(self, wanted: Wanted) -> Facts:
+        """Claim all conversation ids, then read what is known of them."""
+        tables = self._tables
+        tables.thread_ids.update(dict.fromkeys(wanted.claim))
+        links: dict[str, list[ThreadLink]] = {}
+        for link in sorted(tables.links, key=lambda link: (link.id, not link.own, link.case_id)):
+            if link.id in wanted.claim:
+                links.setdefault(link.id, []).append(link)
+        numbers = {case.number: case.id for case in tables.cases.values()}
+        return Facts(
+            links=links,
+            messages={
+                message.dedupe_key: self._stored(message)
+                for message in tables.messages.values()
+                if message.dedupe_key is not None and message.dedupe_key in wanted.dedupe_keys
+            },
+            parties=dict(self._parties(wanted.addresses, "identity")),
+            accounts={d: tables.accounts[tables.domains[d]] for d in wanted.domains if d in tables.domains},
+            case_ids={number: numbers[number] for number in wanted.case_numbers if number in numbers},
+        )
+
+    def _stored(self, message: NewMessage) -> StoredMessage:
+        activity = self._tables.activities.get(message.activity_id) if message.activity_id else None
+        body = activity.body if activity is not None else message.body or ""
+        return StoredMessage(message.id, message.received_at, message.case_id, body)
+
+    def _parties(self, addresses: Collection[str], by: str) -> Iterator[tuple[str, Party]]:
+        tables = self._tables
+        for address in addresses:
+            if address in tables.identities:
+                contact_id, account_id = tables.identities[address]
+                contact, own_account = tables.contacts[contact_id] if contact_id else (None, None)
+                account = account_id or own_account
+                yield address, Party(contact, tables.accounts[account] if account else None, by)
+
+    async def create_contacts(self, contacts: Sequence[NewContact]) -> Mapping[str, Party]:
+        """Make contacts for addresses that have none; the answer says who each address belongs to now."""
+        for contact in contacts:
+            if contact.address not in self._tables.identities:
+                self._tables.identities[contact.address] = (contact.id, None)
+                self._tables.contacts[contact.id] = (Ref(contact.id, None, contact.name), contact.account_id)
+        return dict(self._parties([contact.address for contact in contacts], "new contact"))
+
+    async def lock_cases(self, ids: Collection[UUID]) -> Mapping[UUID, Case]:
+        """The cases and the survivors of merged ones."""
+        known: dict[UUID, Case] = {}
+        waiting = [*ids]
+        while waiting:
+            case = self._tables.cases.get(waiting.pop())
+            if case is not None and case.id not in known:
+                people = frozenset(address for case_id, address in self._tables.participants if case_id == case.id)
+                known[case.id] = replace(case, participants=people)
+                waiting += [case.merged_into] if case.merged_into else []
+        return dict(sorted(known.items()))
+
+    async def case_numbers(self, count: int) -> Sequence[int]:
+        """So many new case numbers, rising; like a sequence's, they stay given when the transaction is undone."""
+        first = self._memory.last_number + 1
+        self._memory.last_number += count
+        return range(first, first + count)
+
+    async def next_sequences(self, counts: Mapping[str, int]) -> Mapping[str, int]:
+        """Raise the event sequence of keys that are no case; the answer is the first number of each."""
+        first = {key: self._tables.sequences.get(key, 0) + 1 for key in counts}
+        self._tables.sequences.update({key: first[key] + count - 1 for key, count in counts.items()})
+        return first
+
+    async def write(self, changes: Changes) -> None:
+        """Write all that a batch changes. Raises Retry where a key is taken, as it may be by a concurrent writer."""
+        tables = self._tables
+        _insert(tables.dead, {(d.topic, d.partition, d.log_offset): d for d in changes.dead}, len(changes.dead))
+        numbers = [case.number for case in (*tables.cases.values(), *changes.opened)]
+        if len(set(numbers)) < len(numbers):
+            raise Retry("a case number is taken")
+        _insert(tables.cases, {case.id: replace(case) for case in changes.opened}, len(changes.opened))
+        for case in changes.changed:
+            tables.cases[case.id] = replace(
+                tables.cases[case.id],
+                **{name: getattr(case, name) for name in _UPDATED},
+            )
+        _insert(tables.activities, {a.id: a for a in changes.activities}, len(changes.activities))
+        keys = [message.dedupe_key for message in (*tables.messages.values(), *changes.messages) if message.dedupe_key]
+        if len(set(keys)) < len(keys):
+            raise Retry("a message of that key is stored already")
+        _insert(tables.messages, {message.id: message for message in changes.messages}, len(changes.messages))
+        _insert(tables.raws, dict(changes.raws), len(changes.raws))
+        _insert(tables.events, {event.id: event for event in changes.events}, len(changes.events))
+        tables.participants.update(dict.fromkeys(changes.participants))
+        tables.blobs.update(dict.fromkeys(changes.blobs))
+        tables.links.update(dict.fromkeys(changes.links))
+        for count in changes.counts:
+            partition = Partition(count.topic, count.partition)
+            for name, number in (("received", count.received), *count.outcomes.items()):
+                key = (partition, f"{count.source} {count.hour.isoformat()}", name)
+                tables.counts[key] = tables.counts.get(key, 0) + number
+
+    async def advance(self, positions: Mapping[Partition, tuple[int, int]]) -> None:
+        """Set `next` of each partition."""
+        for partition, (following, _) in positions.items():
+            self._tables.ledger[partition] = replace(self._tables.ledger[partition], next=following, attempts=0)
+
+    async def strikes(self, partition: Partition, offset: int) -> Strikes:
+        """How many records of a partition met an unexpected error lately, up to this offset."""
+        since = self._tables.ledger[partition].resumed_at
+        letters = [
+            letter
+            for letter in self._tables.dead.values()
+            if (letter.topic, letter.partition) == partition
+            and letter.kind == "unexpected"
+            and max(since, offset - 999) <= letter.log_offset <= offset
+        ]
+        in_a_row = sum(letter.log_offset > offset - 20 for letter in letters)
+        return Strikes(in_a_row, len(letters), len({letter.sender for letter in letters}))
+
+    async def stop_partition(self, partition: Partition, reason: str) -> None:
+        """Let nothing of a partition be settled until a person resumes it."""
+        self._tables.ledger[partition] = replace(self._tables.ledger[partition], stopped_reason=reason)
+
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncIterator[None]:
+        """A part of the transaction that is undone alone when it raises."""
+        with undone_when_raised(self._tables):
+            yield
+
+
+_UPDATED = ("state", "status", "priority", "queue", "resolved_at", "flags", "revision", "event_seq")
+
+
+def _insert(table: dict[Key, Row], rows: Mapping[Key, Row], count: int) -> None:
+    if table.keys() & rows.keys() or len(rows) < count:
+        raise Retry("a key is taken")
+    table.update(rows)
