@@ -163,7 +163,7 @@ def test_a_killed_supervisor_leaves_no_process_and_loses_no_data(up: Callable[..
 
 
 def test_a_part_that_ignores_the_signal_is_killed_and_the_end_comes_in_time(up: Callable[..., Up]) -> None:
-    one = up(CASESTREAM_TEST_STUBBORN="work").wait_ready()
+    one = up(CASESTREAM_TEST_STUBBORN="connect").wait_ready()
     children = psutil.Process(one.process.pid).children(recursive=True)
     assert one.terminate() < 20
     assert not [child for child in children if child.is_running()]
@@ -212,21 +212,23 @@ def test_kafka_moves_when_its_port_was_taken_meanwhile(up: Callable[..., Up]) ->
         again.terminate()
 
 
-def test_a_java_that_does_not_start_is_quoted(up: Callable[..., Up], tmp_path: Path) -> None:
-    java = tmp_path / "java" / "bin" / "java"
+def broken_java(folder: Path) -> str:
+    """A JAVA_HOME that is of no use."""
+    java = folder / "java" / "bin" / "java"
     java.parent.mkdir(parents=True)
     java.write_text("#!/bin/sh\necho this Java is broken\nexit 1\n")
     java.chmod(0o755)
-    said = refusal(up(JAVA_HOME=str(tmp_path / "java")))
-    assert "Kafka's log cannot be formatted: this Java is broken" in said
-    one = up().wait_ready()
-    one.terminate()
-    said = refusal(up(JAVA_HOME=str(tmp_path / "java")))
-    assert "kafka does not start: exit 1: this Java is broken" in said
+    return str(folder / "java")
 
 
-def test_a_postgres_that_does_not_start_is_quoted(up: Callable[..., Up]) -> None:
+def test_a_java_that_does_not_start_is_quoted(up: Callable[..., Up], tmp_path: Path) -> None:
+    assert "Kafka's log cannot be formatted: this Java is broken" in refusal(up(JAVA_HOME=broken_java(tmp_path)))
+
+
+def test_a_server_that_does_not_start_any_more_is_quoted(up: Callable[..., Up], tmp_path: Path) -> None:
+    java = broken_java(tmp_path)
     one = up().wait_ready()
     one.terminate()
+    assert "kafka does not start: exit 1: this Java is broken" in refusal(up(JAVA_HOME=java))
     (one.data / "postgres" / "global" / "pg_control").unlink()
     assert "postgres does not start: exit" in refusal(up())
