@@ -1,0 +1,205 @@
+"""Every connector keeps to the contract: receive, publish, and only then settle."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import httpx
+import pytest
+
+from pipeline.api.app import create_app
+from pipeline.blobs import BlobStore
+from pipeline.config import Config
+from pipeline.connectors.contract import Health, Publisher
+from pipeline.connectors.email_smtp import SmtpConnector
+from pipeline.connectors.space import FreeSpace
+from pipeline.connectors.web import FormConnector
+from pipeline.connectors.web_http import FormRoutes
+from pipeline.log import Log, MemoryLog
+from pipeline.wire import Envelope
+
+CONFIG = Config.model_validate(
+    {
+        "smtp": {"listen": "127.0.0.1:0"},
+        "mailbox": [{"address": "support@desk.example"}],
+        "form": [{"name": "contact"}],
+    }
+)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a source was told: is the message ours, and if not, may it try again, and why not."""
+
+    settled: bool
+    retry: bool
+    reason: str
+
+
+class Source(Protocol):
+    """A source that is connected, and delivers the same message whenever it is asked to."""
+
+    health: Health
+
+    async def deliver(self) -> Answer: ...
+
+
+class SmtpSource:
+    def __init__(self, health: Health, port: int) -> None:
+        self.health = health
+        self._port = port
+
+    async def deliver(self) -> Answer:
+        reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+        try:
+            for line in (b"", b"HELO c\r\n", b"MAIL FROM:<a@c.example>\r\n", b"RCPT TO:<support@desk.example>\r\n", b"DATA\r\n"):
+                writer.write(line)
+                await reader.readline()
+            writer.write(b"Message-ID: <same@c.example>\r\n\r\nhello\r\n.\r\n")
+            reply = (await reader.readline()).decode()
+            return Answer(reply.startswith("250"), reply.startswith("4"), reply[4:].strip())
+        finally:
+            writer.close()
+            await asyncio.gather(writer.wait_closed(), return_exceptions=True)
+
+
+class WebSource:
+    def __init__(self, health: Health, client: httpx.AsyncClient) -> None:
+        self.health = health
+        self._client = client
+
+    async def deliver(self) -> Answer:
+        reply = await self._client.post("/form/contact", json={"email": "a@c.example", "text": "hello"})
+        settled = reply.status_code == 202
+        return Answer(settled, reply.status_code == 503 and "retry-after" in reply.headers, reply.json().get("detail", ""))
+
+
+@asynccontextmanager
+async def smtp(publisher: Publisher) -> AsyncIterator[Source]:
+    connector = SmtpConnector(CONFIG, publisher)
+    address = await connector.start()
+    yield SmtpSource(connector.health, int(address.rpartition(":")[2]))
+    await connector.stop()
+
+
+@asynccontextmanager
+async def web(publisher: Publisher) -> AsyncIterator[Source]:
+    connector = FormConnector(CONFIG, publisher)
+    transport = httpx.ASGITransport(create_app([FormRoutes(connector, CONFIG.http).router()]))
+    async with httpx.AsyncClient(transport=transport, base_url="http://desk.example") as client:
+        yield WebSource(connector.health, client)
+
+
+Driver = Callable[[Publisher], AbstractAsyncContextManager[Source]]
+
+every_connector = pytest.mark.parametrize("driver", [smtp, web])
+
+
+@dataclass
+class HeldLog:
+    """A log that confirms only when it is released."""
+
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+    released: asyncio.Event = field(default_factory=asyncio.Event)
+    kept: list[Envelope] = field(default_factory=list)
+
+    async def publish(self, envelope: Envelope) -> None:
+        self.asked.set()
+        await self.released.wait()
+        self.kept.append(envelope)
+
+
+class BrokenLog:
+    """A log with a mistake in it."""
+
+    async def publish(self, envelope: Envelope) -> None:
+        raise RuntimeError(f"secret detail of {envelope.id}")
+
+
+def publisher(log: Log, data: Path, free: float = 1.0) -> Publisher:
+    return Publisher(log, BlobStore(data), FreeSpace(data, 0.15, share=lambda _: free))
+
+
+@every_connector
+def test_nothing_is_settled_before_the_log_has_it(driver: Driver, tmp_path: Path) -> None:
+    async def scenario() -> None:
+        log = HeldLog()
+        async with driver(publisher(log, tmp_path)) as source:
+            delivery = asyncio.create_task(source.deliver())
+            await log.asked.wait()
+            done, _ = await asyncio.wait([delivery], timeout=0.2)
+            assert not done
+            assert source.health.published == 0
+            log.released.set()
+            assert (await delivery).settled
+            assert len(log.kept) == source.health.published == 1
+
+    asyncio.run(scenario())
+
+
+@every_connector
+def test_a_source_that_goes_before_the_answer_was_told_nothing_and_may_send_again(driver: Driver, tmp_path: Path) -> None:
+    async def scenario() -> None:
+        log = HeldLog()
+        async with driver(publisher(log, tmp_path)) as source:
+            delivery = asyncio.create_task(source.deliver())
+            await log.asked.wait()
+            delivery.cancel()
+            await asyncio.gather(delivery, return_exceptions=True)
+            log.released.set()
+            assert (await source.deliver()).settled
+            assert log.kept
+
+    asyncio.run(scenario())
+
+
+@every_connector
+def test_a_log_that_is_away_means_come_back_later(driver: Driver, tmp_path: Path) -> None:
+    async def scenario() -> None:
+        log = MemoryLog(away=True)
+        async with driver(publisher(log, tmp_path)) as source:
+            answer = await source.deliver()
+            assert (answer.settled, answer.retry) == (False, True)
+            assert answer.reason
+            assert source.health.refused["retry"] == 1
+            log.away = False
+            assert (await source.deliver()).settled
+
+    asyncio.run(scenario())
+
+
+@every_connector
+def test_a_full_disk_means_come_back_later(driver: Driver, tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with driver(publisher(MemoryLog(), tmp_path, free=0.14)) as source:
+            answer = await source.deliver()
+            assert (answer.settled, answer.retry) == (False, True)
+
+    asyncio.run(scenario())
+
+
+@every_connector
+def test_a_message_delivered_twice_is_published_twice(driver: Driver, tmp_path: Path) -> None:
+    async def scenario() -> None:
+        log = MemoryLog()
+        async with driver(publisher(log, tmp_path)) as source:
+            assert [(await source.deliver()).settled for _ in range(2)] == [True, True]
+        first, second = log.published
+        assert first.raw == second.raw
+        assert first.key == second.key
+
+    asyncio.run(scenario())
+
+
+def test_a_mistake_of_ours_is_no_loss_and_tells_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async def scenario() -> None:
+        async with smtp(publisher(BrokenLog(), tmp_path)) as source:
+            answer = await source.deliver()
+            assert (answer.settled, answer.retry) == (False, True)
+            assert "secret" not in answer.reason
+
+    asyncio.run(scenario())
+    assert "secret detail" in capsys.readouterr().out
