@@ -86,7 +86,9 @@ def main() -> None:
                     rates[name].append(offer(port, sessions, asked.mails, asked.size))
             for name, found in rates.items():
                 medians[name, sessions] = statistics.median(found)
-                print(f"{name} with {sessions} sessions: {medians[name, sessions]:.0f} per s {[round(r) for r in found]}")
+                print(
+                    f"{name} with {sessions} sessions: {medians[name, sessions]:.0f} per s {[round(r) for r in found]}"
+                )
     if len(servers) > 1:
         ratios = {s: medians["casestream", s] / medians["postfix", s] for s in asked.sessions}
         print(", ".join(f"{sessions} sessions: ratio {ratio:.2f}" for sessions, ratio in ratios.items()))

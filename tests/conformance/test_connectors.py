@@ -55,7 +55,13 @@ class SmtpSource:
     async def deliver(self) -> Answer:
         reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
         try:
-            for line in (b"", b"HELO c\r\n", b"MAIL FROM:<a@c.example>\r\n", b"RCPT TO:<support@desk.example>\r\n", b"DATA\r\n"):
+            for line in (
+                b"",
+                b"HELO c\r\n",
+                b"MAIL FROM:<a@c.example>\r\n",
+                b"RCPT TO:<support@desk.example>\r\n",
+                b"DATA\r\n",
+            ):
                 writer.write(line)
                 await reader.readline()
             writer.write(b"Message-ID: <same@c.example>\r\n\r\nhello\r\n.\r\n")
@@ -74,7 +80,9 @@ class WebSource:
     async def deliver(self) -> Answer:
         reply = await self._client.post("/form/contact", json={"email": "a@c.example", "text": "hello"})
         settled = reply.status_code == 202
-        return Answer(settled, reply.status_code == 503 and "retry-after" in reply.headers, reply.json().get("detail", ""))
+        return Answer(
+            settled, reply.status_code == 503 and "retry-after" in reply.headers, reply.json().get("detail", "")
+        )
 
 
 @asynccontextmanager
@@ -141,7 +149,9 @@ def test_nothing_is_settled_before_the_log_has_it(driver: Driver, tmp_path: Path
 
 
 @every_connector
-def test_a_source_that_goes_before_the_answer_was_told_nothing_and_may_send_again(driver: Driver, tmp_path: Path) -> None:
+def test_a_source_that_goes_before_the_answer_was_told_nothing_and_may_send_again(
+    driver: Driver, tmp_path: Path
+) -> None:
     async def scenario() -> None:
         log = HeldLog()
         async with driver(publisher(log, tmp_path)) as source:

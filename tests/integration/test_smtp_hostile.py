@@ -10,7 +10,9 @@ from doors import OPENING, SUPPORT, Door, smtp_door
 from pipeline.blobs import BlobStore
 from pipeline.log import MemoryLog
 
-SMUGGLED = b"MAIL FROM:<evil@client.example>\r\nRCPT TO:<support@desk.example>\r\nDATA\r\nSubject: two\r\n\r\ntwo\r\n.\r\n"
+SMUGGLED = (
+    b"MAIL FROM:<evil@client.example>\r\nRCPT TO:<support@desk.example>\r\nDATA\r\nSubject: two\r\n\r\ntwo\r\n.\r\n"
+)
 
 
 def at_the_door(
@@ -54,7 +56,9 @@ def test_the_dot_split_over_packets_ends_one_mail(tmp_path: Path) -> None:
             await asyncio.sleep(0)
         assert (await client.hear()).startswith("250")
 
-    assert [envelope.raw for envelope in at_the_door(scenario, tmp_path).published] == [b"Subject: split\r\n\r\n.one\r\n"]
+    assert [envelope.raw for envelope in at_the_door(scenario, tmp_path).published] == [
+        b"Subject: split\r\n\r\n.one\r\n"
+    ]
 
 
 @pytest.mark.parametrize("body", [b"a\nb", b"a\rb", b"a\r\r\nb", b"\n", b"\r"], ids=repr)
@@ -77,7 +81,9 @@ def test_nul_in_a_mail_is_kept(tmp_path: Path) -> None:
     assert at_the_door(scenario, tmp_path).published[0].raw.count(b"\0") == 2
 
 
-@pytest.mark.parametrize(("length", "status"), [(1_001, "250"), (500_000, "250"), (1_100_000, "500"), (10_000_000, "500")])
+@pytest.mark.parametrize(
+    ("length", "status"), [(1_001, "250"), (500_000, "250"), (1_100_000, "500"), (10_000_000, "500")]
+)
 def test_a_long_line_is_taken_up_to_the_limit(length: int, status: str, tmp_path: Path) -> None:
     async def scenario(door: Door, _: MemoryLog) -> None:
         client = await door.client()
@@ -99,7 +105,9 @@ def test_a_long_command_is_refused_and_the_next_is_heard(length: int, tmp_path: 
     at_the_door(scenario, tmp_path)
 
 
-@pytest.mark.parametrize("line", [b"NOOP\n", b"NOOP a\rb\r\n", b"NOOP a\0b\r\n", b"\r\n", b"\xff\xfe\r\n", b"NO\xc3\xa9P\r\n"])
+@pytest.mark.parametrize(
+    "line", [b"NOOP\n", b"NOOP a\rb\r\n", b"NOOP a\0b\r\n", b"\r\n", b"\xff\xfe\r\n", b"NO\xc3\xa9P\r\n"]
+)
 def test_what_is_no_line_of_smtp_is_refused(line: bytes, tmp_path: Path) -> None:
     async def scenario(door: Door, _: MemoryLog) -> None:
         client = await door.client()
@@ -140,7 +148,7 @@ def test_an_idle_client_is_told_421(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("in_data", [False, True])
-def test_a_client_of_one_byte_at_a_time_is_cut(in_data: bool, tmp_path: Path) -> None:
+def test_a_client_of_one_byte_at_a_time_is_cut(tmp_path: Path, *, in_data: bool) -> None:
     async def scenario(door: Door, _: MemoryLog) -> None:
         client = await door.client()
         if in_data:

@@ -115,7 +115,9 @@ def test_a_filled_honeypot_is_answered_alike_and_marked(tmp_path: Path) -> None:
     ],
     ids=lambda value: repr(value)[:30],
 )
-def test_what_is_refused_says_why(path: str, content: bytes, headers: dict[str, str], status: int, tmp_path: Path) -> None:
+def test_what_is_refused_says_why(
+    path: str, content: bytes, headers: dict[str, str], status: int, tmp_path: Path
+) -> None:
     async def scenario(http: httpx.AsyncClient) -> None:
         reply = await http.post(path, content=content, headers={"Content-Type": "application/json", **headers})
         assert (reply.status_code, reply.headers["content-type"]) == (status, "application/problem+json")

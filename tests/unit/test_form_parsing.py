@@ -46,7 +46,9 @@ def test_what_is_missing_or_wrong_is_said_by_field() -> None:
 
 
 def test_names_of_other_makers_are_known() -> None:
-    seen = of_json({"Full-Name": "Bob", "e-mail": "b@x.example", "title": "T", "message": "M", "tel": "+1 2", "Order": 7.10})
+    seen = of_json(
+        {"Full-Name": "Bob", "e-mail": "b@x.example", "title": "T", "message": "M", "tel": "+1 2", "Order": 7.10}
+    )
     assert (seen.name, seen.email, seen.subject, seen.text, seen.phone) == ("Bob", "b@x.example", "T", "M", "+1 2")
     assert of_json({"n": 12345678901234567890}).fields == {"n": "12345678901234567890"}
 
@@ -102,7 +104,9 @@ def test_an_address(text: str) -> None:
     assert is_email(text)
 
 
-@pytest.mark.parametrize("text", ["a", "a@b", "@b.example", "a@", "a b@c.example", "a@b..example", "a\n@b.example", "a@-b.example"])
+@pytest.mark.parametrize(
+    "text", ["a", "a@b", "@b.example", "a@", "a b@c.example", "a@b..example", "a\n@b.example", "a@-b.example"]
+)
 def test_no_address(text: str) -> None:
     assert not is_email(text)
 

@@ -7,7 +7,21 @@ from hypothesis import strategies as st
 from pipeline.parse.keys import HEADER_LIMIT, ID_LIMIT, conversation_key, message_id
 
 PIECES = st.sampled_from(
-    [b"References:", b"In-Reply-To: ", b"message-id :", b"<", b">", b"a@b", b" ", b"\t", b"\r\n", b"\n", b"\r", b"\0", b"\xff"]
+    [
+        b"References:",
+        b"In-Reply-To: ",
+        b"message-id :",
+        b"<",
+        b">",
+        b"a@b",
+        b" ",
+        b"\t",
+        b"\r\n",
+        b"\n",
+        b"\r",
+        b"\0",
+        b"\xff",
+    ]
 )
 
 
