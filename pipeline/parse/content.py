@@ -6,6 +6,8 @@ import re
 from pipeline.parse.mime import Part
 from pipeline.parse.words import from_base64
 
+MAX_LINES = 600_000  # of uuencoded data, 45 bytes each
+
 _LINE = re.compile(rb"[^\r\n]+")
 
 
@@ -23,21 +25,24 @@ def decoded(raw: bytes, part: Part) -> bytes:
 
 
 def _from_uuencode(data: bytes) -> bytes:
-    out: list[bytes] = []
+    out = bytearray()
     begun = False
-    for match in _LINE.finditer(data):
+    for number, match in enumerate(_LINE.finditer(data)):
         line = match[0]
         if not begun:
             begun = line.startswith(b"begin ")
-        elif line.strip() in (b"end", b"`", b""):
+        elif line.strip() in (b"end", b"`") or number > MAX_LINES:
             break
         else:
             try:
-                out.append(binascii.a2b_uu(line))
-            except binascii.Error:  # lines padded beyond their length, as some encoders write them
-                wanted = (((line[0] - 32) & 63) * 4 + 5) // 3
-                try:
-                    out.append(binascii.a2b_uu(line[:wanted]))
-                except binascii.Error:
-                    break
-    return b"".join(out) if begun else data
+                out += _uuencoded_line(line)
+            except binascii.Error:
+                break
+    return bytes(out) if begun else data
+
+
+def _uuencoded_line(line: bytes) -> bytes:
+    try:
+        return binascii.a2b_uu(line)
+    except binascii.Error:  # some encoders pad a line beyond the length that it names
+        return binascii.a2b_uu(line[: (((line[0] - 32) & 63) * 4 + 5) // 3])

@@ -4,6 +4,7 @@ import hashlib
 import html as html_entities
 import re
 from datetime import datetime
+from urllib.parse import unquote
 
 from pipeline.parse.addresses import read_addresses, read_speaker
 from pipeline.parse.automatic import classify
@@ -15,16 +16,18 @@ from pipeline.parse.dates import read_date
 from pipeline.parse.filename import name_by_type, safe_name
 from pipeline.parse.headers import MAX_VALUE, Headers, read_headers
 from pipeline.parse.html import declared_charset, html_to_text
-from pipeline.parse.ids import read_case_references, read_ids, read_message_id
+from pipeline.parse.ids import MAX_ID, read_case_references, read_ids, read_message_id
 from pipeline.parse.message import Address, Attachment, Email
 from pipeline.parse.mime import Part, read_parts
 from pipeline.parse.reply import split_reply
 from pipeline.parse.sanitise import is_heavy, sanitise
+from pipeline.parse.words import decode_words, one_line
 
 MAX_TEXT = 1_048_576  # bytes of all text parts of a mail together; the raw mail keeps the rest
 MAX_SUBJECT = 2_000
 MAX_DEFECTS = 50
 
+_CID = re.compile(r"cid:([^\s\"'<>)]{1,250})", re.IGNORECASE)
 _MARKUP = re.compile(r"<[^<>]{0,200}>")
 
 
@@ -95,6 +98,7 @@ class _Sources:
         self._defects = defects
         self._decoded: dict[int, str] = {}
         self._as_text: dict[int, str] = {}
+        self._shown: frozenset[str] | None = None
         self._left = MAX_TEXT
 
     def text(self, section: Section) -> str:
@@ -120,11 +124,12 @@ class _Sources:
             return None
         return sanitise(source)
 
-    def refers_to(self, body: Body, content_id: str) -> bool:
-        """Whether the HTML shows the part of that id."""
-        return any(
-            f"cid:{content_id}" in self._of(part) for section in body.sections for part in section.html
-        )
+    def shown_ids(self, body: Body) -> frozenset[str]:
+        """The Content-IDs that the HTML shows as images, without `<>` (RFC 2392)."""
+        if self._shown is None:
+            sources = (self._of(part) for section in body.sections for part in section.html)
+            self._shown = frozenset(unquote(found) for source in sources for found in _CID.findall(source))
+        return self._shown
 
     def _html_text(self, part: Part) -> str:
         if (known := self._as_text.get(part.start)) is None:
@@ -213,7 +218,7 @@ def _date(headers: Headers, defects: list[str]) -> datetime | None:
 
 def _attachment(raw: bytes, part: Part, sources: _Sources, body: Body) -> Attachment:
     data = decoded(raw, part)
-    content_id = part.headers.raw("content-id").strip() or None
+    content_id = one_line(part.headers.raw("content-id"))[:MAX_ID] or None
     return Attachment(
         filename=_filename(part, data),
         content_type=part.content_type,
@@ -225,9 +230,9 @@ def _attachment(raw: bytes, part: Part, sources: _Sources, body: Body) -> Attach
 
 
 def _is_shown(part: Part, content_id: str | None, sources: _Sources, body: Body) -> bool:
-    if content_id and sources.refers_to(body, content_id.strip("<>")):
+    if part.disposition == "inline":
         return True
-    return part.disposition == "inline"
+    return bool(content_id) and str(content_id).strip("<>") in sources.shown_ids(body)
 
 
 def _filename(part: Part, data: bytes) -> str:
@@ -235,8 +240,9 @@ def _filename(part: Part, data: bytes) -> str:
         return name
     if part.content_type in {"message/rfc822", "message/global"}:
         inner, _ = read_headers(data, len(data) - len(data.lstrip(b"\r\n")), len(data), [])
-        if subject := safe_name(inner.text("subject").replace("/", "_").replace("\\", "_")[:190]):
+        written = decode_words(inner.raw("subject")[:MAX_SUBJECT]).replace("/", "_").replace("\\", "_")
+        if subject := safe_name(written[:190]):
             return f"{subject}.eml"
-    if description := safe_name(part.headers.text("content-description")):
+    if description := safe_name(part.headers.raw("content-description")[:MAX_SUBJECT]):
         return description
     return name_by_type(part.content_type)

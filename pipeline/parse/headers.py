@@ -97,7 +97,7 @@ def header_name(written: str) -> str | None:
 def readable(value: str) -> str:
     """A value whose 8-bit bytes are characters: UTF-8, else as Windows writes it (RFC 6532 allows only the first)."""
     if value.isascii():
-        return value if "\x1b" not in value else decode(value.encode("ascii"))[0]
+        return value if "\x1b" not in value and "\0" not in value else decode(value.encode("ascii"))[0]
     return decode(value.encode("utf-8", "surrogateescape"))[0]
 
 

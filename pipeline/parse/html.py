@@ -172,9 +172,10 @@ class _Writer:
                 self._hidden = ""
             return
         if tag in _PARAGRAPH:
-            self._paragraph()
+            self._end_line()
             self._quote -= tag == "blockquote" and self._quote > 0
             self._pre -= tag == "pre" and self._pre > 0
+            self._paragraph()
         elif tag in _LINE:
             self._end_line()
 

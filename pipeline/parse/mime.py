@@ -9,6 +9,7 @@ from pipeline.parse.parameters import read_parameters
 
 MAX_DEPTH = 50
 MAX_PARTS = 1000
+MAX_STRAYS = 100_000
 
 _TYPE = re.compile(r"[a-z0-9!#$&^_.+-]+/[a-z0-9!#$&^_.+*-]+")
 _FIRST_BOUNDARY = re.compile(rb"^--([^\r\n]{1,100}?)[ \t]*\r?$", re.MULTILINE)
@@ -46,12 +47,13 @@ class Part:
 
 
 class _Budget:
-    """How many parts may still be read."""
+    """How many parts may still be read, and how many lines may still look like a boundary and be none."""
 
-    __slots__ = ("defects", "left")
+    __slots__ = ("defects", "left", "strays")
 
     def __init__(self, defects: list[str]) -> None:
         self.left = MAX_PARTS
+        self.strays = MAX_STRAYS
         self.defects = defects
 
 
@@ -108,12 +110,19 @@ def _cut(raw: bytes, part: Part, delimiter: bytes, budget: _Budget) -> list[tupl
     while (found := raw.find(delimiter, position, part.end)) >= 0:
         position = found + len(delimiter)
         if found > part.start and raw[found - 1] not in b"\r\n":
+            budget.strays -= 1
+            if budget.strays <= 0:
+                break
             continue
         line_end = raw.find(b"\n", position, part.end)
         line_end = part.end if line_end < 0 else line_end
         rest = raw[position : min(line_end, position + 100)].strip()
-        if rest not in (b"", b"--"):
-            continue  # a longer boundary that starts like this one
+        if rest not in (b"", b"--"):  # a longer boundary that starts like this one
+            budget.strays -= 1
+            if budget.strays <= 0:
+                budget.defects.append("too many boundaries that are none")
+                break
+            continue
         if opened >= 0:
             spans.append((opened, _before_line_break(raw, opened, found)))
         opened = -1
