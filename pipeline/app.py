@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pipeline.agents.rules import Rules
     from pipeline.agents.settle import Settler
     from pipeline.runtime.worker import Worker
+    from pipeline.store.ports import Store
 
 
 def build_intake(rules: "Rules") -> "Intake":
@@ -31,8 +32,8 @@ def build_intake(rules: "Rules") -> "Intake":
     return Intake((Dedupe(), Match(rules), OpenOrAppend(rules), Route()))
 
 
-def build_settler(config: Config) -> "Settler":
-    """What settles the records of one channel, on a connection of its own."""
+def build_settler(config: Config, store: "Store | None" = None) -> "Settler":
+    """What settles the records of one channel, on a connection of its own unless a store is given."""
     from pathlib import Path
 
     from pipeline.agents.read import Reader
@@ -42,7 +43,8 @@ def build_settler(config: Config) -> "Settler":
     from pipeline.store.postgres import PostgresStore
 
     rules = compile_rules(config)
-    return Settler(PostgresStore(config.postgres.dsn), Reader(rules, BlobStore(Path(config.blobs.url))), build_intake(rules))
+    reader = Reader(rules, BlobStore(Path(config.blobs.url)))
+    return Settler(store or PostgresStore(config.postgres.dsn), reader, build_intake(rules))
 
 
 def build_worker(config: Config, channels: Sequence[str], slot: str | None) -> "Worker":
@@ -54,13 +56,17 @@ def build_worker(config: Config, channels: Sequence[str], slot: str | None) -> "
     return Worker(config.kafka, channels, settle_for, PostgresLedger(config.postgres.dsn), slot)
 
 
+def event_source(config: Config) -> str:
+    """The CloudEvents source of all that this desk publishes."""
+    return f"/casestream/{config.desk.domain}"
+
+
 def build_relay(config: Config, ready: Callable[[], None]) -> "Relay":
     """The one that publishes events; others of its kind stand by."""
     from pipeline.agents.relay import Relay
     from pipeline.publish import KafkaPublisher
 
-    source = f"/casestream/{config.desk.domain}"
-    return Relay(config.postgres.direct, lambda: KafkaPublisher(config.kafka, source), ready)
+    return Relay(config.postgres.direct, lambda: KafkaPublisher(config.kafka, event_source(config)), ready)
 
 
 def build_clock(config: Config) -> "Clock":

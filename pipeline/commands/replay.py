@@ -1,0 +1,108 @@
+"""`casestream replay`."""
+
+import asyncio
+import signal
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.commands.options import DEFAULT_DATA, ConfigFile, Json, load_config
+from pipeline.config import Config
+
+if TYPE_CHECKING:
+    from pipeline.replay.reference import ReferenceData
+    from pipeline.replay.report import Report
+    from pipeline.replay.steps import Arrival, Deed, Mistake
+
+TERMINATED = 128 + signal.SIGTERM
+
+Journals = Annotated[
+    list[Path], typer.Argument(metavar="JOURNAL…", help="Folders of .eml, mboxes, JSON lines.", show_default=False)
+]
+Reference = Annotated[
+    Path | None, typer.Option("--data", metavar="FILE", help="Accounts and contacts known before, in JSON lines.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb of this file."""
+
+    @app.command()
+    def replay(journal: Journals, config: ConfigFile = None, data: Reference = None, json: Json = False) -> None:
+        r"""Rehearse past messages: what would become of each, touching nothing outside.
+
+        Runs the very code of intake on a throwaway PostgreSQL with a virtual clock. A journal in JSON lines has
+        messages and what agents did:
+
+        \b
+          {"at":"2026-03-02T11:00:00Z","id":"m1","channel":"email","file":"a.eml"}
+          {"at":"2026-03-03T09:00:00Z","do":"resolve","case_of":"m1"}
+
+        \b
+        Example:
+          casestream replay week.jsonl --config casestream.toml --json
+        """
+        from pipeline.process import log_plainly
+        from pipeline.replay.journal import read_journal
+        from pipeline.replay.reference import ReferenceData, read_reference
+
+        log_plainly()
+        settings = load_config(config, DEFAULT_DATA)
+        found = read_journal(journal, settings)
+        reference, wrong = read_reference(data) if data else (ReferenceData(), [])
+        _refuse([*wrong, *found.mistakes])
+        report = _run(found.steps, settings, reference)
+        if json:
+            _print(report)
+        else:
+            _summarise(report)
+
+
+def _refuse(mistakes: "Sequence[Mistake]") -> None:
+    for mistake in mistakes:
+        typer.echo(str(mistake), err=True)
+    if mistakes:
+        raise typer.Exit(2)
+
+
+def _run(steps: "Sequence[Arrival | Deed]", config: Config, reference: "ReferenceData") -> "Report":
+    from pipeline.errors import CasestreamError
+    from pipeline.replay.rehearsal import rehearse
+    from pipeline.replay.throwaway import throwaway_postgres
+
+    async def run() -> "Report":
+        task = asyncio.current_task()
+        if task is not None:
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        async with throwaway_postgres() as server:
+            return await rehearse(steps, config, reference, server.dsn())
+
+    try:
+        return asyncio.run(run())
+    except asyncio.CancelledError as error:
+        raise typer.Exit(TERMINATED) from error
+    except CasestreamError as error:
+        typer.echo(f"casestream: {error}", err=True)
+        raise typer.Exit(1) from error
+
+
+def _print(report: "Report") -> None:
+    import orjson
+
+    typer.echo(orjson.dumps(report, option=orjson.OPT_UTC_Z))
+
+
+def _summarise(report: "Report") -> None:
+    outcomes = Counter(message["outcome"] for message in report["messages"])
+    counted = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.most_common())
+    typer.echo(f"{len(report['messages'])} messages" + (f": {counted}" if counted else ""))
+    for case in report["cases"]:
+        few = len(case["messages"])
+        says = f"{case['number']}  {case['state']:<9}  {few:>3} message{' ' if few == 1 else 's'}  {case['title'][:70]}"
+        typer.echo(f"  {says}")
+    for message in report["messages"]:
+        if message["case"] is None:
+            typer.echo(f"  {message['id']}: {message['outcome']}, {message['reason']}")

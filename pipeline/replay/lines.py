@@ -1,0 +1,248 @@
+"""Reads one line of a journal in JSON lines."""
+
+import base64
+import binascii
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Self
+from zoneinfo import ZoneInfo
+
+import orjson
+
+from pipeline.config import Config, Form
+from pipeline.connectors.recipients import Recipients
+from pipeline.domain.casework import PRIORITIES, STATUSES
+from pipeline.parse.keys import header_ids
+from pipeline.parse.web import parse_form
+from pipeline.replay.steps import Arrival, Deed, Mistake
+from pipeline.wire import Envelope
+
+CHANNELS = ("email", "web")
+VERBS = ("resolve", "cancel", "reactivate", "set", "tick", "advance")
+FIELDS = ("status", "priority", "queue")
+
+_OF_TIME = frozenset({"tick", "advance"})
+_VERDICTS = ("pass", "fail", "none")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a line says, or what is wrong with it."""
+
+    file: str
+    line: int | None
+    step: Arrival | Deed | None = None
+    mistakes: tuple[Mistake, ...] = ()
+
+    @property
+    def place(self) -> str:
+        """Where it stands."""
+        return self.file if self.line is None else f"{self.file}:{self.line}"
+
+    def mistake(self, says: str) -> Mistake:
+        """A mistake at its place."""
+        return Mistake(self.file, self.line, says)
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What the lines of a journal may name."""
+
+    recipients: Recipients
+    mailboxes: tuple[str, ...]
+    forms: Mapping[str, Form]
+    queues: tuple[str, ...]
+    zone: ZoneInfo
+
+    @classmethod
+    def of(cls, config: Config) -> Self:
+        """The desk of a configuration."""
+        return cls(
+            recipients=Recipients(config.mailbox),
+            mailboxes=tuple(mailbox.address for mailbox in config.mailbox),
+            forms={form.name: form for form in config.form},
+            queues=tuple(queue.name for queue in config.queue),
+            zone=ZoneInfo(config.desk.timezone),
+        )
+
+    @property
+    def first_mailbox(self) -> str:
+        """Where mail comes that names no mailbox."""
+        return self.mailboxes[0] if self.mailboxes else ""
+
+
+def read_line(line: bytes, file: str, number: int, desk: Desk) -> Found:
+    """The step that a line says, with every mistake in it."""
+    reader = _Line(line, Path(file), desk)
+    step = reader.step()
+    mistakes = tuple(Mistake(file, number, says) for says in reader.says)
+    return Found(file, number, None if mistakes else step, mistakes)
+
+
+def mail_envelope(raw: bytes, *, name: str, at: datetime, mailbox: str, facts: Mapping[str, str]) -> Envelope:
+    """A mail as the connector would have published it."""
+    ids = header_ids(raw)
+    own = ids.message_id or name
+    return Envelope(
+        id=own,
+        channel="email",
+        source=f"/email/{mailbox}",
+        key=ids.conversation(own),
+        time=at,
+        content_type="message/rfc822",
+        raw=raw,
+        facts={"envelopeto": mailbox, "mailbox": mailbox, **facts},
+    )
+
+
+class _Line:
+    """A line while it is read; `says` collects its mistakes."""
+
+    def __init__(self, line: bytes, file: Path, desk: Desk) -> None:
+        self.says: list[str] = []
+        self._file = file
+        self._desk = desk
+        self._values: dict[str, Any] = {}
+        try:
+            values = orjson.loads(line)
+        except orjson.JSONDecodeError as error:
+            self.says.append(f"not JSON: {error}")
+            return
+        if isinstance(values, dict):
+            self._values = values
+        else:
+            self.says.append("a line is a JSON object")
+
+    def step(self) -> Arrival | Deed | None:
+        if self.says:
+            return None
+        at = self._at()
+        if "do" in self._values:
+            return self._deed(at)
+        channel = self._values.get("channel")
+        read: Callable[[str, datetime], Envelope | None]
+        if channel == "email":
+            read = self._mail
+        elif channel == "web":
+            read = self._form
+        else:
+            says = f'"channel" is {_shown(channel)}, which cannot be rehearsed; there are: {", ".join(CHANNELS)}'
+            self.says.append(says)
+            return None
+        name = self._text("id", needed=True)
+        envelope = read(name or "", at) if at else None
+        return Arrival(name, envelope) if name and envelope else None
+
+    def _at(self) -> datetime | None:
+        value = self._values.get("at")
+        try:
+            moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+        except ValueError:
+            moment = None
+        if moment is None:
+            self.says.append(f'"at" is {_shown(value)}; write a time like "2026-03-02T11:00:00+01:00"')
+            return None
+        return moment if moment.tzinfo else moment.replace(tzinfo=self._desk.zone)
+
+    def _text(self, key: str, *, needed: bool = False) -> str | None:
+        value = self._values.get(key)
+        if isinstance(value, str) and (value or not needed):
+            return value
+        if needed or value is not None:
+            self.says.append(f'"{key}" must be text, and is {_shown(value)}')
+        return None
+
+    # ---- messages
+
+    def _mail(self, name: str, at: datetime) -> Envelope | None:
+        mailbox = self._text("mailbox") or self._desk.first_mailbox
+        if self._desk.recipients.find(mailbox) is None:
+            there = ", ".join(self._desk.mailboxes) or "none"
+            self.says.append(f'no [[mailbox]] takes mail to "{mailbox}"; there are: {there}')
+        auth = self._values.get("auth", "none")
+        if auth not in _VERDICTS:
+            self.says.append(f'"auth" is {_shown(auth)}; there are: {", ".join(_VERDICTS)}')
+        raw = self._raw()
+        if raw is None or self.says:
+            return None
+        return mail_envelope(raw, name=name, at=at, mailbox=mailbox, facts={"auth": auth})
+
+    def _raw(self) -> bytes | None:
+        given = [key for key in ("file", "raw", "raw_base64") if key in self._values]
+        if len(given) != 1:
+            self.says.append('a mail is given by one of "file", "raw", "raw_base64"')
+            return None
+        if (value := self._text(given[0])) is None:
+            return None
+        try:
+            if given[0] == "raw_base64":
+                return base64.b64decode(value, validate=True)
+            return value.encode("utf-8") if given[0] == "raw" else (self._file.parent / value).read_bytes()
+        except binascii.Error as error:
+            self.says.append(f'"raw_base64" is no base64: {error}')
+        except OSError as error:
+            self.says.append(f"cannot read {self._file.parent / value}: {error.strerror}")
+        return None
+
+    def _form(self, name: str, at: datetime) -> Envelope | None:
+        payload = self._values.get("payload")
+        form = self._desk.forms.get(str(payload.get("form"))) if isinstance(payload, dict) else None
+        if form is None:
+            there = ", ".join(self._desk.forms) or "none"
+            self.says.append(f'"payload" must be an object whose "form" names a [[form]]; there are: {there}')
+            return None
+        raw = orjson.dumps(payload)
+        seen = parse_form(raw, "application/json", form)
+        facts = {"form": form.name}
+        if seen.trap:
+            facts["honeypot"] = "true"
+        if key := self._text("idempotency_key"):
+            facts["idempotencykey"] = key
+        return Envelope(
+            id=name,
+            channel="web",
+            source=f"/web/{form.name}",
+            key=(seen.email or "").lower() or name,
+            time=at,
+            content_type="application/json",
+            raw=raw,
+            facts=facts,
+        )
+
+    # ---- what agents do
+
+    def _deed(self, at: datetime | None) -> Deed | None:
+        verb = self._values["do"]
+        if verb not in VERBS:
+            self.says.append(f'"do" is {_shown(verb)}, which cannot be rehearsed; there are: {", ".join(VERBS)}')
+            return None
+        case_of = self._text("case_of", needed=verb not in _OF_TIME)
+        if at is None:
+            return None
+        if verb == "set":
+            return self._setting(at, case_of)
+        return Deed(verb, at, case_of, text=self._text("resolution") or "")
+
+    def _setting(self, at: datetime, case_of: str | None) -> Deed | None:
+        choices = {
+            "status": tuple(status for of_state in STATUSES.values() for status in of_state),
+            "priority": PRIORITIES,
+            "queue": self._desk.queues,
+        }
+        name, value = self._values.get("field"), self._values.get("value")
+        if name not in FIELDS:
+            self.says.append(f'"field" is {_shown(name)}, which cannot be set; there are: {", ".join(FIELDS)}')
+            return None
+        if value not in choices[name]:
+            self.says.append(f'"value" is {_shown(value)}, which is no {name}; there are: {", ".join(choices[name])}')
+            return None
+        return Deed("set", at, case_of, field=name, value=value)
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "missing"
+    text = orjson.dumps(value).decode()
+    return text if len(text) <= 60 else f"{text[:60]}…"  # noqa: PLR2004  # enough to find it by

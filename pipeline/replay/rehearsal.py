@@ -1,0 +1,121 @@
+"""Runs a journal through the very intake code, on a database of its own, with a virtual clock."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from pipeline import app, topics
+from pipeline.agents.casework import Casework
+from pipeline.agents.rules import compile_rules
+from pipeline.agents.settle import Settler
+from pipeline.config import Config, Postgres
+from pipeline.errors import Stop
+from pipeline.replay.reference import ReferenceData
+from pipeline.replay.report import Names, Report, make_report
+from pipeline.replay.steps import Arrival, Deed
+from pipeline.store.inventory import Inventory
+from pipeline.store.ledger import PostgresLedger
+from pipeline.store.postgres import PostgresStore
+from pipeline.store.reference import upsert
+from pipeline.wire import Bounds, Partition, Record
+
+BATCH = 500
+BATCH_BYTES = 16 * 1024 * 1024
+
+_SECRET = "a rehearsal signs with a secret of its own"  # noqa: S105  # it signs what nobody ever gets
+
+
+async def rehearse(steps: Sequence[Arrival | Deed], config: Config, data: ReferenceData, dsn: str) -> Report:
+    """What becomes of the steps on the migrated, empty database at `dsn`.
+
+    The clock is virtual: each step happens at its own time. Raises Stop when intake stopped over unexpected errors.
+    """
+    config = config.model_copy(update={"postgres": Postgres(dsn=dsn)})
+    if not config.desk.secret:
+        config = config.model_copy(update={"desk": config.desk.model_copy(update={"secret": (_SECRET,)})})
+    if steps and (data.accounts or data.contacts):
+        await upsert(dsn, data.accounts, data.contacts, at=steps[0].at)
+    store = PostgresStore(dsn)
+    try:
+        run = _Run(app.build_settler(config, store), Casework(store), _Log(steps), dsn)
+        await run.all(steps)
+    finally:
+        await store.close()
+    async with Inventory.open(dsn) as inventory:
+        tokens, source = compile_rules(config).tokens, app.event_source(config)
+        return await make_report(inventory, Names(run.log.names, tokens, source))
+
+
+class _Log:
+    """Stands for Kafka: a partition a channel, on which each message has its offset from the start."""
+
+    def __init__(self, steps: Sequence[Arrival | Deed]) -> None:
+        self.bounds: dict[Partition, Bounds] = {}
+        self.names: dict[tuple[str, int], str] = {}
+        self.places: dict[str, tuple[str, int]] = {}
+        offsets: Counter[str] = Counter()
+        for step in steps:
+            if isinstance(step, Arrival):
+                topic = topics.inbound(step.envelope.channel)
+                self.names[topic, offsets[topic]] = step.id
+                self.places[step.id] = (topic, offsets[topic])
+                offsets[topic] += 1
+        self.bounds = {Partition(topic, 0): Bounds(0, count) for topic, count in offsets.items()}
+
+    def record(self, arrival: Arrival) -> Record:
+        """The record that the connector would have published."""
+        topic, offset = self.places[arrival.id]
+        envelope = arrival.envelope
+        return Record(topic, 0, offset, envelope.key.encode(), envelope.raw, tuple(envelope.headers()))
+
+
+class _Run:
+    """A rehearsal under way."""
+
+    def __init__(self, settle: Settler, casework: Casework, log: _Log, dsn: str) -> None:
+        self.log = log
+        self._settle = settle
+        self._casework = casework
+        self._dsn = dsn
+
+    async def all(self, steps: Sequence[Arrival | Deed]) -> None:
+        """Settle messages in batches as a worker would, and deeds between them."""
+        await PostgresLedger(self._dsn).assign("rehearsal", self.log.bounds)
+        async with Inventory.open(self._dsn) as inventory:
+            for part in _parts(steps):
+                if isinstance(part, Deed):
+                    await self._do(part, inventory)
+                else:
+                    settled = await self._settle([self.log.record(arrival) for arrival in part])
+                    for partition, reason in settled.stopped.items():
+                        raise Stop(f"{partition.topic} stopped at {settled.positions.get(partition)}: {reason}")
+
+    async def _do(self, deed: Deed, inventory: Inventory) -> None:
+        """What an agent does; on a message without a case there is nothing to do it to."""
+        if deed.case_of is None or (case := await inventory.case_of(*self.log.places[deed.case_of])) is None:
+            return
+        if deed.do == "resolve":
+            await self._casework.resolve(case, text=deed.text, at=deed.at)
+        elif deed.do == "cancel":
+            await self._casework.cancel(case, at=deed.at)
+        elif deed.do == "reactivate":
+            await self._casework.reactivate(case, at=deed.at)
+        elif deed.do == "set":
+            await self._casework.set_field(case, deed.field, deed.value, at=deed.at)
+
+
+def _parts(steps: Sequence[Arrival | Deed]) -> Iterator[list[Arrival] | Deed]:
+    """Messages in batches no larger than a worker's, and the deeds between them."""
+    batch: list[Arrival] = []
+    size = 0
+    for step in steps:
+        grown = size + (len(step.envelope.raw) if isinstance(step, Arrival) else 0)
+        if batch and (isinstance(step, Deed) or len(batch) == BATCH or grown > BATCH_BYTES):
+            yield batch
+            batch, grown = [], grown - size
+        if isinstance(step, Deed):
+            yield step
+        else:
+            batch.append(step)
+        size = grown
+    if batch:
+        yield batch

@@ -1,0 +1,132 @@
+"""Makes the one object that a rehearsal prints."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.domain.tokens import TokenKeys
+from pipeline.store.inventory import ActivityRow, CaseRow, ContactRow, EventRow, Inventory, MessageRow
+from pipeline.wire import DEAD_TYPE
+
+Report = Mapping[str, list[dict[str, Any]]]
+"""What JSON says of a rehearsal; see the design, section 7."""
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """How a rehearsal's records are called outside: ids of the journal by record, signed references, our source."""
+
+    messages: Mapping[tuple[str, int], str]
+    tokens: TokenKeys
+    source: str
+
+
+async def make_report(inventory: Inventory, names: Names) -> Report:
+    """Everything that the database holds after a rehearsal."""
+    rows = {(row.topic, row.log_offset): row for row in await inventory.messages()}
+    messages = [(name, rows[place]) for place, name in names.messages.items()]
+    joined: dict[int, list[str]] = defaultdict(list)
+    for name, row in messages:
+        if row.case_number is not None and row.activity_id is not None:
+            joined[row.case_number].append(name)
+    return {
+        "messages": [_message(name, row) for name, row in messages],
+        "cases": [_case(row, joined[row.number], names.tokens) for row in await inventory.cases()],
+        "kpis": [],
+        "activities": [_activity(row) for row in await inventory.activities()],
+        "contacts": [_contact(row) for row in await inventory.contacts()],
+        "entitlements": [],
+        "outbound": [],
+        "events": [
+            _event(row, position, names.source)
+            for position, row in enumerate(await inventory.events(but=DEAD_TYPE), start=1)
+        ],
+    }
+
+
+def _message(name: str, row: MessageRow) -> dict[str, Any]:
+    return {
+        "id": name,
+        "outcome": row.outcome,
+        "reason": row.reason,
+        "case": row.case_number,
+        "matched_by": row.matched_by,
+        "contact": row.contact_id,
+        "account": row.account,
+        "activity": row.activity_id,
+    }
+
+
+def _case(row: CaseRow, messages: list[str], tokens: TokenKeys) -> dict[str, Any]:
+    return {
+        "number": row.number,
+        "reference": tokens.reference(row.number),
+        "title": row.title,
+        "status": row.status,
+        "state": row.state,
+        "priority": row.priority,
+        "queue": row.queue,
+        "owner": None,
+        "contact": row.contact_id,
+        "account": row.account,
+        "product": None,
+        "device": None,
+        "origin": row.origin,
+        "entitlement": None,
+        "sla": None,
+        "follow_up_of": row.follow_up_of,
+        "linked_to": row.linked_to,
+        "merged_into": row.merged_into,
+        "flags": row.flags,
+        "messages": messages,
+        "kpis": [],
+        "billable_s": 0,
+    }
+
+
+def _activity(row: ActivityRow) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "case": row.case_number,
+        "kind": row.kind,
+        "direction": row.direction,
+        "state": row.state,
+        "from": row.sender,
+        "to": row.recipient,
+        "contact": row.contact_id,
+        "agent": None,
+        "text": row.text,
+        "started_at": row.at,
+        "answered_at": None,
+        "ended_at": None,
+        "duration_s": None,
+        "billable_s": None,
+    }
+
+
+def _contact(row: ContactRow) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "external_id": row.external_id,
+        "name": row.name,
+        "emails": row.emails,
+        "phones": row.phones,
+        "account": row.account,
+    }
+
+
+def _event(row: EventRow, position: int, source: str) -> dict[str, Any]:
+    return {
+        "specversion": "1.0",
+        "id": row.id,
+        "source": source,
+        "type": row.type,
+        "time": row.at,
+        "subject": row.subject,
+        "key": row.key,
+        "sequence": f"{row.seq:012d}",
+        "position": position,
+        "datacontenttype": "application/json",
+        "data": row.data,
+    }

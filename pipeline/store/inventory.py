@@ -1,0 +1,138 @@
+"""Everything a desk holds, read from PostgreSQL as a rehearsal reports it."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Self, TypeVar
+from uuid import UUID
+
+import psycopg
+from psycopg.rows import class_row
+
+from pipeline.store.postgres import retryable
+from pipeline.store.queries import load_queries
+
+_SQL = load_queries("inventory.sql")
+
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRow:
+    """A settled message, named by the record it came as."""
+
+    topic: str
+    log_offset: int
+    outcome: str
+    reason: str
+    case_number: int | None
+    matched_by: str | None
+    contact_id: UUID | None
+    account: str | None
+    activity_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class CaseRow:
+    """A case; other cases are named by their numbers, the account by its external id."""
+
+    number: int
+    title: str
+    status: str
+    state: str
+    priority: str
+    queue: str
+    contact_id: UUID | None
+    account: str | None
+    origin: str
+    follow_up_of: int | None
+    linked_to: int | None
+    merged_into: int | None
+    flags: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityRow:
+    """An activity of a case."""
+
+    id: UUID
+    case_number: int
+    kind: str
+    direction: str
+    state: str
+    sender: str | None
+    recipient: str | None
+    contact_id: UUID | None
+    text: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ContactRow:
+    """A contact with all that is known of how to reach them."""
+
+    id: UUID
+    external_id: str | None
+    name: str
+    account: str | None
+    emails: Sequence[str]
+    phones: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """An event that waits to be published."""
+
+    id: UUID
+    key: str
+    seq: int
+    type: str
+    subject: str | None
+    data: Any
+    at: datetime
+
+
+class Inventory:
+    """Reads a desk's records, whole tables at a time: for desks that are small."""
+
+    def __init__(self, connection: psycopg.AsyncConnection) -> None:
+        self._connection = connection
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, dsn: str) -> AsyncIterator[Self]:
+        """Connect. Raises Retry when PostgreSQL is away."""
+        async with retryable(), await psycopg.AsyncConnection.connect(dsn, autocommit=True) as connection:
+            yield cls(connection)
+
+    async def case_of(self, topic: str, offset: int) -> UUID | None:
+        """The case of the message that came as this record of the topic's partition 0."""
+        values = {"topic": topic, "partition": 0, "offset": offset}
+        row = await (await self._connection.execute(_SQL["case_of_record"], values)).fetchone()
+        return row[0] if row else None
+
+    async def messages(self) -> list[MessageRow]:
+        """Every message, dead letters too."""
+        return await self._rows("messages", MessageRow)
+
+    async def cases(self) -> list[CaseRow]:
+        """Every case, by number."""
+        return await self._rows("cases", CaseRow)
+
+    async def activities(self) -> list[ActivityRow]:
+        """Every activity, in the order of time."""
+        return await self._rows("activities", ActivityRow)
+
+    async def contacts(self) -> list[ContactRow]:
+        """Every contact, in the order in which they became known."""
+        return await self._rows("contacts", ContactRow)
+
+    async def events(self, *, but: str) -> list[EventRow]:
+        """Every event that waits to be published, in order, but those of a type."""
+        return await self._rows("events", EventRow, {"but": but})
+
+    async def _rows(self, name: str, kind: type[Row], values: Mapping[str, str] | None = None) -> list[Row]:
+        async with self._connection.cursor(row_factory=class_row(kind)) as cursor:
+            await cursor.execute(_SQL[name], values)
+            return await cursor.fetchall()

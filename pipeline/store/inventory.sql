@@ -1,0 +1,50 @@
+-- Everything a desk holds, as a rehearsal reports it.
+
+-- name: case_of_record
+-- The case of the message that came as this record; a duplicate's is the original's.
+SELECT case_id FROM message WHERE topic = %(topic)s AND partition = %(partition)s AND log_offset = %(offset)s;
+
+-- name: messages
+SELECT message.topic, message.log_offset, message.outcome, message.reason, cases.number AS case_number,
+    message.matched_by, message.contact_id, coalesce(account.external_id, account.id::text) AS account,
+    message.activity_id
+FROM message
+LEFT JOIN cases ON cases.id = message.case_id
+LEFT JOIN contact ON contact.id = message.contact_id
+LEFT JOIN account ON account.id = contact.account_id
+UNION ALL
+SELECT topic, log_offset, 'dead', reason, NULL, NULL, NULL, NULL, NULL FROM dead_letter;
+
+-- name: cases
+SELECT cases.number, cases.title, cases.status, cases.state, cases.priority, cases.queue, cases.contact_id,
+    coalesce(account.external_id, account.id::text) AS account, cases.origin, earlier.number AS follow_up_of,
+    linked.number AS linked_to, survivor.number AS merged_into, cases.flags
+FROM cases
+LEFT JOIN account ON account.id = cases.account_id
+LEFT JOIN cases AS earlier ON earlier.id = cases.follow_up_of
+LEFT JOIN cases AS linked ON linked.id = cases.linked_to
+LEFT JOIN cases AS survivor ON survivor.id = cases.merged_into
+ORDER BY cases.number;
+
+-- name: activities
+SELECT activity.id, cases.number AS case_number, activity.kind, activity.direction, activity.state, activity.sender,
+    message.facts ->> 'envelopeto' AS recipient, activity.contact_id, activity.body AS text, activity.at
+FROM activity
+JOIN cases ON cases.id = activity.case_id
+LEFT JOIN message ON message.activity_id = activity.id
+ORDER BY activity.at, activity.id;
+
+-- name: contacts
+SELECT contact.id, contact.external_id, contact.name,
+    coalesce(account.external_id, account.id::text) AS account,
+    array(SELECT value FROM identity WHERE contact_id = contact.id AND kind = 'email' ORDER BY value) AS emails,
+    array(SELECT value FROM identity WHERE contact_id = contact.id AND kind = 'phone' ORDER BY value) AS phones
+FROM contact LEFT JOIN account ON account.id = contact.account_id
+ORDER BY contact.created_at, contact.id;
+
+-- name: events
+-- Events that nobody has published yet, in the order in which the relay would.
+SELECT event.id, event.key, event.seq, event.type, event.subject, event.data, event.at
+FROM outbox JOIN event ON event.id = outbox.event_id AND event.at = outbox.at
+WHERE event.type <> %(but)s
+ORDER BY outbox.ord;
