@@ -62,6 +62,8 @@ class _Thread(faust_aiokafka.AIOKafkaConsumerThread):
             on=KafkaConnectionError, attempts=None, timeout=None, wait_initial=0.1, wait_max=1.0
         ):
             with attempt:
+                if self.lane.leaving:
+                    return
                 await self._consumer.start()
 
     async def on_thread_stop(self) -> None:

@@ -5,8 +5,10 @@ import signal
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from typing import Any
 
 import structlog
+from aiokafka.errors import KafkaError
 
 from pipeline import ready
 from pipeline.config import Kafka
@@ -23,6 +25,8 @@ STALL_LIMIT = 60.0
 LOOK_AT_STOPPED_EVERY = 10.0
 BATCH_GRACE = 5.0
 """Seconds that the batches in flight have to be settled when the worker is told to stop."""
+LEAVE_GRACE = 8.0
+"""Seconds that Kafka has to take note that we leave."""
 SHUTDOWN_LIMIT = 20.0
 
 _log = structlog.get_logger(__name__)
@@ -67,8 +71,14 @@ class Worker:
         watchdog.start()
         starting = asyncio.gather(*(channel.app.start() for channel in channels))
         chores = [asyncio.create_task(self._announce()), asyncio.create_task(self._resume_stopped(channels))]
+        starting.add_done_callback(self._end_if_failed)
+        for chore in chores:
+            chore.add_done_callback(self._end_if_failed)
         await stop.wait()
         watchdog.stop()
+        for lane in self.lanes:
+            lane.leaving = True
+            lane.positions.suspend()
         limit = threading.Timer(SHUTDOWN_LIMIT, self._end, (FAILED, f"the shutdown hangs since {SHUTDOWN_LIMIT:g} s"))
         limit.daemon = True
         limit.start()
@@ -78,6 +88,13 @@ class Worker:
         await self._leave(channels)
         limit.cancel()
         _log.info("worker stopped", channels=names)
+
+    def _end_if_failed(self, task: "asyncio.Future[Any]") -> None:
+        if task.cancelled():
+            return
+        error = task.exception()
+        if error is not None and not any(lane.leaving for lane in self.lanes):
+            self._end(FAILED, f"a part of the worker failed: {error!r}", error)
 
     async def _announce(self) -> None:
         for lane in self.lanes:
@@ -93,12 +110,14 @@ class Worker:
 
     async def _leave(self, channels: Sequence[Channel]) -> None:
         """Let the batches in flight come to their end, then leave the groups."""
-        for lane in self.lanes:
-            lane.leaving = True
-            lane.positions.suspend()
         with suppress(TimeoutError):
             async with asyncio.timeout(BATCH_GRACE):
                 for lane in self.lanes:
                     async with lane.settling:
                         pass
-        await asyncio.gather(*(channel.app.stop() for channel in channels))
+        try:
+            async with asyncio.timeout(LEAVE_GRACE):
+                await asyncio.gather(*(channel.app.stop() for channel in channels))
+        except (TimeoutError, KafkaError) as error:
+            # Nothing is in flight any more; the group misses us after the session timeout, as after a crash.
+            self._end(0, "Kafka did not let us leave", error)

@@ -27,7 +27,10 @@ class Process:
     said: Path
 
     def ends_with(self, within: float = 30.0) -> int:
-        return self.popen.wait(within)
+        """Its exit code; what it said is printed, for when the test does not like it."""
+        code = self.popen.wait(within)
+        print(self.text())  # noqa: T201  # pytest shows it only when the test fails
+        return code
 
     def send(self, number: signal.Signals) -> None:
         self.popen.send_signal(number)
@@ -64,7 +67,7 @@ class Fleet:
                 stdout=output,
                 stderr=output,
                 pass_fds=[writing],
-                env={**os.environ, "CASESTREAM_READY_FD": str(writing)},
+                env={**os.environ, **({"CASESTREAM_READY_FD": str(writing)} if ready else {})},
             )
         os.close(writing)
         self.processes.append(Process(name, popen, said))

@@ -1,14 +1,18 @@
 """What a worker owes when something dies: nothing lost, nothing doubled, and no process that only looks alive."""
 
+import asyncio
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from fleet import Fleet, fleet_of, numbered
 from running import RunningKafka, eventually
 
 from pipeline.config import Kafka
+from pipeline.log import client_settings
 
 pytestmark = pytest.mark.integration
 
@@ -143,4 +147,33 @@ def test_it_leaves_in_time_although_the_broker_is_away(fleet: Fleet, kafka_serve
     worker = fleet.start("a")
     kafka_server.kill()
     worker.send(signal.SIGTERM)
-    assert worker.ends_with(25) in {0, 70}
+    assert worker.ends_with(15) == 0
+
+
+def test_it_leaves_in_time_although_the_broker_was_never_there(fleet: Fleet, kafka_server: RunningKafka) -> None:
+    kafka_server.kill()
+    worker = fleet.start("a", ready=False)
+    eventually(lambda: "Unable connect" in worker.text())
+    worker.send(signal.SIGTERM)
+    assert worker.ends_with(15) == 0
+
+
+def test_a_log_that_loses_its_start_before_it_is_settled_stops_the_worker(fleet: Fleet) -> None:
+    fleet.create(1)
+    fleet.publish(numbered(10))
+    worker = fleet.start("a")
+    fleet.settles(numbered(10))
+    asyncio.run(delete_before(fleet, 5))
+    fleet.ledger.run("UPDATE ledger SET next = 2")
+    fleet.publish(["late"])
+    assert worker.ends_with() == 78
+    assert fleet.effects() == numbered(10)
+
+
+async def delete_before(fleet: Fleet, offset: int) -> None:
+    admin = AIOKafkaAdminClient(**client_settings(fleet.kafka))
+    await admin.start()
+    try:
+        await admin.delete_records({TopicPartition(fleet.topic(), 0): RecordsToDelete(offset)})
+    finally:
+        await admin.close()
