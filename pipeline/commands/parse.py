@@ -2,13 +2,16 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pipeline.commands.options import ConfigFile, Json
 
-CHANNELS = ("email",)
+if TYPE_CHECKING:
+    from pipeline.config import Config
+
+CHANNELS = ("email", "web")
 
 
 def register(app: typer.Typer) -> None:
@@ -27,7 +30,8 @@ def register(app: typer.Typer) -> None:
         if channel not in CHANNELS:
             typer.echo(f"there is no channel {channel} to parse; there are: {', '.join(CHANNELS)}", err=True)
             raise typer.Exit(2)
-        to_object = _email_reader(_our_domain(config))
+        settings = _settings(config)
+        to_object = _email_reader(settings) if channel == "email" else _form_reader(settings)
         option = orjson.OPT_UTC_Z | (0 if json else orjson.OPT_INDENT_2)
         for file in files:
             for found in _objects(file, to_object):
@@ -48,8 +52,8 @@ def _printable(file: Path) -> str:
     return str(file).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
-def _our_domain(config: Path | None) -> str | None:
-    """The desk's domain, where a configuration names one; without any, no mail is our own."""
+def _settings(config: Path | None) -> "Config | None":
+    """What the configuration says, if there is one; a mistake in it ends the command."""
     if config is None:
         config = Path("casestream.toml")
         if not config.is_file():
@@ -61,7 +65,7 @@ def _our_domain(config: Path | None) -> str | None:
     from pipeline.config import parse_config
 
     try:
-        return parse_config(config.read_text("utf-8")).desk.domain
+        return parse_config(config.read_text("utf-8"))
     except OSError as error:
         typer.echo(f"{config}: cannot read it: {error.strerror}", err=True)
     except (TOMLDecodeError, ValidationError, UnicodeDecodeError) as error:
@@ -69,13 +73,39 @@ def _our_domain(config: Path | None) -> str | None:
     raise typer.Exit(2)
 
 
-def _email_reader(domain: str | None) -> Callable[[bytes], dict[str, Any]]:
+def _email_reader(settings: "Config | None") -> Callable[[bytes], dict[str, Any]]:
+    """Mails; without a configuration none counts as our own."""
     from dataclasses import asdict
 
     from pipeline.parse.email import parse_email
 
+    domain = settings.desk.domain if settings else None
+
     def to_object(raw: bytes) -> dict[str, Any]:
         mail = asdict(parse_email(raw, our_domain=domain))
         return {("from" if name == "from_" else name): value for name, value in mail.items()}
+
+    return to_object
+
+
+def _form_reader(settings: "Config | None") -> Callable[[bytes], dict[str, Any]]:
+    """Forms as JSON or urlencoded; which one it is stands in the field `form`."""
+    from dataclasses import asdict
+
+    from pipeline.config import Form
+    from pipeline.parse.form_body import Malformed, read_body
+    from pipeline.parse.web import parse_form
+
+    forms = {form.name: form for form in settings.form} if settings else {}
+    any_form = Form(name="form")
+
+    def to_object(raw: bytes) -> dict[str, Any]:
+        is_json = raw.lstrip()[:1] in {b"{", b"["}
+        content_type = "application/json" if is_json else "application/x-www-form-urlencoded"
+        try:
+            name = read_body(raw, content_type).fields.get("form", "")
+        except Malformed:
+            name = ""
+        return {**asdict(parse_form(raw, content_type, forms.get(name, any_form))), "form": name}
 
     return to_object

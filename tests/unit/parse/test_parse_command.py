@@ -56,3 +56,14 @@ def test_an_unknown_channel_is_wrong_usage_and_the_channels_are_named(mail: Path
     result = run("fax", mail)
     assert result.exit_code == 2
     assert "email" in result.stderr
+
+
+def test_a_form_is_judged_by_what_its_configuration_requires(tmp_path: Path) -> None:
+    config = tmp_path / "desk.toml"
+    config.write_text('[[form]]\nname = "contact"\nrequired = ["email", "phone"]\n', "utf-8")
+    posted = tmp_path / "posted.json"
+    posted.write_text('{"form": "contact", "email": "ana@acme.example", "text": "hi"}', "utf-8")
+    found = json.loads(run("web", posted, "--json", "--config", config).stdout)
+    assert found["form"] == "contact"
+    assert found["errors"] == {"phone": "required"}
+    assert "form" not in found["fields"]
