@@ -2,7 +2,22 @@
 
 import typer
 
-from pipeline.commands import check, connect, init, parse, relay, serve, topics, up, work
+from pipeline.commands import (
+    check,
+    connect,
+    events,
+    init,
+    ledger,
+    migrate,
+    parse,
+    partition,
+    relay,
+    replay,
+    serve,
+    topics,
+    up,
+    work,
+)
 
 app = typer.Typer(
     name="casestream",
@@ -12,7 +27,7 @@ app = typer.Typer(
     add_completion=False,
 )
 
-for verbs in (up, topics, init, check, connect, serve, work, relay, parse):
+for verbs in (up, topics, init, check, connect, serve, work, relay, replay, parse, migrate, ledger, events, partition):
     verbs.register(app)
 
 

@@ -174,9 +174,12 @@ INSERT INTO outbox (event_id, at) SELECT id, at FROM candidate ORDER BY ord;
 SELECT pg_notify('outbox', '');
 
 -- name: insert_dead
-INSERT INTO dead_letter (id, topic, partition, log_offset, kind, reason, place, sender, source, hour, count, key,
+-- An offset names a record only together with the epoch of its log.
+INSERT INTO dead_letter (id, topic, partition, epoch, log_offset, kind, reason, place, sender, source, hour, count, key,
     headers, raw, at)
-VALUES (%(id)s, %(topic)s, %(partition)s, %(log_offset)s, %(kind)s, %(reason)s, %(place)s, %(sender)s, %(source)s,
+VALUES (%(id)s, %(topic)s, %(partition)s,
+    coalesce((SELECT epoch FROM offset_ledger WHERE topic = %(topic)s AND partition = %(partition)s), 0),
+    %(log_offset)s, %(kind)s, %(reason)s, %(place)s, %(sender)s, %(source)s,
     %(hour)s, %(count)s, %(key)s, %(headers)s, %(raw)s, %(at)s);
 
 -- name: add_counts
@@ -207,7 +210,7 @@ SELECT
     count(*) FILTER (WHERE log_offset > %(offset)s - 20),
     count(*),
     count(DISTINCT sender)
-FROM dead_letter JOIN offset_ledger USING (topic, partition)
+FROM dead_letter JOIN offset_ledger USING (topic, partition, epoch)
 WHERE topic = %(topic)s AND partition = %(partition)s AND kind = 'unexpected' AND dead_letter.state = 'new'
     AND log_offset > %(offset)s - 1000 AND log_offset <= %(offset)s AND log_offset >= resumed_at;
 

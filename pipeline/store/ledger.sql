@@ -22,10 +22,10 @@ ORDER BY topic, partition;
 WITH moved AS (
     UPDATE offset_ledger SET next = %(found)s, gaps = gaps + %(found)s - next
     WHERE topic = %(topic)s AND partition = %(partition)s AND next = %(expected)s
-    RETURNING topic, partition
+    RETURNING topic, partition, epoch
 )
-INSERT INTO ledger_gap (topic, partition, expected, found)
-SELECT topic, partition, %(expected)s, %(found)s FROM moved
+INSERT INTO ledger_gap (topic, partition, epoch, expected, found)
+SELECT topic, partition, epoch, %(expected)s, %(found)s FROM moved
 RETURNING partition;
 
 -- name: resume

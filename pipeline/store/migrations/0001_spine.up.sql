@@ -17,13 +17,15 @@ CREATE TABLE offset_ledger (
     PRIMARY KEY (topic, partition)
 ) WITH (fillfactor = 50);
 
+-- Offsets that do not exist; those of an earlier epoch were of a log that is no more.
 CREATE TABLE ledger_gap (
     topic text NOT NULL,
     partition integer NOT NULL,
+    epoch integer NOT NULL,
     expected bigint NOT NULL,
     found bigint NOT NULL,
     at timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (topic, partition, expected)
+    PRIMARY KEY (topic, partition, epoch, expected)
 );
 
 -- Messages by outcome for each source and hour; split by partition so that two workers never wait for each other.
@@ -174,6 +176,7 @@ CREATE TABLE dead_letter (
     id uuid PRIMARY KEY,
     topic text NOT NULL,
     partition integer NOT NULL,
+    epoch integer NOT NULL,
     log_offset bigint NOT NULL,
     kind text NOT NULL CHECK (kind IN ('unreadable', 'unexpected')),
     reason text NOT NULL,
@@ -187,7 +190,7 @@ CREATE TABLE dead_letter (
     raw bytea,
     state text NOT NULL DEFAULT 'new' CHECK (state IN ('new', 'retried', 'dropped')),
     at timestamptz NOT NULL,
-    UNIQUE (topic, partition, log_offset)
+    UNIQUE (topic, partition, epoch, log_offset)
 );
 
 -- What happened, append-only; `key` is the case's id, or the source of what has no case.
