@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pipeline.agents.clock import Clock
     from pipeline.agents.intake import Intake
     from pipeline.agents.relay import Relay
+    from pipeline.agents.retrial import Retrial
     from pipeline.agents.rules import Rules
     from pipeline.agents.settle import Settler
     from pipeline.runtime.worker import Worker
@@ -54,6 +55,22 @@ def build_worker(config: Config, channels: Sequence[str], slot: str | None) -> "
 
     settle_for = {channel: build_settler(config) for channel in channels}
     return Worker(config.kafka, channels, settle_for, PostgresLedger(config.postgres.dsn), slot)
+
+
+def build_retrial(config: Config) -> "Retrial":
+    """What settles dead letters after all, in place, for the verb that a person calls."""
+    from pathlib import Path
+
+    from pipeline.agents.read import Reader
+    from pipeline.agents.retrial import Retrial
+    from pipeline.agents.rules import compile_rules
+    from pipeline.blobs import BlobStore
+    from pipeline.store.dead import DeadLetters, LetterStore
+
+    rules = compile_rules(config)
+    dsn = config.postgres.dsn
+    reader = Reader(rules, BlobStore(Path(config.blobs.url)))
+    return Retrial(DeadLetters(dsn), LetterStore(dsn), reader, build_intake(rules))
 
 
 def event_source(config: Config) -> str:

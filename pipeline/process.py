@@ -19,7 +19,8 @@ FAILED = 70
 
 def log_plainly() -> None:
     """Log lines to standard error, a line an event, with its fields."""
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    form = "%(asctime)s %(levelname)s %(name)s %(message)s"
+    logging.basicConfig(level=logging.WARNING, format=form, stream=sys.stderr)
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,

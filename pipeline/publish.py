@@ -43,7 +43,8 @@ class KafkaPublisher:
             await asyncio.wait_for(producer.start(), CONFIRM_TIMEOUT)
             for name in (topics.EVENTS, topics.DEAD):
                 topic = self._kafka.topic_prefix + name
-                self._partitions[topic] = sorted(await asyncio.wait_for(producer.partitions_for(topic), CONFIRM_TIMEOUT))
+                found = await asyncio.wait_for(producer.partitions_for(topic), CONFIRM_TIMEOUT)
+                self._partitions[topic] = sorted(found)
         except (KafkaError, TimeoutError, OSError) as error:
             raise Retry(f"Kafka is away: {error!r}") from error
 

@@ -97,9 +97,7 @@ class Envelope:
                 count=int(found.get("ce_count", "1")),
                 dataref=found.get("ce_dataref"),
                 facts={
-                    name[3:]: text
-                    for name, text in found.items()
-                    if name.startswith("ce_") and name not in _ATTRIBUTES
+                    name[3:]: text for name, text in found.items() if name.startswith("ce_") and name not in _ATTRIBUTES
                 },
             )
         except (KeyError, IndexError, ValueError) as error:

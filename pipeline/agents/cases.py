@@ -21,9 +21,7 @@ class OpenOrAppend:
     async def __call__(self, batch: Batch, tx: Transaction) -> None:
         """Lock every case that a signal names, in the order of ids, then decide on each message."""
         batch.links = {key: list(links) for key, links in batch.facts.links.items()}
-        named = {
-            candidate.case_id for message in batch.undecided() for candidate in self._candidates(message, batch)
-        }
+        named = {candidate.case_id for message in batch.undecided() for candidate in self._candidates(message, batch)}
         batch.cases = dict(await tx.lock_cases(named))
         for message in batch.undecided():
             self._decide(message, batch)

@@ -137,5 +137,3 @@ def count_outcomes(facts: Iterable[tuple[str, int, str, datetime, int, str]]) ->
         received[where] += count
         outcomes[where][outcome] += count
     return [Count(*where, received=total, outcomes=outcomes[where]) for where, total in received.items()]
-
-

@@ -4,7 +4,7 @@ from uuid_utils.compat import uuid7
 
 from pipeline.agents.batch import Batch, Incoming
 from pipeline.agents.rules import Rules
-from pipeline.domain.matching import Party, account_domain
+from pipeline.domain.matching import account_domain
 from pipeline.domain.outcomes import Quarantined, Suppressed
 from pipeline.store.ports import NewContact, Transaction
 

@@ -76,7 +76,7 @@ class Reader:
 
     def _mail(self, record: Record, envelope: Envelope, raw: bytes) -> Incoming:
         rules = self._rules
-        mail = parse_email(raw, our_domain=rules.tokens.domain, with_html=False)
+        mail = parse_email(raw, our_domain=rules.tokens.domain, with_html=False, with_reply=False)
         sender = normal_address(mail.from_.address) if mail.from_ else None
         auto = self._automatic(mail)
         policy = rules.automatic.policy(auto) if auto else None
@@ -139,7 +139,8 @@ class Reader:
         post = parse_form(raw, envelope.content_type, form)
         address = normal_address(parseaddr(post.email or "")[1])
         idempotency = envelope.facts.get("idempotencykey")
-        content = (post.name, post.email, post.phone, post.subject, post.text, post.product, sorted(post.fields.items()))
+        known = (post.name, post.email, post.phone, post.subject, post.text, post.product)
+        content = (*known, sorted(post.fields.items()))
         files = [attachment.sha256 for attachment in post.attachments]
         return Incoming(
             record=record,

@@ -45,7 +45,7 @@ class Relay:
         """Relay for ever. Raises Retry when PostgreSQL went away: the lock is lost, so the process must end."""
         async with Outbox.open(self._dsn) as outbox, retryable():
             while not await outbox.become_active():
-                await asyncio.sleep(0.5)
+                await asyncio.sleep(0.5)  # the lock is PostgreSQL's: nothing here could set an event
             pause = 0.1
             while True:
                 publisher = self._publisher()

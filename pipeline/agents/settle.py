@@ -236,4 +236,5 @@ def _merged(results: Sequence[Settled]) -> Settled:
 
 def _again() -> AsyncIterator[stamina.Attempt]:
     """Tries again while the store is away or asks to; the pauses grow to two seconds."""
-    return stamina.retry_context(on=Retry, attempts=None, timeout=None, wait_initial=0.02, wait_max=2.0, wait_jitter=0.2)
+    pauses = {"wait_initial": 0.02, "wait_max": 2.0, "wait_jitter": 0.2}
+    return stamina.retry_context(on=Retry, attempts=None, timeout=None, **pauses)

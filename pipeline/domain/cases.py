@@ -56,8 +56,8 @@ def join_or_follow(
 ) -> Join | Follow:
     """What a message of a participant does to a case.
 
-    Automatic mail never reopens and never wakes. A resolved case is reopened while received − resolved is at most
-    `reopen_days` × 24 h and the queue says so; a cancelled one never.
+    Automatic mail never reopens and never wakes. A resolved case is reopened until `reopen_days` times 24 h after
+    it was resolved, if the queue says so; a cancelled one never.
     """
     if case.state == "active":
         return Join(wakes=case.status == "waiting for details" and not automatic)

@@ -4,11 +4,58 @@ from dataclasses import dataclass
 from uuid import UUID
 
 FREEMAIL = frozenset(
-    "aol.com fastmail.com free.fr gmail.com gmx.at gmx.de gmx.net googlemail.com hotmail.co.uk hotmail.com hotmail.de"
-    " hotmail.fr icloud.com laposte.net libero.it live.com mac.com mail.com mail.ru mailbox.org me.com msn.com"
-    " naver.com orange.fr outlook.com outlook.de pm.me posteo.de proton.me protonmail.com qq.com rediffmail.com"
-    " sapo.pt t-online.de terra.com.br tutanota.com uol.com.br wanadoo.fr web.de wp.pl yahoo.co.jp yahoo.co.uk"
-    " yahoo.com yahoo.de yahoo.fr yandex.ru ymail.com zoho.com 126.com 163.com".split()
+    [
+        "aol.com",
+        "fastmail.com",
+        "free.fr",
+        "gmail.com",
+        "gmx.at",
+        "gmx.de",
+        "gmx.net",
+        "googlemail.com",
+        "hotmail.co.uk",
+        "hotmail.com",
+        "hotmail.de",
+        "hotmail.fr",
+        "icloud.com",
+        "laposte.net",
+        "libero.it",
+        "live.com",
+        "mac.com",
+        "mail.com",
+        "mail.ru",
+        "mailbox.org",
+        "me.com",
+        "msn.com",
+        "naver.com",
+        "orange.fr",
+        "outlook.com",
+        "outlook.de",
+        "pm.me",
+        "posteo.de",
+        "proton.me",
+        "protonmail.com",
+        "qq.com",
+        "rediffmail.com",
+        "sapo.pt",
+        "t-online.de",
+        "terra.com.br",
+        "tutanota.com",
+        "uol.com.br",
+        "wanadoo.fr",
+        "web.de",
+        "wp.pl",
+        "yahoo.co.jp",
+        "yahoo.co.uk",
+        "yahoo.com",
+        "yahoo.de",
+        "yahoo.fr",
+        "yandex.ru",
+        "ymail.com",
+        "zoho.com",
+        "126.com",
+        "163.com",
+    ]
 )
 """Domains where addresses of strangers live side by side, so that none of them says whose account it is."""
 

@@ -59,7 +59,9 @@ class TokenKeys:
         found = []
         for text in ids:
             match = _ID_TOKEN.fullmatch(text)
-            if match and match[4].lower() == self.domain.lower() and self._holds(int(match[1]), int(match[2]), match[3]):
+            if match is None or match[4].lower() != self.domain.lower():
+                continue
+            if self._holds(int(match[1]), int(match[2]), match[3]):
                 found.append(int(match[1]))
         return found
 

@@ -34,9 +34,8 @@ class Total:
     @property
     def balanced(self) -> bool:
         """Whether every message received has exactly one outcome."""
-        return self.received == (
-            self.opened + self.appended + self.recorded + self.duplicate + self.suppressed + self.quarantined + self.dead
-        )
+        joined = self.opened + self.appended + self.recorded
+        return self.received == joined + self.duplicate + self.suppressed + self.quarantined + self.dead
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +67,8 @@ class PostgresLedger:
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[psycopg.AsyncConnection]:
-        async with retryable():
-            async with await psycopg.AsyncConnection.connect(self._dsn, connect_timeout=5) as connection:
-                yield connection
+        async with retryable(), await psycopg.AsyncConnection.connect(self._dsn, connect_timeout=5) as connection:
+            yield connection
 
     async def assign(self, cluster_id: str, bounds: Mapping[Partition, Bounds]) -> Mapping[Partition, Position]:
         """Insert missing rows at the log's start, and return the rows of these partitions.

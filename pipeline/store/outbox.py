@@ -113,9 +113,9 @@ class PublishedEvents:
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[psycopg.AsyncConnection]:
-        async with retryable():
-            async with await psycopg.AsyncConnection.connect(self._dsn, autocommit=True, connect_timeout=5) as connection:
-                yield connection
+        options = {"autocommit": True, "connect_timeout": 5}
+        async with retryable(), await psycopg.AsyncConnection.connect(self._dsn, **options) as connection:
+            yield connection
 
     async def last(self) -> int:
         """The number given last."""
@@ -134,4 +134,3 @@ class PublishedEvents:
                     after = rows[-1][0]
                 else:
                     await asyncio.sleep(poll_s)
-

@@ -57,7 +57,7 @@ async def relaying(dsn: str, kafka: Kafka) -> AsyncIterator[asyncio.Event]:
 async def outbox_empties(dsn: str, within: float = 60.0) -> None:
     async with asyncio.timeout(within), await psycopg.AsyncConnection.connect(dsn, autocommit=True) as connection:
         while (await (await connection.execute("SELECT EXISTS (SELECT FROM outbox)")).fetchone()) != (False,):
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.05)  # another connection empties it
 
 
 async def topic(kafka: Kafka, name: str) -> list[tuple[int, str, int, str, int | None]]:
@@ -66,7 +66,8 @@ async def topic(kafka: Kafka, name: str) -> list[tuple[int, str, int, str, int |
     await consumer.start()
     found = []
     try:
-        partitions = [TopicPartition(kafka.topic_prefix + name, n) for n in range(12 if name == all_topics.EVENTS else 1)]
+        count = 12 if name == all_topics.EVENTS else 1
+        partitions = [TopicPartition(kafka.topic_prefix + name, number) for number in range(count)]
         consumer.assign(partitions)
         ends = await consumer.end_offsets(partitions)
         left = {tp for tp in partitions if ends[tp]}
@@ -123,10 +124,8 @@ def test_dead_letters_go_to_their_own_topic_and_take_no_position(migrated: str, 
 
 def test_many_large_events_of_one_case_stay_in_order_though_a_batch_holds_few(migrated: str, topics: Kafka) -> None:
     async def scenario() -> None:
-        large = [
-            NewEvent(event_id("case-1", n), "case-1", n, "dev.casestream.case.appended.v1", None, {"x": "x" * 90_000}, AT)
-            for n in range(1, 41)
-        ]
+        data, kind = {"x": "x" * 90_000}, "dev.casestream.case.appended.v1"
+        large = [NewEvent(event_id("case-1", n), "case-1", n, kind, None, data, AT) for n in range(1, 41)]
         await write(migrated, large)
         async with relaying(migrated, topics):
             await outbox_empties(migrated)
