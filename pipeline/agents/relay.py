@@ -44,8 +44,8 @@ class Relay:
     async def run(self) -> None:
         """Relay for ever. Raises Retry when PostgreSQL went away: the lock is lost, so the process must end."""
         async with Outbox.open(self._dsn) as outbox, retryable():
-            while not await outbox.become_active():
-                await asyncio.sleep(0.5)  # the lock is PostgreSQL's: nothing here could set an event
+            while not await outbox.become_active():  # noqa: ASYNC110  # the lock is PostgreSQL's, no event tells of it
+                await asyncio.sleep(0.5)
             pause = 0.1
             while True:
                 publisher = self._publisher()

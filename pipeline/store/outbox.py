@@ -113,8 +113,10 @@ class PublishedEvents:
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[psycopg.AsyncConnection]:
-        options = {"autocommit": True, "connect_timeout": 5}
-        async with retryable(), await psycopg.AsyncConnection.connect(self._dsn, **options) as connection:
+        async with (
+            retryable(),
+            await psycopg.AsyncConnection.connect(self._dsn, autocommit=True, connect_timeout=5) as connection,
+        ):
             yield connection
 
     async def last(self) -> int:
