@@ -1,9 +1,39 @@
-"""What all tests share: under STRICT=1 a skipped test is a failed one."""
+"""What all tests share: under STRICT=1 a skipped test is a failed one; fresh databases at the price of a copy."""
 
+import asyncio
 import os
-from collections.abc import Generator
+import uuid
+from collections.abc import Callable, Generator, Iterator
 
+import psycopg
 import pytest
+from psycopg import sql
+
+from pipeline.embedded.postgres import DATABASE, PostgresServer
+from pipeline.replay.throwaway import throwaway_postgres
+
+
+@pytest.fixture(scope="session")
+def throwaway_server() -> Iterator[PostgresServer]:
+    """A PostgreSQL of the session that nobody kills; nothing in it is safe from a loss of power."""
+    with asyncio.Runner() as runner:
+        opened = throwaway_postgres()
+        yield runner.run(opened.__aenter__())
+        runner.run(opened.__aexit__(None, None, None))
+
+
+@pytest.fixture(scope="session")
+def new_database(throwaway_server: PostgresServer) -> Callable[[], str]:
+    """Makes an empty database in which the migrations have run, and returns its dsn."""
+
+    def make() -> str:
+        name = f"t{uuid.uuid4().hex[:12]}"
+        with psycopg.connect(throwaway_server.dsn("postgres"), autocommit=True) as connection:
+            create = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy")
+            connection.execute(create.format(sql.Identifier(name), sql.Identifier(DATABASE)))
+        return throwaway_server.dsn(name)
+
+    return make
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,0 +1,125 @@
+"""The store and the ledger of one desk, in memory and on PostgreSQL, with what only tests ask of them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, replace
+from functools import wraps
+from typing import Protocol
+from uuid import UUID, uuid4
+
+import psycopg
+
+from pipeline.domain.matching import Ref
+from pipeline.store.ledger import PostgresLedger
+from pipeline.store.memory import Memory, MemoryStore
+from pipeline.store.memory_ledger import MemoryLedger
+from pipeline.store.ports import OffsetLedger, Store
+from pipeline.store.postgres import PostgresStore
+
+
+class World(Protocol):
+    """A desk's store and ledger; `other` is a second worker's store on the same desk."""
+
+    store: Store
+    other: Store
+    ledger: OffsetLedger
+
+    async def add_account(self, external_id: str, *domains: str) -> Ref:
+        """An account that owns mail domains."""
+
+    async def merge(self, case: UUID, into: UUID) -> None:
+        """Merge a case into another."""
+
+    async def event_types(self) -> list[str]:
+        """The types of all events, in the order they were written."""
+
+
+@dataclass(slots=True)
+class MemoryWorld:
+    """A desk in memory."""
+
+    memory: Memory
+    store: Store
+    other: Store
+    ledger: OffsetLedger
+
+    async def add_account(self, external_id: str, *domains: str) -> Ref:
+        account = Ref(uuid4(), external_id, external_id)
+        self.memory.tables.accounts[account.id] = account
+        self.memory.tables.domains.update(dict.fromkeys(domains, account.id))
+        return account
+
+    async def merge(self, case: UUID, into: UUID) -> None:
+        cases = self.memory.tables.cases
+        cases[case] = replace(cases[case], merged_into=into)
+
+    async def event_types(self) -> list[str]:
+        return [event.type for event in self.memory.tables.events.values()]
+
+
+@dataclass(slots=True)
+class PostgresWorld:
+    """A desk on PostgreSQL."""
+
+    dsn: str
+    store: Store
+    other: Store
+    ledger: OffsetLedger
+
+    async def add_account(self, external_id: str, *domains: str) -> Ref:
+        account = Ref(uuid4(), external_id, external_id)
+        async with await psycopg.AsyncConnection.connect(self.dsn) as connection:
+            await connection.execute(
+                "INSERT INTO account (id, external_id, name) VALUES (%s, %s, %s)",
+                (account.id, external_id, external_id),
+            )
+            for domain in domains:
+                await connection.execute(
+                    "INSERT INTO account_domain (domain, account_id) VALUES (%s, %s)", (domain, account.id)
+                )
+        return account
+
+    async def merge(self, case: UUID, into: UUID) -> None:
+        async with await psycopg.AsyncConnection.connect(self.dsn) as connection:
+            await connection.execute("UPDATE cases SET merged_into = %s WHERE id = %s", (into, case))
+
+    async def event_types(self) -> list[str]:
+        async with await psycopg.AsyncConnection.connect(self.dsn) as connection:
+            rows = await connection.execute("SELECT type FROM outbox JOIN event ON event.id = event_id ORDER BY ord")
+            return [name for (name,) in await rows.fetchall()]
+
+
+@asynccontextmanager
+async def memory_world() -> AsyncIterator[World]:
+    """A new desk in memory."""
+    memory = Memory()
+    yield MemoryWorld(memory, MemoryStore(memory), MemoryStore(memory), MemoryLedger(memory))
+
+
+@asynccontextmanager
+async def postgres_world(dsn: str) -> AsyncIterator[World]:
+    """A new desk on the migrated, empty database at `dsn`."""
+    store, other = PostgresStore(dsn), PostgresStore(dsn)
+    try:
+        yield PostgresWorld(dsn, store, other, PostgresLedger(dsn))
+    finally:
+        await store.close()
+        await other.close()
+
+
+Open = Callable[[], AbstractAsyncContextManager[World]]
+
+
+def on_a_new_desk(test: Callable[[World], Awaitable[None]]) -> Callable[[Open], None]:
+    """Run a test that awaits; the fixture `world` opens the desk within the test's own loop."""
+
+    @wraps(test)
+    def run(world: Open) -> None:
+        async def whole() -> None:
+            async with world() as opened:
+                await test(opened)
+
+        asyncio.run(whole())
+
+    return run
