@@ -26,7 +26,7 @@ class Channel:
         self.lane = lane
         self.app = ChannelApp(lane)
         self.gaps = 0
-        topic = self.app.topic(lane.topic)
+        topic = self.app.topic(lane.topic, acks=False)  # Faust would remember every offset for ever
         self.app.agent(topic, name=f"settle-{lane.channel}", concurrency=1)(self._settle_all)
 
     @property

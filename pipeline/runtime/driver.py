@@ -25,7 +25,7 @@ from aiokafka.errors import (
 from aiokafka.protocol.metadata import MetadataRequest
 from aiokafka.structs import OffsetAndMetadata
 from faust.transport.drivers import aiokafka as faust_aiokafka
-from faust.types import TP, ConsumerMessage, Message
+from faust.types import TP, ConsumerMessage
 
 from pipeline.errors import Retry, Stop
 from pipeline.log import client_settings
@@ -286,12 +286,6 @@ class Consumer(faust_aiokafka.Consumer):
         if not changed or not await self._thread.call_thread(self._thread.report, changed):
             return False
         self._reported.update(changed)
-        return True
-
-    def ack(self, message: Message) -> bool:
-        """Forget the message; the ledger has acknowledged it."""
-        message.acked = True
-        self._unacked_messages.discard(message)
         return True
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
