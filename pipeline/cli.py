@@ -5,6 +5,7 @@ import typer
 from pipeline.commands import (
     check,
     connect,
+    dead,
     events,
     init,
     ledger,
@@ -27,7 +28,23 @@ app = typer.Typer(
     add_completion=False,
 )
 
-for verbs in (up, topics, init, check, connect, serve, work, relay, replay, parse, migrate, ledger, events, partition):
+for verbs in (
+    up,
+    topics,
+    init,
+    check,
+    connect,
+    serve,
+    work,
+    relay,
+    replay,
+    parse,
+    migrate,
+    ledger,
+    events,
+    dead,
+    partition,
+):
     verbs.register(app)
 
 
