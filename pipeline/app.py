@@ -86,10 +86,14 @@ def build_relay(config: Config, ready: Callable[[], None]) -> "Relay":
     return Relay(config.postgres.direct, lambda: KafkaPublisher(config.kafka, event_source(config)), ready)
 
 
-def build_clock(config: Config) -> "Clock":
+def build_clock(config: Config, ready: Callable[[], None]) -> "Clock":
     """What time alone brings about: room for tomorrow's events, and an end for what is old."""
+    from pathlib import Path
+
     from pipeline.agents.clock import Clock
+    from pipeline.blobs import BlobStore
     from pipeline.kafka_admin import KafkaJanitor
     from pipeline.store.housekeeping import Housekeeping
 
-    return Clock(Housekeeping(config.postgres.direct), KafkaJanitor(config.kafka))
+    blobs = BlobStore(Path(config.blobs.url))
+    return Clock(Housekeeping(config.postgres.direct), KafkaJanitor(config.kafka), blobs, ready)

@@ -4,6 +4,7 @@ import typer
 
 from pipeline.commands import (
     check,
+    clock,
     connect,
     dead,
     events,
@@ -33,6 +34,7 @@ for verbs in (
     topics,
     init,
     check,
+    clock,
     connect,
     serve,
     work,
