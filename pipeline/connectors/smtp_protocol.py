@@ -91,10 +91,15 @@ class SmtpSession(SMTP):
         super().connection_lost(error)
         self._gone(self)
 
+    def data_received(self, data: bytes) -> None:
+        """Take what comes; after the farewell, only so that the client can read it."""
+        if not self._closing:
+            super().data_received(data)
+
     def eof_received(self) -> bool:
         """Nothing more will come, but what came is still answered."""
         self._reader.feed_eof()
-        return True
+        return not self._closing
 
     def dismiss(self, farewell: str) -> None:
         """Say why, then close; a client that does not read it is cut a little later."""
@@ -102,8 +107,15 @@ class SmtpSession(SMTP):
             return
         self._closing = True
         transport = cast(asyncio.Transport, self.transport)
+        if transport.is_closing():
+            return
         transport.write(farewell.encode() + b"\r\n")
-        transport.close()
+        try:
+            transport.write_eof()  # closing with bytes unread would reset the connection, and the reason would be lost
+            transport.resume_reading()
+        except OSError:  # the client is gone already
+            transport.abort()
+            return
         self.loop.call_later(2.0, transport.abort)
 
     async def push(self, status: str | bytes) -> None:
@@ -139,7 +151,7 @@ class SmtpSession(SMTP):
         except ConnectionError:
             pass
         finally:
-            if self.transport is not None:
+            if self.transport is not None and not self._closing:
                 self.transport.close()
 
     async def _command(self) -> bytes | None:
