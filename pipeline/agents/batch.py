@@ -19,7 +19,8 @@ class Incoming:
 
     `own` and `mentioned` are its conversation's ids as they are stored, `mentioned` In-Reply-To first, then
     References from the newest; `tokens` are the numbers of cases that a signature of ours proves; `automatic` holds
-    when it counts as automatic under the desk's policy, `may_open` when it may open a case.
+    when it counts as automatic under the desk's policy, `may_append` when it may join a case, `may_open` when it may
+    open one.
     """
 
     record: Record
@@ -39,6 +40,7 @@ class Incoming:
     copied: frozenset[str] = frozenset()
     auto: str | None = None
     automatic: bool = False
+    may_append: bool = True
     may_open: bool = True
     dedupe_window_s: int | None = None
     quarantine: str | None = None

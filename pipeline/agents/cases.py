@@ -39,13 +39,16 @@ class OpenOrAppend:
         )
 
     def _decide(self, message: Incoming, batch: Batch) -> None:
-        stranger_to: Case | None = None
+        if not message.may_append:
+            message.outcome = Suppressed(f"automatic mail ({message.auto}), which this desk suppresses")
+            return
+        stranger_to: tuple[Case, str] | None = None
         for candidate in self._candidates(message, batch):
             case = survivor(candidate.case_id, batch.cases)
             if case is None:
                 continue
             if not self._may_append(message, case):
-                stranger_to = stranger_to or case
+                stranger_to = stranger_to or (case, f"{candidate.reason}, but its sender takes no part in that case")
                 continue
             queue = self._rules.queues.get(case.queue) or self._rules.queues[self._rules.default_queue]
             effect = join_or_follow(
@@ -63,8 +66,8 @@ class OpenOrAppend:
         if not message.may_open:
             message.outcome = Suppressed(f"automatic mail ({message.auto}) that belongs to no case")
         elif stranger_to is not None:
-            reason = f"it answers case {stranger_to.number}, but its sender takes no part there"
-            self._open(message, batch, reason=reason, linked_to=stranger_to)
+            case, reason = stranger_to
+            self._open(message, batch, reason=reason, linked_to=case)
         else:
             self._open(message, batch, reason="it belongs to no case yet")
 
@@ -133,7 +136,9 @@ class OpenOrAppend:
         for key, own in ((message.own, True), *((mention, False) for mention in message.mentioned)):
             if key and (key, True) not in known and (key, own) not in known:
                 link = ThreadLink(key, case.id, own, contact_id)
-                batch.links.setdefault(key, []).append(link)
+                links = batch.links.setdefault(key, [])
+                links.append(link)
+                links.sort(key=lambda link: (not link.own, link.case_id))  # as the store answers the next batch
                 batch.new_links.append(link)
         people = {*message.copied, *((message.sender,) if message.sender and not message.automatic else ())}
         if added := people - case.participants:

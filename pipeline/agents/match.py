@@ -18,17 +18,18 @@ class Match:
     async def __call__(self, batch: Batch, tx: Transaction) -> None:
         """One question for all known addresses was asked with the claim; one statement makes all new contacts."""
         wanted: dict[str, NewContact] = {}
+        waiting: list[tuple[Incoming, str]] = []
         for message in batch.undecided():
             if message.quarantine is not None:
                 message.outcome = Quarantined(message.quarantine)
             elif message.sender is not None:
                 message.party = batch.facts.parties.get(message.sender)
-                if message.party is None and self._admits(message, batch):
+                if message.party is None and (message.sender in wanted or self._admits(message, batch)):
                     wanted.setdefault(message.sender, self._new_contact(message, batch))
+                    waiting.append((message, message.sender))
         made = await tx.create_contacts([wanted[address] for address in sorted(wanted)])
-        for message in batch.undecided():
-            if message.party is None and message.sender is not None:
-                message.party = made.get(message.sender)
+        for message, sender in waiting:
+            message.party = made.get(sender)
 
     def _admits(self, message: Incoming, batch: Batch) -> bool:
         """Whether an unknown sender gets a contact; decides the message where the policy says otherwise."""

@@ -113,6 +113,7 @@ class Reader:
             copied=frozenset(address for address in recipients if address not in rules.queue_of_address),
             auto=auto,
             automatic=automatic.is_automatic(auto, policy),
+            may_append=automatic.may_append(auto, policy),
             may_open=automatic.may_open(auto, policy),
             defects=tuple(_clean(defect)[:300] for defect in mail.defects[:50]),
         )

@@ -10,6 +10,11 @@ def is_automatic(auto: str | None, policy: Policy | None) -> bool:
     return auto is not None and policy != "person"
 
 
+def may_append(auto: str | None, policy: Policy | None) -> bool:
+    """Whether a mail may join the case it belongs to; under `suppress` its kind never does."""
+    return auto is None or policy != "suppress"
+
+
 def may_open(auto: str | None, policy: Policy | None) -> bool:
     """Whether a mail without a case may open one."""
     return auto is None or policy in {"open", "person"}
