@@ -7,6 +7,7 @@ from pipeline.commands import (
     clock,
     connect,
     dead,
+    demo,
     events,
     init,
     ledger,
@@ -31,6 +32,7 @@ app = typer.Typer(
 
 for verbs in (
     up,
+    demo,
     topics,
     init,
     check,

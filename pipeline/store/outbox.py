@@ -79,7 +79,7 @@ class Outbox:
         return [_numbered(event, numbers) for event in events]
 
     async def _orphans(self) -> bool:
-        row = await (await self._connection.execute("SELECT EXISTS (SELECT FROM outbox)")).fetchone()
+        row = await (await self._connection.execute(_SQL["orphans"])).fetchone()
         return bool(row and row[0])
 
 

@@ -16,6 +16,12 @@ JOIN event ON event.id = first.event_id AND event.at = first.at
 LEFT JOIN event_position ON event_position.event_id = event.id
 ORDER BY ord;
 
+-- name: orphans
+-- Whether an outbox row has lost its event; rows committed since the question before have theirs.
+SELECT EXISTS (
+    SELECT FROM outbox WHERE NOT EXISTS (SELECT FROM event WHERE event.id = outbox.event_id AND event.at = outbox.at)
+);
+
 -- name: number
 -- Gives events their dense numbers, in order.
 WITH last AS (
