@@ -1,0 +1,115 @@
+"""Kills parts at random, and stops workers in the middle of their transactions for longer than anybody waits."""
+
+import os
+import threading
+import time
+from collections import Counter
+from contextlib import suppress
+from random import Random
+from signal import SIGCONT, SIGKILL, SIGSTOP
+
+import psutil
+import psycopg
+
+from .desk import UpDesk
+
+EVERY = (1.0, 5.0)
+HELD = (12.0, 15.0)
+"""Seconds for which a worker is stopped: its group and its transaction give it up after 10."""
+CAUGHT_WITHIN = 6.0
+STOP = "stop"
+
+_WEIGHTS = {"worker": 5, "smtp": 2, "http": 2, "relay": 3, "kafka": 2, "postgres": 2, STOP: 3}
+_IDLE_IN_TRANSACTION = """
+SELECT pid, xact_start, state_change FROM pg_stat_activity
+WHERE state = 'idle in transaction' AND backend_type = 'client backend' AND datname = current_database()
+"""
+
+
+class Killer:
+    """Does its work in a thread between `start` and `stop`; `kills` counts by part."""
+
+    def __init__(self, desk: UpDesk, chance: Random) -> None:
+        self.kills: Counter[str] = Counter()
+        self.stops = 0
+        self.stops_in_transaction = 0
+        self._desk = desk
+        self._chance = chance
+        self._ended = threading.Event()
+        self._killed: set[int] = set()
+        self._holding: threading.Thread | None = None
+        self._thread = threading.Thread(target=self._run, name="killer", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Return when nobody is stopped any more."""
+        self._ended.set()
+        self._thread.join()
+        if self._holding is not None:
+            self._holding.join()
+
+    def _run(self) -> None:
+        while not self._ended.wait(self._chance.uniform(*EVERY)):
+            kinds = list(_WEIGHTS)
+            while kinds:
+                kind = self._chance.choices(kinds, [_WEIGHTS[one] for one in kinds])[0]
+                if self._do(kind):
+                    break
+                kinds.remove(kind)
+
+    def _do(self, kind: str) -> bool:
+        """Whether there was somebody to do it to."""
+        victims = self._alive("worker" if kind == STOP else kind)
+        if not victims:
+            return False
+        pid = self._chance.choice(victims)
+        if kind == STOP:
+            if self._holding is not None and self._holding.is_alive():
+                return False
+            self._holding = threading.Thread(target=self._hold, args=(pid,), name="hold", daemon=True)
+            self._holding.start()
+            return True
+        os.kill(pid, SIGKILL)
+        self._killed.add(pid)
+        self.kills[kind] += 1
+        return True
+
+    def _alive(self, kind: str) -> list[int]:
+        """Processes of the desk's own that do this work and were not killed yet."""
+        found = []
+        for name, part in self._desk.parts().items():
+            pid = part["pid"]
+            if name.split("-")[0] == kind and pid is not None and pid not in self._killed:
+                with suppress(psutil.NoSuchProcess):
+                    if psutil.Process(pid).ppid() == self._desk.pid:
+                        found.append(pid)
+        return found
+
+    def _hold(self, pid: int) -> None:
+        """Stop a worker, in its transaction if that can be caught, until everybody has given it up."""
+        try:
+            caught = self._catch(pid)
+            self.stops += 1
+            self.stops_in_transaction += caught
+            time.sleep(self._chance.uniform(*HELD))  # for so long it is dead to all others
+            os.kill(pid, SIGCONT)
+        except ProcessLookupError:
+            pass  # it was killed meanwhile, which a stopped process cannot prevent
+
+    def _catch(self, pid: int) -> bool:
+        """Stop it; whether it stands in a transaction."""
+        deadline = time.monotonic() + CAUGHT_WITHIN
+        with suppress(psycopg.Error), psycopg.connect(self._desk.dsn, autocommit=True, connect_timeout=5) as connection:
+            while time.monotonic() < deadline:
+                os.kill(pid, SIGSTOP)
+                before = set(connection.execute(_IDLE_IN_TRANSACTION).fetchall())
+                time.sleep(0.1)  # nobody who runs thinks for so long between two statements
+                if before & set(connection.execute(_IDLE_IN_TRANSACTION).fetchall()):
+                    return True
+                os.kill(pid, SIGCONT)
+                time.sleep(self._chance.uniform(0.005, 0.05))
+        os.kill(pid, SIGSTOP)
+        return False
