@@ -95,6 +95,16 @@ FROM message
 """
 
 
+_RELAYED = "SELECT (SELECT pos FROM relay_state), (SELECT count(*) FROM outbox)"
+
+
+def all_published(dsn: str) -> bool:
+    """Whether no event waits for the relay."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        _, waiting = connection.execute(_RELAYED).fetchone() or (0, 0)
+    return bool(waiting == 0)
+
+
 def gather(dsn: str, servers: str) -> Evidence:
     """Read everything, when nothing happens any more."""
     kafka = Kafka(servers=servers)
@@ -104,10 +114,7 @@ def gather(dsn: str, servers: str) -> Evidence:
             StoredEvent(*row)
             for row in query("SELECT id::text, key, seq, type, data FROM event WHERE type NOT LIKE '%inbound.dead%'")
         ]
-        state, outbox = query("SELECT (SELECT pos FROM relay_state), (SELECT count(*) FROM outbox)").fetchone() or (
-            0,
-            0,
-        )
+        state, outbox = query(_RELAYED).fetchone() or (0, 0)
         return Evidence(
             events=events,
             published=asyncio.run(_published(kafka)),

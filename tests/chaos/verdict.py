@@ -1,7 +1,8 @@
 """Judges what was found against what was acknowledged."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from .evidence import Evidence, PublishedEvent, poison_id
@@ -30,7 +31,7 @@ class Verdict:
         ]  # fmt: skip
 
 
-def judge(acked: Sequence[Acked], tried_poison: Set[str], found: Evidence) -> Verdict:
+def judge(acked: Sequence[Acked], tried_poison: AbstractSet[str], found: Evidence) -> Verdict:
     """Hold the evidence against the invariants."""
     messages = [one for one in acked if one.kind != "poison"]
     verdict = Verdict()
@@ -136,7 +137,7 @@ def _ledger(found: Evidence) -> list[str]:
     return wrong
 
 
-def _dead(planted: Set[str], tried: Set[str], found: Evidence, verdict: Verdict) -> None:
+def _dead(planted: AbstractSet[str], tried: AbstractSet[str], found: Evidence, verdict: Verdict) -> None:
     """I8: planted poison is dead, and nothing else is."""
     dead = {poison_id(row.raw): row.reason for row in found.dead}
     verdict.lost += [f"poison {one} is nowhere" for one in planted - dead.keys()]
