@@ -131,6 +131,8 @@ class Settler:
 
     async def _settle_alone(self, partition: Partition, record: Record) -> Settled:
         """One record by itself, after noting that it is begun, so that one that kills its process is found."""
+        if (passed_over := await self._unless_next(partition, record)) is not None:
+            return passed_over
         attempts = await self._begin({partition}, alone=True)
         if attempts[partition] >= DEAD_AT:
             reason = f"the process died each time at this record, {attempts[partition]} times"
@@ -138,6 +140,16 @@ class Settler:
         else:
             read = self._reader.read(record)
         return await self._settle_carefully(partition, [read])
+
+    async def _unless_next(self, partition: Partition, record: Record) -> Settled | None:
+        """What becomes of a record that is not next: nothing; it must not count as begun in the next one's stead."""
+        async for attempt in _again():
+            with attempt:
+                async with self._store.transaction() as tx:
+                    positions = dict(await tx.lock_positions({partition}))
+                    fenced = fence([record], positions)
+                    return None if fenced.take else await _advance(tx, positions, fenced)
+        raise AssertionError("the loop above returns or raises")
 
     async def _settle_carefully(self, partition: Partition, read: Sequence[Incoming | Unread]) -> Settled:
         """One partition, by halves: a record that meets an unexpected error becomes a dead letter, alone."""
