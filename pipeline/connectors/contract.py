@@ -8,6 +8,7 @@ from typing import Protocol
 
 from pipeline.blobs import BlobStore
 from pipeline.connectors.space import FreeSpace
+from pipeline.crash import crash_point
 from pipeline.errors import Reject, Retry
 from pipeline.log import Log
 from pipeline.wire import Envelope
@@ -61,6 +62,7 @@ class Publisher:
             if len(envelope.raw) > INLINE_LIMIT:
                 envelope = await self._outsourced(envelope)
             await self._log.publish(envelope)
+            crash_point("after_publish")
         except Retry:
             health.refused["retry"] += 1
             raise
