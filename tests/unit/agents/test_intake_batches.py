@@ -1,6 +1,7 @@
 """However a journal is cut into batches, the same cases come of it."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from desk import ANA, EVA, RUI, START, SUPPORT, Became, Desk, mail
 from hypothesis import given
@@ -37,7 +38,7 @@ def settled(journal: Sequence[bytes], cuts: Sequence[int]) -> tuple[list[Became]
     desk.account("acme", "acme.example")
     became: list[Became] = []
     edges = sorted({0, len(journal), *(cut for cut in cuts if cut < len(journal))})
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         became += desk.receive(*journal[start:end])
     cases = sorted(desk.memory.tables.cases.values(), key=lambda case: case.number)
     people = [sorted(a for case_id, a in desk.memory.tables.participants if case_id == case.id) for case in cases]

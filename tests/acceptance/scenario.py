@@ -1,0 +1,112 @@
+"""A scenario: what a support lead would say, and a journal that holds the desk to it.
+
+A mail of a journal is written by its headers' names: `from`, `to`, `cc`, `subject`, `in_reply_to`, `references`,
+`message_id`, `date`, `text`, and any others under `headers`. What it leaves out is filled in: its Message-ID is
+`<ID@mail.example>`, its date is its `at`. A mail may be `like` an earlier one; ids of mails stand for their
+Message-IDs. `{token of 1001}`, `{address of 1001}` and `{reference in 1001}` are what our own mail about a case would
+bear; cases are numbered from 1001, in the order in which they are opened.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import format_datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+import yaml
+
+from pipeline.config import Config
+from pipeline.domain.tokens import TokenKeys
+from pipeline.replay.lines import Desk, read_line
+from pipeline.replay.reference import ReferenceData, read_reference
+from pipeline.replay.steps import Arrival, Deed
+
+MAILBOX = "support@desk.example"
+KEYS = (b"the newer secret of this desk", b"the older secret of this desk")
+
+_DEFAULTS: Mapping[str, Any] = {
+    "desk": {"domain": "cases.desk.example", "secret": [key.decode() for key in KEYS]},
+    "mailbox": [{"address": MAILBOX}],
+}
+_HEADERS = {"from": "From", "to": "To", "cc": "Cc", "subject": "Subject", "message_id": "Message-ID",
+            "in_reply_to": "In-Reply-To", "references": "References", "date": "Date"}  # fmt: skip
+_OURS = re.compile(r"\{(forged |foreign |older |retired )?(token of|address of|reference in) (\d+)\}")
+_PLAIN = {"at", "id", "like", "text", "headers", "mailbox", "channel", "payload", "do", "raw"}
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A sentence, and how it is shown."""
+
+    name: str
+    says: str
+    config: Config
+    data: ReferenceData
+    steps: list[Arrival | Deed]
+    expect: Mapping[str, Any]
+
+
+def load(path: Path, scratch: Path) -> list[Scenario]:
+    """The scenarios of a file, a YAML document each."""
+    documents = yaml.safe_load_all(path.read_text("utf-8"))
+    return [_scenario(f"{path.parent.name}/{path.stem}", document, scratch) for document in documents]
+
+
+def _scenario(name: str, told: dict[str, Any], scratch: Path) -> Scenario:
+    assert told.keys() <= {"says", "config", "data", "journal", "expect"}, told.keys()
+    config = Config.model_validate({**_DEFAULTS, **told.get("config", {})})
+    reference = scratch / "data.jsonl"
+    reference.write_bytes(b"\n".join(orjson.dumps(record) for record in told.get("data", [])))
+    data, mistakes = read_reference(reference)
+    assert not mistakes, mistakes
+    desk, mails, steps = Desk.of(config), dict[str, dict[str, Any]](), []
+    for number, line in enumerate(told["journal"], start=1):
+        found = read_line(orjson.dumps(_line(line, mails)), name, number, desk)
+        assert found.step is not None, found.mistakes
+        steps.append(found.step)
+    return Scenario(name, told["says"], config, data, steps, told["expect"])
+
+
+def _line(line: dict[str, Any], mails: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    if "do" in line or line.get("channel", "email") != "email":
+        return line
+    whole = {**mails.get(line.get("like", ""), {}), **line}
+    mails[line["id"]] = {key: value for key, value in whole.items() if key not in {"at", "id", "like"}}
+    mails[line["id"]].setdefault("message_id", f"<{line['id']}@mail.example>")
+    mails[line["id"]].setdefault("date", format_datetime(datetime.fromisoformat(line["at"])))
+    return {"at": line["at"], "id": line["id"], "channel": "email",
+            "mailbox": line.get("mailbox", MAILBOX),
+            "raw": whole.get("raw") or _mail({"to": MAILBOX, "subject": "Printer", **mails[line["id"]]}, mails)}  # fmt: skip
+
+
+def _mail(whole: Mapping[str, Any], mails: Mapping[str, Any]) -> str:
+    assert whole.keys() <= _HEADERS.keys() | _PLAIN, whole.keys()
+    headers = {
+        _HEADERS[key]: _ids(value, mails) for key, value in whole.items() if key in _HEADERS and value is not None
+    }
+    headers |= whole.get("headers", {})
+    return "".join(f"{name}: {_ours(value)}\n" for name, value in headers.items()) + "\n" + whole.get("text", "Help.\n")
+
+
+def _ids(value: object, mails: Mapping[str, Any]) -> str:
+    """Ids of the journal's mails as Message-IDs; other text as it is."""
+    parts = value if isinstance(value, list) else [value]
+    return " ".join(mails[part]["message_id"] if part in mails else str(part) for part in parts)
+
+
+def _ours(text: str) -> str:
+    return _OURS.sub(lambda match: _signed((match[1] or "").strip(), match[2], int(match[3])), text)
+
+
+def _signed(how: str, what: str, number: int) -> str:
+    keys = {"older": KEYS[1:], "retired": (b"a secret we no longer have", *KEYS)}.get(how, KEYS)
+    tokens = TokenKeys("cases.other.example" if how == "foreign" else "cases.desk.example", keys)
+    made = {
+        "token of": lambda: tokens.message_id(number, "u"),
+        "address of": lambda: f"support+{tokens.plus(number)}@desk.example",
+        "reference in": lambda: tokens.reference(number),
+    }[what]()
+    return re.sub(r"[0-9a-f]{32}", "0" * 32, made) if how == "forged" else made
