@@ -105,11 +105,18 @@ class Killer:
         with suppress(psycopg.Error), psycopg.connect(self._desk.dsn, autocommit=True, connect_timeout=5) as connection:
             while time.monotonic() < deadline:
                 os.kill(pid, SIGSTOP)
-                before = set(connection.execute(_IDLE_IN_TRANSACTION).fetchall())
-                time.sleep(0.1)  # nobody who runs thinks for so long between two statements
-                if before & set(connection.execute(_IDLE_IN_TRANSACTION).fetchall()):
+                time.sleep(0.02)  # PostgreSQL ends the statement that is under way
+                if (before := _in_transaction(connection)) and self._still_there(connection, before):
                     return True
                 os.kill(pid, SIGCONT)
                 time.sleep(self._chance.uniform(0.005, 0.05))
         os.kill(pid, SIGSTOP)
         return False
+
+    def _still_there(self, connection: psycopg.Connection, before: set[tuple[object, ...]]) -> bool:
+        time.sleep(0.1)  # nobody who runs thinks for so long between two statements
+        return bool(before & _in_transaction(connection))
+
+
+def _in_transaction(connection: psycopg.Connection) -> set[tuple[object, ...]]:
+    return set(connection.execute(_IDLE_IN_TRANSACTION).fetchall())

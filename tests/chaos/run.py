@@ -113,5 +113,5 @@ def _judge(
     report.last += (
         f" acked {len(oracle.acked)} lost {len(verdict.lost)} doubled {len(verdict.doubled)}"
         f" disordered {len(verdict.disordered)} gaps {len(verdict.gaps) + len(verdict.ledger) + len(monitor.breaches)}"
-        f" split {len(verdict.split)} dead {len(found.dead)}(planted {planted})"
+        f" split {len(verdict.split)} dead {len({row.raw for row in found.dead})}(planted {planted})"
     )
