@@ -44,8 +44,11 @@ async def throwaway_postgres(cache: Path | None = None) -> AsyncIterator[Postgre
         else:
             await _make(server)
             _keep(server.data, template)
-        async with _running(server):
-            yield server
+        try:
+            async with _running(server):
+                yield server
+        finally:
+            shutil.rmtree(server.folder, ignore_errors=True)  # a long path puts the socket elsewhere
 
 
 async def _make(server: PostgresServer) -> None:

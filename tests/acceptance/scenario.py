@@ -34,7 +34,7 @@ _DEFAULTS: Mapping[str, Any] = {
 _HEADERS = {"from": "From", "to": "To", "cc": "Cc", "subject": "Subject", "message_id": "Message-ID",
             "in_reply_to": "In-Reply-To", "references": "References", "date": "Date"}  # fmt: skip
 _OURS = re.compile(r"\{(forged |foreign |older |retired )?(token of|address of|reference in) (\d+)\}")
-_PLAIN = {"at", "id", "like", "text", "headers", "mailbox", "channel", "payload", "do", "raw"}
+_PLAIN = {"at", "id", "like", "text", "headers", "mailbox", "channel", "payload", "do"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +77,9 @@ def _line(line: dict[str, Any], mails: dict[str, dict[str, Any]]) -> dict[str, A
     mails[line["id"]] = {key: value for key, value in whole.items() if key not in {"at", "id", "like"}}
     mails[line["id"]].setdefault("message_id", f"<{line['id']}@mail.example>")
     mails[line["id"]].setdefault("date", format_datetime(datetime.fromisoformat(line["at"])))
-    return {"at": line["at"], "id": line["id"], "channel": "email",
-            "mailbox": line.get("mailbox", MAILBOX),
-            "raw": whole.get("raw") or _mail({"to": MAILBOX, "subject": "Printer", **mails[line["id"]]}, mails)}  # fmt: skip
+    headers = {"to": MAILBOX, "subject": "Printer", **mails[line["id"]]}
+    envelope = {"at": line["at"], "id": line["id"], "channel": "email", "mailbox": line.get("mailbox", MAILBOX)}
+    return {**envelope, "raw": _mail(headers, mails)}
 
 
 def _mail(whole: Mapping[str, Any], mails: Mapping[str, Any]) -> str:

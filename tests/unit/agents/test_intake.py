@@ -1,7 +1,7 @@
 """What becomes of a mail: matched, opened, appended, doubled, set aside."""
 
 import pytest
-from desk import ANA, EVA, RUI, SUPPORT, Desk, mail
+from memory_desk import ANA, EVA, RUI, SUPPORT, Desk, mail
 
 # ---- duplicates
 

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
-from desk import ANA, EVA, RUI, START, SUPPORT, Became, Desk, mail
 from hypothesis import given
 from hypothesis import strategies as st
+from memory_desk import ANA, EVA, RUI, START, SUPPORT, Became, Desk, mail
 
 NAMES = ("a", "b", "c", "d", "e")
 SENDERS = (ANA, RUI, EVA, "mara@gmail.com")
