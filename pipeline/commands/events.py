@@ -3,7 +3,8 @@
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -64,24 +65,28 @@ def register(app: typer.Typer) -> None:
             raise typer.Exit(0) from None
 
 
-async def _print(batches: "AsyncIterator[Sequence[Published]]", wanted: frozenset[str], source: str | None) -> None:
+async def _print(
+    batches: "AsyncGenerator[Sequence[Published], None]", wanted: frozenset[str], source: str | None
+) -> None:
+    async with aclosing(batches):
+        async for batch in batches:
+            _write([event for event in batch if not wanted or event.type in wanted], source)
+
+
+def _write(events: "Sequence[Published]", source: str | None) -> None:
     from orjson import dumps
 
     before = b',"source":' + dumps(source) + b',"type":'
     out = sys.stdout.buffer
-    async for batch in batches:
-        for event in batch:
-            if wanted and event.type not in wanted:
-                continue
-            if source is None:
-                out.write(
-                    f"{event.pos:>8}  {event.at:%Y-%m-%d %H:%M:%S}  {_short(event.type):<22} {event.key}\n".encode()
-                )
-                continue
-            named = str(event.id).encode(), before, dumps(event.type), dumps(event.subject), dumps(event.at)
-            placed = event.seq, event.pos, dumps(event.key), event.data.replace("\n", " ").encode()
-            out.write(_LINE % (*named, *placed))
-        out.flush()
+    for event in events:
+        if source is None:
+            at = f"{event.at:%Y-%m-%d %H:%M:%S}"
+            out.write(f"{event.pos:>8}  {at}  {_short(event.type):<22} {event.key}\n".encode())
+            continue
+        named = str(event.id).encode(), before, dumps(event.type), dumps(event.subject), dumps(event.at)
+        placed = event.seq, event.pos, dumps(event.key), event.data.replace("\n", " ").encode()
+        out.write(_LINE % (*named, *placed))
+    out.flush()
 
 
 def _short(kind: str) -> str:
@@ -90,24 +95,24 @@ def _short(kind: str) -> str:
 
 async def _read(
     published: "PublishedEvents", start: str, *, follow: bool, idle: float | None
-) -> "AsyncIterator[Sequence[Published]]":
+) -> "AsyncGenerator[Sequence[Published], None]":
     """Batches until what ends it; while it waits for new events, a PostgreSQL that is away is waited for, too."""
     from pipeline.errors import Retry
 
     loop = asyncio.get_running_loop()
     after = await published.last() if start == "end" else int(start) - 1 if start.isdecimal() else 0
     last_new = last_seen = loop.time()
+    poll_s = _POLL_S if follow or idle is not None else 0
     while True:
         try:
-            async for batch in published.follow(
-                after, poll_s=_POLL_S if follow or idle is not None else 0, limit=_BATCH
-            ):
-                last_seen = loop.time()
-                if batch:
-                    after, last_new = batch[-1].pos, last_seen
-                    yield batch
-                elif not follow and last_seen - last_new >= (idle or 0):
-                    return
+            async with aclosing(published.follow(after, poll_s=poll_s, limit=_BATCH)) as batches:
+                async for batch in batches:
+                    last_seen = loop.time()
+                    if batch:
+                        after, last_new = batch[-1].pos, last_seen
+                        yield batch
+                    elif not follow and last_seen - last_new >= (idle or 0):
+                        return
         except Retry:
             if not follow and (idle is None or loop.time() - last_seen > _PATIENCE_S):
                 raise

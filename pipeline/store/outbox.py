@@ -1,7 +1,7 @@
 """The outbox and the numbered events, as the relay and readers of events use them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -125,14 +125,16 @@ class PublishedEvents:
             row = await (await connection.execute(_SQL["last_position"])).fetchone()
             return int(row[0]) if row else 0
 
-    async def follow(self, after: int, *, poll_s: float, limit: int = 1000) -> AsyncIterator[list[Published]]:
+    async def follow(self, after: int, *, poll_s: float, limit: int = 1000) -> AsyncGenerator[list[Published], None]:
         """Batches of events past the number `after`, for ever; an empty list after `poll_s` without a new one."""
         async with self._connection() as connection:
             while True:
                 values = {"after": after, "limit": limit}
                 rows = await (await connection.execute(_SQL["published"], values)).fetchall()
-                yield [Published(*row) for row in rows]
                 if rows:
                     after = rows[-1][0]
-                else:
+                if found := [Published(*row) for row in rows if row[1] is not None]:
+                    yield found
+                elif not rows:
+                    yield []
                     await asyncio.sleep(poll_s)

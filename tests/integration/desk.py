@@ -100,6 +100,12 @@ class Desk:
         return Record(self.topic, partition, offset, envelope.key.encode(), raw, tuple(envelope.headers()))
 
 
+async def close(settler: Settler) -> None:
+    """Give its connection back."""
+    assert isinstance(settler._store, PostgresStore)
+    await settler._store.close()
+
+
 def lines(result: "subprocess.CompletedProcess[str]") -> Sequence[dict[str, object]]:
     """What a verb printed under --json."""
     return [orjson.loads(line) for line in result.stdout.splitlines()]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from desk import HOUR, Desk, lines
+from desk import HOUR, Desk, close, lines
 
 from pipeline.agents.batch import Batch
 from pipeline.app import build_retrial
@@ -30,7 +30,7 @@ async def settle(desk: Desk, records: Sequence[Record]) -> None:
     await PostgresLedger(desk.dsn).assign("test", {Partition(desk.topic, 0): Bounds(0, 1_000)})
     settler = desk.settler(Poison())
     await settler(records)
-    await settler._store.close()
+    await close(settler)
 
 
 def total(desk: Desk) -> Total:

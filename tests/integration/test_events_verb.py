@@ -76,6 +76,14 @@ def test_shows_nothing_that_kafka_has_not_confirmed(tmp_path: Path, migrated: st
     assert positions(Desk(tmp_path, migrated).casestream("events", "--json")) == [1]
 
 
+def test_numbers_that_outlived_their_events_are_passed_over(tmp_path: Path, migrated: str) -> None:
+    publish(migrated, 1, 9_000)
+    with psycopg.connect(migrated, autocommit=True) as connection:
+        connection.execute("DELETE FROM event WHERE seq < 8999")
+        connection.execute("DELETE FROM event_position WHERE pos BETWEEN 1 AND 10 OR pos BETWEEN 20 AND 5000")
+    assert positions(Desk(tmp_path, migrated).casestream("events", "--json")) == [8999, 9000]
+
+
 def test_a_hundred_thousand_events_take_seconds(tmp_path: Path, migrated: str) -> None:
     publish(migrated, 1, 100_000, width=800)
     began = time.monotonic()

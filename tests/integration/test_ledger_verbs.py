@@ -5,7 +5,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from desk import Desk, lines
+from desk import Desk, close, lines
 
 from pipeline.config import Kafka
 from pipeline.log import KafkaLog, partition_bounds
@@ -28,7 +28,7 @@ async def settle(desk: Desk, *names: str, partition: int = 0) -> None:
     position = (await ledger.assign("test", {where: Bounds(0, 1_000)}))[where]
     settler = desk.settler()
     await settler([desk.mail(position.next + n, name, partition=partition) for n, name in enumerate(names)])
-    await settler._store.close()
+    await close(settler)
 
 
 def test_what_waits_is_pending_and_what_was_settled_is_summed_by_source_and_hour(

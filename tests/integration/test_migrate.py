@@ -6,7 +6,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from desk import Desk
+from desk import Desk, close
 
 from pipeline.config import Kafka
 from pipeline.errors import Stop
@@ -82,7 +82,7 @@ async def settled(desk: Desk, count: int, first: int = 0, cluster: str = "old") 
     await PostgresLedger(desk.dsn).assign(cluster, {PARTITION: Bounds(first, 1_000)})
     settler = desk.settler()
     await settler([desk.mail(first + n, f"m{n}") for n in range(count)])
-    await settler._store.close()
+    await close(settler)
 
 
 def run_resync(desk: Desk, cluster: str, bounds: Mapping[Partition, Bounds]) -> bool:
@@ -123,7 +123,7 @@ def test_an_offset_may_be_dead_or_missing_in_each_epoch(tmp_path: Path, migrated
         settler = desk.settler()
         broken = desk.mail(0, "x")
         await settler([type(broken)(broken.topic, 0, 0, b"", b"no envelope", ())])
-        await settler._store.close()
+        await close(settler)
         assert await ledger.record_gap(PARTITION, 1, 4)
 
     asyncio.run(one_log("old"))

@@ -8,7 +8,7 @@ from typing import LiteralString
 
 import psycopg
 import pytest
-from desk import Desk
+from desk import Desk, close
 
 from pipeline.agents.batch import Batch, Incoming
 from pipeline.agents.settle import Settler
@@ -58,7 +58,7 @@ def settle(settler: Settler, *batches: Sequence[Record]) -> Settled:
         try:
             return [await settler(batch) for batch in batches][-1]
         finally:
-            await settler._store.close()
+            await close(settler)
 
     return asyncio.run(scenario())
 
@@ -69,7 +69,7 @@ def at_once(*jobs: tuple[Settler, Sequence[Sequence[Record]]]) -> None:
     async def one(settler: Settler, batches: Sequence[Sequence[Record]]) -> None:
         for batch in batches:
             await settler(batch)
-        await settler._store.close()
+        await close(settler)
 
     async def scenario() -> None:
         await asyncio.gather(*(one(settler, batches) for settler, batches in jobs))
