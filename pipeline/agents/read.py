@@ -83,15 +83,14 @@ class Reader:
         mentioned = _mentions(mail)
         recipients = [normal_address(address.address) for address in (*mail.to, *mail.cc)]
         delivered = envelope.facts.get("envelopeto", "").split(",")
-        text = _clean(mail.text)
         return Incoming(
             record=record,
             envelope=envelope,
             id=uuid7(),
-            source_id=_clean(mail.message_id or envelope.id)[:2000],
+            source_id=mail.message_id or _clean(envelope.id)[:2000],
             kind="email",
-            subject=_clean(mail.subject)[:2000],
-            text=text,
+            subject=mail.subject,
+            text=mail.text,
             queue=self._queue_of_mail(recipients, delivered, envelope),
             dedupe_key=mail_key(
                 message_id=mail.message_id,
@@ -102,9 +101,9 @@ class Reader:
                 connector_id=envelope.id,
             ),
             sender=sender,
-            sender_name=_clean(mail.from_.name) if mail.from_ else "",
-            own=thread_key(_clean(mail.message_id)) if mail.message_id else None,
-            mentioned=tuple(thread_key(_clean(mention)) for mention in mentioned),
+            sender_name=mail.from_.name if mail.from_ else "",
+            own=thread_key(mail.message_id) if mail.message_id else None,
+            mentioned=tuple(map(thread_key, mentioned)),
             tokens=(
                 *rules.tokens.in_addresses((*recipients, *delivered)),
                 *rules.tokens.in_ids(mentioned),
@@ -115,7 +114,7 @@ class Reader:
             automatic=automatic.is_automatic(auto, policy),
             may_append=automatic.may_append(auto, policy),
             may_open=automatic.may_open(auto, policy),
-            defects=tuple(_clean(defect)[:300] for defect in mail.defects[:50]),
+            defects=mail.defects,
         )
 
     def _automatic(self, mail: Email) -> str | None:

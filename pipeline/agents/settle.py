@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
-from copy import copy
 from dataclasses import dataclass, field
 
 import stamina
@@ -101,7 +100,7 @@ class Settler:
             try:
                 async for attempt in _again():
                     with attempt:
-                        return await self._settle_whole(read)
+                        return await self._settle_whole(read if attempt.num == 1 else self._afresh(read))
             except CasestreamError:
                 raise
             except Exception as error:  # noqa: BLE001  # any surprise of a statement is looked for below
@@ -117,9 +116,12 @@ class Settler:
         async with self._store.transaction() as tx:
             positions = dict(await tx.lock_positions({Partition(r.record.topic, r.record.partition) for r in read}))
             fenced = fence([one.record for one in read], positions)
-            taken = _of(read, fenced.take)
-            await self._settle_part(taken, tx)
+            await self._settle_part(_of(read, fenced.take), tx)
             return await _advance(tx, positions, fenced)
+
+    def _afresh(self, read: Sequence[Incoming | Unread]) -> list[Incoming | Unread]:
+        """The messages read again for another attempt: one that was undone has left its decisions on them."""
+        return [one if isinstance(one, Unread) else self._reader.read(one.record) for one in read]
 
     async def _settle_part(self, read: Sequence[Incoming | Unread], tx: Transaction) -> None:
         messages = [one for one in read if isinstance(one, Incoming)]
@@ -185,7 +187,7 @@ class _Search:
         if not any(isinstance(one, Unread) and one.dead.kind == "unexpected" for one in read):
             try:
                 async with self._tx.savepoint():
-                    await self._settler._settle_part([_fresh(one) for one in read], self._tx)  # noqa: SLF001  # its own half
+                    await self._settler._settle_part(self._settler._afresh(read), self._tx)  # noqa: SLF001  # its own half
             except CasestreamError:
                 raise
             except Exception as error:  # noqa: BLE001  # the surprise that is looked for
@@ -213,14 +215,9 @@ class _Search:
             _log.critical("partition stopped", partition=self._partition, offset=self.last, reason=self.stop)
 
 
-def _fresh(read: Incoming | Unread) -> Incoming | Unread:
-    """The message as it was read, for an attempt of its own: one that is undone leaves nothing of its decisions."""
-    return copy(read)
-
-
 def _of(read: Sequence[Incoming | Unread], taken: Sequence[Record]) -> list[Incoming | Unread]:
     wanted = {(record.topic, record.partition, record.offset) for record in taken}
-    return [_fresh(o) for o in read if (o.record.topic, o.record.partition, o.record.offset) in wanted]
+    return [o for o in read if (o.record.topic, o.record.partition, o.record.offset) in wanted]
 
 
 async def _advance(tx: Transaction, positions: dict[Partition, Position], fenced: _Fenced) -> Settled:
