@@ -2,9 +2,7 @@
 
 import asyncio
 import re
-import shutil
 import tempfile
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -43,11 +41,9 @@ def register(app: typer.Typer) -> None:
         from pipeline.demo.run import Asked
 
         seconds = _seconds(time) if time is not None else None
-        with ExitStack() as kept:
-            folder = data.absolute() if data else Path(tempfile.mkdtemp(prefix="casestream-demo-"))
-            if data is None:
-                kept.callback(shutil.rmtree, folder, ignore_errors=True)
-            found = _run(Asked(data=folder, seconds=seconds, rate=rate, workers=workers), to_stderr=json)
+        folder = data.absolute() if data else Path(tempfile.mkdtemp(prefix="casestream-demo-"))
+        asked = Asked(data=folder, keep=data is not None, seconds=seconds, rate=rate, workers=workers)
+        found = _run(asked, to_stderr=json)
         if found is None:
             raise typer.Exit(INTERRUPTED)
         if json:

@@ -1,6 +1,7 @@
 """The desk of the demonstration: `casestream up` as a child process, on its own data and configuration."""
 
 import asyncio
+import shutil
 import sys
 from pathlib import Path
 from signal import SIGTERM
@@ -9,6 +10,7 @@ from pipeline.demo.traffic import BILLING, FORM, SUPPORT
 from pipeline.embedded import board
 from pipeline.embedded.board import Told
 from pipeline.embedded.child import Child
+from pipeline.embedded.postgres import socket_folder
 from pipeline.errors import Stop
 
 CONFIG = f"""\
@@ -20,6 +22,9 @@ domain = "cases.demo.example"
 listen = "127.0.0.1:0"
 [http]
 listen = "127.0.0.1:0"
+# No devices take part: port 1883 stays free for a desk of your own.
+[mqtt]
+url = "mqtt://127.0.0.1:1"
 [worker]
 processes = {{workers}}
 [[queue]]
@@ -92,6 +97,11 @@ class DemoDesk:
         """End it and everything that it started."""
         if self._child is not None and self._child.running:
             await self._child.stop(SIGTERM, STOPPED_WITHIN)
+
+    def remove(self) -> None:
+        """Delete its data, and the socket's folder, which lies elsewhere when the data's path is a long one."""
+        shutil.rmtree(socket_folder(self.data / "postgres"), ignore_errors=True)
+        shutil.rmtree(self.data, ignore_errors=True)
 
     def _last_words(self) -> str:
         lines = self.log.read_text("utf-8", "replace").splitlines()

@@ -39,6 +39,8 @@ def with_paper(draft: Draft, text: str) -> bytes:
     mail.set_content(text)
     mail.add_alternative(f"<html><body><p>{escape(text)}</p></body></html>", subtype="html")
     mail.add_attachment(_PAPER, maintype="application", subtype="pdf", filename="delivery note.pdf")
+    for number, part in enumerate(one for one in mail.walk() if one.is_multipart()):
+        part.set_boundary(f"part-{number}-of-{draft.message_id.strip('<>').partition('@')[0]}")
     return mail.as_bytes()
 
 

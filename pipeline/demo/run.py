@@ -27,6 +27,7 @@ class Asked:
     """What the demonstration is asked to do; without `seconds` it goes on until Ctrl-C."""
 
     data: Path
+    keep: bool
     seconds: float | None
     rate: float
     workers: int
@@ -61,6 +62,8 @@ async def demonstrate(asked: Asked, load: Callable[[Path, Path], Config], consol
         return await _traffic(asked, config, desk, stop, console)
     finally:
         await desk.stop()
+        if not asked.keep:
+            desk.remove()
 
 
 async def _ready(desk: DemoDesk, stop: asyncio.Event) -> bool:

@@ -59,6 +59,7 @@ class Senders:
         try:
             while (delivery := await self._spool.get()) is not None:
                 await self._until_settled(delivery, session, client)
+            await session.quit()
         finally:
             session.close()
 

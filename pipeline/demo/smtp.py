@@ -1,6 +1,7 @@
 """Speaks SMTP as a mail server that delivers: one kept session, one mail after the other."""
 
 import asyncio
+import contextlib
 
 from pipeline.errors import Reject, Retry
 
@@ -31,6 +32,14 @@ class SmtpSession:
         except (Retry, Reject):
             self.close()
             raise
+
+    async def quit(self) -> None:
+        """End the session as one should."""
+        if self._streams is not None:
+            with contextlib.suppress(OSError, EOFError, TimeoutError, Retry, Reject):
+                async with asyncio.timeout(1):
+                    await self._ask("QUIT", 221)
+            self.close()
 
     def close(self) -> None:
         """Cut the connection."""

@@ -1,0 +1,92 @@
+"""`casestream demo` for real: its accounts balance, also when a worker was killed, and it leaves nothing behind."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import psutil
+import pytest
+from running import eventually
+
+from pipeline.embedded import board
+
+pytestmark = pytest.mark.integration
+
+KEYS = ["received", "opened", "appended", "recorded", "duplicate", "suppressed", "quarantined", "dead", "events"]
+
+
+def start(data: Path | None, *options: str, temporary: Path | None = None) -> "subprocess.Popen[str]":
+    arguments = ["--data", str(data)] if data else []
+    return subprocess.Popen(  # noqa: S603  # our own program
+        [sys.executable, "-m", "pipeline", "demo", *arguments, *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "TMPDIR": str(temporary or tempfile.gettempdir())},
+    )
+
+
+def accounts(stdout: str) -> dict[str, int]:
+    """The one object on standard output."""
+    (line,) = stdout.splitlines()
+    found = json.loads(line)
+    assert list(found) == [*KEYS, "balanced"]
+    assert found.pop("balanced") is True
+    assert found["received"] == sum(found[name] for name in KEYS[1:-1])
+    return dict(found)
+
+
+def part(data: Path, name: str) -> dict[str, str | int | None]:
+    return next((part for part in board.read(data)["parts"] if part["name"] == name), {})
+
+
+def test_balances_and_leaves_nothing(tmp_path: Path) -> None:
+    demo = start(None, "--for", "5s", "--json", temporary=tmp_path)
+    stdout, stderr = demo.communicate(timeout=200)
+    assert demo.returncode == 0, stderr
+    found = accounts(stdout)
+    assert found["opened"] > 20
+    assert found["appended"] > 10
+    assert found["events"] >= found["opened"] + found["appended"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_balances_although_a_worker_and_the_smtp_port_were_killed(tmp_path: Path) -> None:
+    data = tmp_path / "d"
+    demo = start(data, "--for", "8s", "--json")
+    eventually(lambda: bool(board.read(data)["ready"]), within=120)
+    for name in ("worker-1", "smtp"):
+        pid = part(data, name)["pid"]
+        assert isinstance(pid, int)
+        os.kill(pid, signal.SIGKILL)
+        eventually(lambda name=name: part(data, name).get("restarts") == 1)  # type: ignore[misc]
+    stdout, stderr = demo.communicate(timeout=200)
+    assert demo.returncode == 0, stderr
+    assert accounts(stdout)["opened"] > 20
+
+
+def test_ctrl_c_ends_it_with_the_accounts(tmp_path: Path) -> None:
+    demo = start(tmp_path / "d")
+    assert demo.stdout is not None
+    while not demo.stdout.readline().startswith("Ready."):
+        assert demo.poll() is None
+    children = psutil.Process(demo.pid).children(recursive=True)
+    assert len(children) > 7
+    demo.send_signal(signal.SIGINT)
+    stdout, stderr = demo.communicate(timeout=200)
+    assert demo.returncode == 0, stderr
+    assert "Balanced: every acknowledged message has exactly one outcome." in stdout
+    assert not [child for child in children if child.is_running()]
+
+
+def test_ctrl_c_before_it_is_ready_ends_it_at_once(tmp_path: Path) -> None:
+    demo = start(None, temporary=tmp_path)
+    eventually(lambda: any(tmp_path.glob("*/status.json")), within=120)
+    demo.send_signal(signal.SIGINT)
+    demo.communicate(timeout=60)
+    assert demo.returncode == 130
+    assert list(tmp_path.iterdir()) == []
