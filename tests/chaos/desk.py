@@ -1,18 +1,20 @@
 """A desk as a user runs it: `casestream up` on a folder of its own, seen from outside."""
 
+import asyncio
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from signal import Signals
 from typing import Any
 
 import psutil
 
 from pipeline.embedded import ports
+from pipeline.embedded.child import Child
 
 MAILBOX = "support@desk.example"
 FORM = "contact"
@@ -52,15 +54,13 @@ class UpDesk:
         config = folder / "casestream.toml"
         config.write_text(_CONFIG.format(smtp=self.smtp_port, http=self.http_port, mailbox=MAILBOX, form=FORM))
         command = [*_casestream("up"), "--data", str(self.data), "--config", str(config), "--workers", str(workers)]
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(  # noqa: S603  # our own command
-                command, stdout=log, stderr=log, env={**os.environ, **(environment or {})}, start_new_session=True
-            )
+        environ = {**os.environ, **(environment or {})}
+        self._child = Child.spawn(command, log=self._log, on_our_death=Signals.SIGTERM, environment=environ)
 
     @property
     def pid(self) -> int:
         """The supervisor's process."""
-        return self._process.pid
+        return self._child.pid
 
     @property
     def output(self) -> str:
@@ -77,7 +77,7 @@ class UpDesk:
 
     def ready(self) -> bool:
         """Whether every part is. Fails when the supervisor ended."""
-        assert self._process.poll() is None, f"up ended:\n{self.output[-3000:]}"
+        assert self._child.running, f"up ended:\n{self.output[-3000:]}"
         parts = self.parts()
         return bool(parts) and all(part["state"] == "ready" for part in parts.values())
 
@@ -115,16 +115,10 @@ class UpDesk:
 
     def stop(self) -> str | None:
         """End it in peace; what was not clean about that, None when all was."""
-        children = [] if self._process.poll() is not None else psutil.Process(self.pid).children(recursive=True)
+        children = psutil.Process(self.pid).children(recursive=True) if self._child.running else []
         began = time.monotonic()
-        if self._process.poll() is None:
-            os.killpg(self.pid, signal.SIGTERM)
-        try:
-            code = self._process.wait(STOP_WITHIN + 10)
-        except subprocess.TimeoutExpired:
-            code = None
-            self._process.kill()
-            self._process.wait()
+        self._child.send(Signals.SIGTERM)
+        code = asyncio.run(self._end())
         seconds = time.monotonic() - began
         left = [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
         for child in left:
@@ -132,6 +126,13 @@ class UpDesk:
         if code != 0 or left or seconds > STOP_WITHIN:
             return f"exit {code} after {seconds:.1f} s, {len(left)} processes left"
         return None
+
+    async def _end(self) -> int | None:
+        try:
+            return await asyncio.wait_for(self._child.wait(), STOP_WITHIN + 10)
+        except TimeoutError:
+            await self._child.stop(Signals.SIGKILL, 1)
+            return None
 
 
 def until(condition: Callable[[], bool], within: float, why: Callable[[], str]) -> float:
