@@ -1,0 +1,118 @@
+"""What each event on `case.events` holds: the source of the JSON Schemas in `docs/events`.
+
+A schema only gains optional fields within v1.
+"""
+
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Ref(_Model):
+    """A queue, an agent, a contact or an account."""
+
+    id: UUID
+    external_id: str | None
+    name: str
+
+
+class Case(_Model):
+    """A case as it is after everything that the same transaction did to it."""
+
+    id: UUID
+    number: int
+    title: str
+    status: str
+    state: Literal["active", "resolved", "cancelled"]
+    priority: Literal["low", "normal", "high", "urgent"]
+    queue: Ref
+    owner: Ref | None
+    contact: Ref | None
+    account: Ref | None
+
+
+class Actor(_Model):
+    """Who did it."""
+
+    kind: Literal["customer", "agent", "rule", "clock", "import", "device"]
+    id: str | None
+
+
+class Message(_Model):
+    """The message that caused it; `source_id` is the source's own name for it, such as a Message-ID with its <>."""
+
+    id: UUID
+    channel: Literal["email", "phone", "web", "social", "iot"]
+    source_id: str
+    activity: UUID | None
+    outcome: Literal["opened", "appended", "recorded", "duplicate", "suppressed", "quarantined", "dead"]
+    reason: str
+
+
+class Linked(_Model):
+    """Another case."""
+
+    id: UUID
+    number: int
+
+
+class CaseEvent(_Model):
+    """Something happened to a case. `changed` has, by field, its value before and after; `cause` is a message's id."""
+
+    case: Case
+    changed: dict[str, tuple[Any, Any]]
+    actor: Actor
+    cause: UUID | None
+    message: Message | None = None
+
+
+class CaseLinked(CaseEvent):
+    """A case was opened that follows another one, or answers one in which its sender takes no part."""
+
+    linked: Linked
+
+
+class MessageEvent(_Model):
+    """A message got an outcome that leaves no trace on a case."""
+
+    case: None
+    changed: dict[str, tuple[Any, Any]]
+    actor: Actor
+    cause: UUID
+    message: Message
+
+
+_SENTENCES: dict[str, tuple[type[_Model], str]] = {
+    "case.opened": (CaseEvent, "A message opened a case."),
+    "case.appended": (CaseEvent, "A message was appended to its case."),
+    "case.linked": (CaseLinked, "A case was opened that has to do with another one."),
+    "case.status_changed": (CaseEvent, "A case has another status."),
+    "case.updated": (CaseEvent, "A case has another priority or queue."),
+    "case.resolved": (CaseEvent, "A case was resolved."),
+    "case.cancelled": (CaseEvent, "A case was cancelled."),
+    "case.reopened": (CaseEvent, "A closed case is worked on again."),
+    "message.recorded": (MessageEvent, "A message was kept that rightly has no case."),
+    "message.suppressed": (MessageEvent, "A message was kept and opens no case, by the desk's policy."),
+    "message.quarantined": (MessageEvent, "A message waits for a person to decide."),
+}
+
+
+def event_schemas() -> dict[str, dict[str, Any]]:
+    """The JSON Schema of an event's data, by the event's full type."""
+    return {f"dev.casestream.{name}.v1": _schema(name, *known) for name, known in _SENTENCES.items()}
+
+
+def _schema(name: str, model: type[_Model], sentence: str) -> dict[str, Any]:
+    schema = model.model_json_schema()
+    del schema["title"]
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": f"dev.casestream.{name}.v1",
+        **schema,
+        "description": sentence,
+    }
