@@ -1,7 +1,7 @@
 """A desk in memory: mails go through the very intake, and what became of them can be asked."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -81,11 +81,11 @@ class Became:
 class Desk:
     """One desk; time goes on a minute a mail unless `at` says otherwise."""
 
-    def __init__(self, config: str = "") -> None:
+    def __init__(self, config: str = "", *, store: Callable[[Memory], Store] = MemoryStore) -> None:
         self.config = parse_config(_DESK + config)
         self.tokens = compile_rules(self.config).tokens
         self.memory = Memory()
-        self.store: Store = MemoryStore(self.memory)
+        self.store = store(self.memory)
         self.now = START
         self._settle = app.build_settler(self.config, self.store)
         self._casework = Casework(self.store)

@@ -1,7 +1,14 @@
 """What becomes of a mail: matched, opened, appended, doubled, set aside."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 import pytest
 from memory_desk import ANA, EVA, RUI, SUPPORT, Desk, mail
+
+from pipeline.errors import Retry
+from pipeline.store.memory import MemoryStore
+from pipeline.store.ports import Store, Transaction
 
 # ---- duplicates
 
@@ -449,3 +456,35 @@ def test_a_case_always_has_a_title() -> None:
     desk = Desk()
     assert desk.case(desk.one(mail("a", subject="", text="It burns.\nHelp."))).title == "It burns."
     assert desk.case(desk.one(mail("b", subject="", text=""))).title == "(no subject)"
+
+
+# ---- conflicts with other workers
+
+
+class Conflicting:
+    """A store whose first transactions are undone at their end, as when another worker was in the way."""
+
+    def __init__(self, store: Store, conflicts: int) -> None:
+        self._store = store
+        self._left = conflicts
+        self.begin = store.begin
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        async with self._store.transaction() as tx:
+            yield tx
+            if self._left:
+                self._left -= 1
+                raise Retry("another worker was in the way")
+
+
+def test_a_batch_that_met_a_conflict_becomes_what_it_would_have_become() -> None:
+    batch = (mail("a"), mail("a"), mail("a", text="Another."), mail("b", answers="<a@x>"), mail("c", sender=EVA))
+    told = []
+    for conflicts in (0, 2):
+        desk = Desk(store=lambda memory, left=conflicts: Conflicting(MemoryStore(memory), left))
+        became = desk.receive(*batch)
+        first = min(one.case for one in became if one.case is not None)
+        told.append([(one.outcome, one.case and one.case - first, one.matched_by, one.flags) for one in became])
+        assert len(desk.memory.tables.messages) == len(batch)
+    assert told[0] == told[1]
