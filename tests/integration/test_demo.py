@@ -10,9 +10,11 @@ from pathlib import Path
 
 import psutil
 import pytest
+from jsonschema import Draft202012Validator
 from running import eventually
 
 from pipeline.embedded import board
+from pipeline.schemas import event_schemas
 
 pytestmark = pytest.mark.integration
 
@@ -44,6 +46,22 @@ def part(data: Path, name: str) -> dict[str, str | int | None]:
     return next((part for part in board.read(data)["parts"] if part["name"] == name), {})
 
 
+def assert_as_published(data: Path) -> None:
+    """The events of a desk at work are what `docs/events` says."""
+    command = ["events", "--data", str(data), "--from", "start", "--json", "--idle", "1"]
+    schemas = {name: Draft202012Validator(schema) for name, schema in event_schemas().items()}
+    seen: set[str] = set()
+
+    def enough() -> bool:
+        done = subprocess.run([sys.executable, "-m", "pipeline", *command], capture_output=True, check=True)  # noqa: S603  # ours
+        for event in map(json.loads, done.stdout.splitlines()):
+            schemas[event["type"]].validate(event["data"])
+            seen.add(event["type"].split(".", 2)[2])
+        return {"case.opened.v1", "case.appended.v1", "message.suppressed.v1"} <= seen
+
+    eventually(enough, within=60)
+
+
 def test_balances_and_leaves_nothing(tmp_path: Path) -> None:
     demo = start(None, "--for", "5s", "--json", temporary=tmp_path)
     stdout, stderr = demo.communicate(timeout=200)
@@ -52,7 +70,7 @@ def test_balances_and_leaves_nothing(tmp_path: Path) -> None:
     assert found["opened"] > 20
     assert found["appended"] > 10
     assert found["events"] >= found["opened"] + found["appended"]
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.glob("casestream-demo-*")) == []
 
 
 def test_balances_although_a_worker_and_the_smtp_port_were_killed(tmp_path: Path) -> None:
@@ -75,7 +93,8 @@ def test_ctrl_c_ends_it_with_the_accounts(tmp_path: Path) -> None:
     while not demo.stdout.readline().startswith("Ready."):
         assert demo.poll() is None
     children = psutil.Process(demo.pid).children(recursive=True)
-    assert len(children) > 7
+    assert len(children) > 6
+    assert_as_published(tmp_path / "d")
     demo.send_signal(signal.SIGINT)
     stdout, stderr = demo.communicate(timeout=200)
     assert demo.returncode == 0, stderr
@@ -89,4 +108,4 @@ def test_ctrl_c_before_it_is_ready_ends_it_at_once(tmp_path: Path) -> None:
     demo.send_signal(signal.SIGINT)
     demo.communicate(timeout=60)
     assert demo.returncode == 130
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.glob("casestream-demo-*")) == []
