@@ -53,7 +53,7 @@ def register(app: typer.Typer) -> None:
         settings = load_config(config, DEFAULT_DATA)
         found = read_journal(journal, settings)
         reference, wrong = read_reference(data) if data else (ReferenceData(), [])
-        _refuse([*wrong, *found.mistakes])
+        _refuse([*_missing_secret(settings), *wrong, *found.mistakes])
         report = _run(found.steps, settings, reference)
         if json:
             _print(report)
@@ -61,7 +61,15 @@ def register(app: typer.Typer) -> None:
             _summarise(report)
 
 
-def _refuse(mistakes: "Sequence[Mistake]") -> None:
+def _missing_secret(config: Config) -> list[str]:
+    try:
+        config.desk.keys()
+    except LookupError as error:
+        return [f"[desk] secret: {error}"]
+    return []
+
+
+def _refuse(mistakes: "Sequence[Mistake | str]") -> None:
     for mistake in mistakes:
         typer.echo(str(mistake), err=True)
     if mistakes:

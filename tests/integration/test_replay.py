@@ -19,6 +19,7 @@ from pipeline.replay.throwaway import throwaway_postgres
 
 pytestmark = pytest.mark.integration
 
+SECRET = "the secret of this desk"
 CONFIG = """
 [desk]
 domain = "cases.desk.example"
@@ -66,15 +67,18 @@ class Rehearsals:
         path.write_bytes(b"".join(orjson.dumps(line) + b"\n" for line in lines))
         return path
 
-    def start(self, *arguments: str | Path) -> subprocess.Popen[bytes]:
+    def start(self, *arguments: str | Path, secret: str | None = SECRET) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "pipeline", "replay", *arguments, "--config", self._folder / "casestream.toml"]
-        environment = {**os.environ, "CASESTREAM_SECRET": "the secret of this desk", "TMPDIR": str(self.scratch)}
+        environment = {**os.environ, "TMPDIR": str(self.scratch)}
+        environment.pop("CASESTREAM_SECRET", None)
+        if secret is not None:
+            environment["CASESTREAM_SECRET"] = secret
         return subprocess.Popen(  # noqa: S603  # our own program
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
         )
 
-    def run(self, *arguments: str | Path) -> tuple[int, bytes, str]:
-        with self.start(*arguments) as process:
+    def run(self, *arguments: str | Path, secret: str | None = SECRET) -> tuple[int, bytes, str]:
+        with self.start(*arguments, secret=secret) as process:
             out, err = process.communicate(timeout=60)
             return process.returncode, out, err.decode()
 
@@ -147,6 +151,13 @@ def test_a_wrong_journal_runs_nothing(rehearsals: Rehearsals) -> None:
     code, out, err = rehearsals.run(journal, "--json")
     assert (code, out) == (2, b"")
     assert [line.partition(": ")[0] for line in err.splitlines()] == [f"{journal}:2", f"{journal}:3"]
+
+
+def test_a_secret_that_is_not_there_is_named(rehearsals: Rehearsals) -> None:
+    journal = rehearsals.write("journal.jsonl", [mail(1)])
+    code, out, err = rehearsals.run(journal, "--json", secret=None)
+    assert (code, out) == (2, b"")
+    assert err == "[desk] secret: the environment variable CASESTREAM_SECRET is not set\n"
 
 
 def test_a_terminated_rehearsal_leaves_nothing_behind(rehearsals: Rehearsals) -> None:
