@@ -2,6 +2,7 @@
 
 import argparse
 import faulthandler
+import logging
 import shutil
 import signal
 import sys
@@ -26,6 +27,7 @@ def main() -> int:
     parser.add_argument("--keep", action="store_true", help="keep the folder whatever comes")
     arguments = parser.parse_args()
     faulthandler.register(signal.SIGUSR1)
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # that Kafka is away is no news here
     install.kafka()
     folder = Path(tempfile.mkdtemp(prefix="casestream-chaos-"))
     report = run(folder, seconds=arguments.seconds, workers=arguments.workers, seed=arguments.seed, say=_say)

@@ -19,7 +19,7 @@ HELD = (12.0, 15.0)
 CAUGHT_WITHIN = 6.0
 STOP = "stop"
 
-_WEIGHTS = {"worker": 5, "smtp": 2, "http": 2, "relay": 3, "kafka": 2, "postgres": 2, STOP: 3}
+_WEIGHTS = {"worker": 5, "smtp": 2, "http": 2, "relay": 3, "kafka": 2, "postgres": 2, "clock": 1, STOP: 3}
 _IDLE_IN_TRANSACTION = """
 SELECT pid, xact_start, state_change FROM pg_stat_activity
 WHERE state = 'idle in transaction' AND backend_type = 'client backend' AND datname = current_database()
