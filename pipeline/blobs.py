@@ -10,8 +10,6 @@ from hashlib import sha256
 from pathlib import Path
 from uuid import uuid4
 
-from pipeline.config import Blobs
-
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -20,11 +18,6 @@ class BlobStore:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-
-    @classmethod
-    def of(cls, settings: Blobs, data: Path) -> "BlobStore":
-        """The store that the configuration names; `data` is the folder of all other data."""
-        return cls(data / "blobs" if settings.url == "data" else Path(settings.url))
 
     def put(self, raw: bytes) -> str:
         """Keep the bytes and return their digest once they are on disk. Raises OSError when the disk refuses.

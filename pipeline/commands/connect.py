@@ -34,10 +34,10 @@ def register(app: typer.Typer) -> None:
         if unknown := set(names) - set(CONNECTORS):
             typer.echo(f"no connector {', '.join(sorted(unknown))}; there are: {', '.join(CONNECTORS)}", err=True)
             raise typer.Exit(2)
-        uvloop.run(_run(load_config(config, data), data))
+        uvloop.run(_run(load_config(config, data)))
 
 
-async def _run(config: Config, data: Path) -> None:
+async def _run(config: Config) -> None:
     from pipeline.blobs import BlobStore
     from pipeline.connectors.contract import Publisher
     from pipeline.connectors.email_smtp import SmtpConnector
@@ -49,7 +49,7 @@ async def _run(config: Config, data: Path) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    blobs = BlobStore.of(config.blobs, data)
+    blobs = BlobStore(Path(config.blobs.url))
     async with KafkaLog(config.kafka) as log:
         connector = SmtpConnector(config, Publisher(log, blobs, FreeSpace(blobs.root, config.blobs.min_free)))
         address = await connector.start()

@@ -36,7 +36,14 @@ def load_config(config: Path | None, data: Path) -> Config:
         typer.echo(str(finding), err=True)
     if checked.config is None:
         raise typer.Exit(2)
-    return checked.config
+    return _with_folders(checked.config, data)
+
+
+def _with_folders(config: Config, data: Path) -> Config:
+    """The configuration with its blobs in the data's folder, unless it names another place."""
+    if config.blobs.url != "data":
+        return config
+    return config.model_copy(update={"blobs": config.blobs.model_copy(update={"url": str(data / "blobs")})})
 
 
 def check_config(config: Path | None, data: Path) -> tuple[Checked, str]:

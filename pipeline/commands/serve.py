@@ -30,10 +30,10 @@ def register(app: typer.Typer) -> None:
         from pipeline.process import log_plainly
 
         log_plainly()
-        uvloop.run(_run(load_config(config, data), data))
+        uvloop.run(_run(load_config(config, data)))
 
 
-async def _run(config: Config, data: Path) -> None:
+async def _run(config: Config) -> None:
     import uvicorn
 
     from pipeline.api.app import create_app
@@ -59,7 +59,7 @@ async def _run(config: Config, data: Path) -> None:
     host, _, port = config.http.listen.rpartition(":")
     listener = socket.create_server((host.strip("[]"), int(port)), backlog=1024)
     address = f"{host}:{listener.getsockname()[1]}"
-    blobs = BlobStore.of(config.blobs, data)
+    blobs = BlobStore(Path(config.blobs.url))
     async with KafkaLog(config.kafka) as log:
         forms = FormConnector(config, Publisher(log, blobs, FreeSpace(blobs.root, config.blobs.min_free)))
         settings = uvicorn.Config(
