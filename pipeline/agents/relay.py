@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
+from contextlib import AsyncExitStack
 from typing import Protocol
 
+import stamina
 import structlog
 
 from pipeline.crash import crash_point
@@ -42,8 +44,12 @@ class Relay:
         self._ready = ready
 
     async def run(self) -> None:
-        """Relay for ever. Raises Retry when PostgreSQL went away: the lock is lost, so the process must end."""
-        async with Outbox.open(self._dsn) as outbox, retryable():
+        """Relay for ever, once PostgreSQL is there.
+
+        Raises Retry when PostgreSQL went away: the lock is lost, so the process must end.
+        """
+        async with AsyncExitStack() as stack, retryable():
+            outbox = await self._opened(stack)
             while not await outbox.become_active():  # noqa: ASYNC110  # the lock is PostgreSQL's, no event tells of it
                 await asyncio.sleep(0.5)
             pause = 0.1
@@ -61,6 +67,15 @@ class Relay:
                 _log.warning("relay starts anew from the table", error=str(failure), pause_s=pause)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 2.0)
+
+    async def _opened(self, stack: AsyncExitStack) -> Outbox:
+        """The outbox; nothing is held yet, so a PostgreSQL that is away is waited for."""
+        async for attempt in stamina.retry_context(
+            on=Retry, attempts=None, timeout=None, wait_initial=0.1, wait_max=1.0
+        ):
+            with attempt:
+                return await stack.enter_async_context(Outbox.open(self._dsn))
+        raise AssertionError("the loop above returns or raises")
 
     async def _relay(self, outbox: Outbox, publisher: Publisher) -> Retry:
         """Relay until Kafka fails, and return how it did."""

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import psycopg
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from running import RunningKafka
+from running import RunningKafka, RunningPostgres
 
 from pipeline import topics as all_topics
 from pipeline.agents.events import event_id
@@ -170,6 +170,23 @@ async def stalled(dsn: str, seconds: float) -> bool:
         before = await waiting()
         await asyncio.sleep(seconds)
         return before > 0 and await waiting() == before
+
+
+def test_a_relay_waits_for_a_postgres_that_is_not_there_yet(
+    migrated: str, topics: Kafka, postgres_server: RunningPostgres
+) -> None:
+    async def scenario() -> None:
+        await write(migrated, events("case-1", 1, 3))
+        postgres_server.kill()
+        async with relaying(migrated, topics) as ready:
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(ready.wait(), 1)
+            postgres_server.start()
+            await asyncio.wait_for(ready.wait(), 30)
+            await outbox_empties(migrated)
+        assert in_order(await topic(topics, all_topics.EVENTS)) == {"case-1": [1, 2, 3]}
+
+    asyncio.run(scenario())
 
 
 def test_a_relay_that_loses_its_connection_ends_and_another_takes_over(migrated: str, topics: Kafka) -> None:
