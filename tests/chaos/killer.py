@@ -1,4 +1,4 @@
-"""Kills parts at random, and stops workers in the middle of their transactions for longer than anybody waits."""
+"""Kills parts at random, and stops some, workers in their transactions, for longer than anybody waits."""
 
 import os
 import threading
@@ -15,11 +15,12 @@ from .desk import UpDesk
 
 EVERY = (1.0, 5.0)
 HELD = (12.0, 15.0)
-"""Seconds for which a worker is stopped: its group and its transaction give it up after 10."""
+"""Seconds for which one is stopped: a worker's group and its transaction give it up after 10."""
 CAUGHT_WITHIN = 6.0
 STOP = "stop"
 
 _WEIGHTS = {"worker": 5, "smtp": 2, "http": 2, "relay": 3, "kafka": 2, "postgres": 2, "clock": 1, STOP: 3}
+_HELD = ("worker", "worker", "worker", "worker", "relay", "smtp", "http", "kafka")
 _IDLE_IN_TRANSACTION = """
 SELECT pid, xact_start, state_change FROM pg_stat_activity
 WHERE state = 'idle in transaction' AND backend_type = 'client backend' AND datname = current_database()
@@ -31,7 +32,7 @@ class Killer:
 
     def __init__(self, desk: UpDesk, chance: Random) -> None:
         self.kills: Counter[str] = Counter()
-        self.stops = 0
+        self.stops: Counter[str] = Counter()
         self.stops_in_transaction = 0
         self._desk = desk
         self._chance = chance
@@ -62,20 +63,27 @@ class Killer:
 
     def _do(self, kind: str) -> bool:
         """Whether there was somebody to do it to."""
-        victims = self._alive("worker" if kind == STOP else kind)
+        if kind == STOP:
+            return self._begin_to_hold()
+        victims = self._alive(kind)
         if not victims:
             return False
         pid = self._chance.choice(victims)
-        if kind == STOP:
-            if self._holding is not None and self._holding.is_alive():
-                return False
-            self._holding = threading.Thread(target=self._hold, args=(pid,), name="hold", daemon=True)
-            self._holding.start()
-            return True
         os.kill(pid, SIGKILL)
         self._killed.add(pid)
         self.kills[kind] += 1
         return True
+
+    def _begin_to_hold(self) -> bool:
+        if self._holding is not None and self._holding.is_alive():
+            return False
+        kind = self._chance.choice(_HELD)
+        victims = self._alive(kind)
+        if victims:
+            work = (kind, self._chance.choice(victims))
+            self._holding = threading.Thread(target=self._hold, args=work, name="hold", daemon=True)
+            self._holding.start()
+        return bool(victims)
 
     def _alive(self, kind: str) -> list[int]:
         """Processes of the desk's own that do this work and were not killed yet."""
@@ -88,12 +96,14 @@ class Killer:
                         found.append(pid)
         return found
 
-    def _hold(self, pid: int) -> None:
-        """Stop a worker, in its transaction if that can be caught, until everybody has given it up."""
+    def _hold(self, kind: str, pid: int) -> None:
+        """Stop a process, a worker in its transaction if that can be caught, until everybody has given it up."""
         try:
-            caught = self._catch(pid)
-            self.stops += 1
-            self.stops_in_transaction += caught
+            if kind == "worker":
+                self.stops_in_transaction += self._catch(pid)
+            else:
+                os.kill(pid, SIGSTOP)
+            self.stops[kind] += 1
             time.sleep(self._chance.uniform(*HELD))  # for so long it is dead to all others
             os.kill(pid, SIGCONT)
         except ProcessLookupError:

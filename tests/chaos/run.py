@@ -78,10 +78,11 @@ def _make_chaos(desk: UpDesk, oracle: Oracle, report: Report, *, seconds: float,
 def _tell_kills(killer: Killer, load: Load, report: Report) -> None:
     report.kills, report.conversations = killer.kills.total(), load.conversations
     report.lines += [
-        f"kills {dict(killer.kills)}, stops {killer.stops}, of these in a transaction {killer.stops_in_transaction}",
+        f"kills {dict(killer.kills)}",
+        f"stops {dict(killer.stops)}, of these in a transaction {killer.stops_in_transaction}",
         f"not acknowledged {dict(load.refused)}",
     ]
-    report.last = f"chaos: kills {killer.kills.total()} stops {killer.stops}"
+    report.last = f"chaos: kills {killer.kills.total()} stops {killer.stops.total()}"
 
 
 def _judge(
