@@ -243,7 +243,11 @@ class Form(_Section):
 class Threading(_Section):
     """Which signals join a mail to a case, in this order, and who may."""
 
-    sources: tuple[Literal["token", "message_id"], ...] = ("token", "message_id")
+    sources: tuple[Literal["token", "message_id", "subject_reference"], ...] = (
+        "token",
+        "message_id",
+        "subject_reference",
+    )
     participants: Literal["case", "account", "anyone"] = "account"
 
 

@@ -18,9 +18,9 @@ class Incoming:
     """One message: what it says, then, from step to step, what was decided.
 
     `own` and `mentioned` are its conversation's ids as they are stored, `mentioned` In-Reply-To first, then
-    References from the newest; `tokens` are the numbers of cases that a signature of ours proves; `automatic` holds
-    when it counts as automatic under the desk's policy, `may_append` when it may join a case, `may_open` when it may
-    open one.
+    References from the newest; `tokens` and `references` are the numbers of cases that a signature of ours proves, in
+    an id or address and in the subject; `automatic` holds when it counts as automatic under the desk's policy,
+    `may_append` when it may join a case, `may_open` when it may open one.
     """
 
     record: Record
@@ -37,6 +37,7 @@ class Incoming:
     own: str | None = None
     mentioned: tuple[str, ...] = ()
     tokens: tuple[int, ...] = ()
+    references: tuple[int, ...] = ()
     copied: frozenset[str] = frozenset()
     auto: str | None = None
     automatic: bool = False

@@ -28,9 +28,10 @@ class OpenOrAppend:
 
     def _candidates(self, message: Incoming, batch: Batch) -> Iterator[Candidate]:
         contact = message.party.contact if message.party else None
-        proven = (batch.facts.case_ids.get(number) for number in message.tokens)
+        known = batch.facts.case_ids
         return candidates(
-            token_cases=[case for case in proven if case is not None],
+            token_cases=[known[number] for number in message.tokens if number in known],
+            subject_cases=[known[number] for number in message.references if number in known],
             own=message.own,
             mentioned=message.mentioned,
             contact_id=contact.id if contact else None,

@@ -45,7 +45,7 @@ def _wanted(messages: Iterable[Incoming]) -> Wanted:
     for message in messages:
         keys |= {message.dedupe_key, variant_key(message)}
         claim |= {message.dedupe_key, *message.mentioned, *((message.own,) if message.own else ())}
-        numbers.update(message.tokens)
+        numbers |= {*message.tokens, *message.references}
         if message.sender:
             addresses.add(message.sender)
     domains = {domain for domain in map(account_domain, addresses) if domain}

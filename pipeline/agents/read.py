@@ -104,11 +104,8 @@ class Reader:
             sender_name=mail.from_.name if mail.from_ else "",
             own=thread_key(mail.message_id) if mail.message_id else None,
             mentioned=tuple(map(thread_key, mentioned)),
-            tokens=(
-                *rules.tokens.in_addresses((*recipients, *delivered)),
-                *rules.tokens.in_ids(mentioned),
-                *rules.tokens.in_subject(mail.subject),
-            ),
+            tokens=(*rules.tokens.in_addresses((*recipients, *delivered)), *rules.tokens.in_ids(mentioned)),
+            references=tuple(rules.tokens.in_subject(mail.subject)),
             copied=frozenset(address for address in recipients if address not in rules.queue_of_address),
             auto=auto,
             automatic=automatic.is_automatic(auto, policy),

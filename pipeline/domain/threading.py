@@ -41,6 +41,7 @@ def thread_key(message_id: str) -> str:
 def candidates(
     *,
     token_cases: Iterable[UUID],
+    subject_cases: Iterable[UUID],
     own: str | None,
     mentioned: Sequence[str],
     contact_id: UUID | None,
@@ -49,13 +50,17 @@ def candidates(
 ) -> Iterator[Candidate]:
     """The cases a mail may belong to, best signal first.
 
-    `mentioned` holds In-Reply-To, then References from the newest. A known Message-ID of a stored mail is the signal
+    `token_cases` and `subject_cases` are named by tokens and subject references whose signature holds. `mentioned`
+    holds In-Reply-To, then References from the newest. A known Message-ID of a stored mail is the signal
     `message_id`. An id that stored mails only mention joins for the same contact alone, and a late root joins the
     answers that mention it (`own`) by the same rule.
     """
     for source in sources:
         if source == "token":
             yield from (Candidate(case, "token", "it bears our signed token") for case in token_cases)
+        elif source == "subject_reference":
+            reason = "its subject bears our signed reference"
+            yield from (Candidate(case, "subject_reference", reason) for case in subject_cases)
         elif source == "message_id":
             for message_id in mentioned:
                 for link in links.get(message_id, ()):
