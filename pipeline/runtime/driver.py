@@ -207,10 +207,18 @@ class Consumer(faust_aiokafka.Consumer):
                     break
                 if not assigned:
                     return {}
-                cluster = await self._thread.call_thread(self._thread.cluster_id)
-                bounds = await self._thread.call_thread(self._thread.bounds, assigned)
-                return await self.lane.ledger.assign(cluster, bounds)
+                try:
+                    return await self._compare(assigned)
+                except Stop as error:
+                    # Who had the partitions before may settle what came after we saw the log's end: look again.
+                    _log.warning("the ledger does not fit the log", channel=self.lane.channel, reason=str(error))
+                    return await self._compare(assigned)
         raise IllegalStateError("the partitions were assigned anew in the meantime")
+
+    async def _compare(self, assigned: set[Partition]) -> Mapping[Partition, Position]:
+        cluster = await self._thread.call_thread(self._thread.cluster_id)
+        bounds = await self._thread.call_thread(self._thread.bounds, assigned)
+        return await self.lane.ledger.assign(cluster, bounds)
 
     async def place(self, partition: Partition, offset: int) -> None:
         """Read a partition on from `offset`, and drop whatever of it was read before."""

@@ -88,6 +88,9 @@ class SqliteLedger:
     async def assign(self, cluster_id: str, bounds: Mapping[Partition, Bounds]) -> Mapping[Partition, Position]:
         if self.is_set("away"):
             raise Retry("the database is away")
+        if self.is_set("overtaken"):
+            self.run("DELETE FROM control WHERE name = 'overtaken'")
+            raise Stop("another worker settled records that came after these bounds were asked for")
         found: dict[Partition, Position] = {}
         with self.transaction() as db:
             for partition, bound in bounds.items():

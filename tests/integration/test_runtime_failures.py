@@ -115,6 +115,15 @@ def test_a_database_that_is_away_at_an_assignment_is_waited_for(fleet: Fleet) ->
     fleet.settles(numbered(10), within=10)
 
 
+def test_a_worker_that_was_overtaken_while_it_asked_looks_again_before_it_calls_a_person(fleet: Fleet) -> None:
+    fleet.create()
+    fleet.publish(numbered(10))
+    fleet.ledger.run("INSERT INTO control VALUES ('overtaken')")
+    worker = fleet.start("a")
+    fleet.settles(numbered(10))
+    assert worker.text().count("the ledger does not fit the log") == 1
+
+
 def test_a_broker_that_dies_is_survived(fleet: Fleet, kafka_server: RunningKafka) -> None:
     fleet.create(3)
     fleet.start("a")
