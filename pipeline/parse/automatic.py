@@ -70,9 +70,7 @@ def _is_loop(headers: Headers, message_id: str | None, our_domain: str | None) -
     domain = our_domain.lower()
     if message_id and message_id.lower().endswith(f"@{domain}>"):
         return True
-    return any(
-        _names(value, domain) for name in ("x-casestream-loop", "x-loop") for value in headers.all(name)
-    )
+    return any(_names(value, domain) for name in ("x-casestream-loop", "x-loop") for value in headers.all(name))
 
 
 def _names(value: str, domain: str) -> bool:

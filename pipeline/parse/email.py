@@ -31,9 +31,7 @@ _CID = re.compile(r"cid:([^\s\"'<>)]{1,250})", re.IGNORECASE)
 _MARKUP = re.compile(r"<[^<>]{0,200}>")
 
 
-def parse_email(
-    raw: bytes, *, our_domain: str | None = None, with_html: bool = True, with_reply: bool = True
-) -> Email:
+def parse_email(raw: bytes, *, our_domain: str | None = None, with_html: bool = True, with_reply: bool = True) -> Email:
     """The mail that these bytes are. Never raises; what had to be repaired stands in `defects`.
 
     `our_domain` is the host of Message-IDs that we write ourselves. Without `with_html` the sanitised HTML is left

@@ -62,9 +62,7 @@ def read_parts(raw: bytes, headers: Headers, body: int, defects: list[str]) -> P
     return _part(raw, headers, body, len(raw), "text/plain", 0, _Budget(defects))
 
 
-def _part(
-    raw: bytes, headers: Headers, start: int, end: int, default_type: str, depth: int, budget: _Budget
-) -> Part:
+def _part(raw: bytes, headers: Headers, start: int, end: int, default_type: str, depth: int, budget: _Budget) -> Part:
     content_type, parameters = read_parameters(headers.raw("content-type"))
     if not content_type:
         content_type = default_type

@@ -22,9 +22,7 @@ EARLIER_MESSAGE = (
     r"Inizio messaggio inoltrato|Messaggio originale|Início da mensagem (?:reencaminhada|encaminhada)|"
     r"Mensagem original|Begin doorgestuurd bericht|Oorspronkelijk bericht|Vidarebefordrat brev"
 )
-WHO = (
-    r"From|Von|De|Da|Van|Fra|Från|Lähettäjä|Od|Від|От|Kimden|Feladó|Odesílatel|发件人|寄件者|差出人|보낸 사람"
-)
+WHO = r"From|Von|De|Da|Van|Fra|Från|Lähettäjä|Od|Від|От|Kimden|Feladó|Odesílatel|发件人|寄件者|差出人|보낸 사람"
 WHEN = (
     r"Sent|Date|Gesendet|Datum|Envoyé|Enviado(?: el)?|Enviada(?: em)?|Fecha|Data|Inviato|Verzonden|Sendt|Dato|Skickat|"
     r"Lähetetty|Wysłano|Отправлено|Дата|Odesláno|Gönderildi|发送时间|日期|送信日時"
