@@ -12,6 +12,7 @@ from typing import Any, Protocol, Self
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+from aiokafka.partitioner import murmur2
 
 from pipeline import topics
 from pipeline.config import Kafka, read_secret
@@ -20,6 +21,9 @@ from pipeline.wire import Bounds, Envelope, Partition
 
 PUBLISH_TIMEOUT = 10.0
 """Seconds until a source is told to come back later."""
+
+LANES = 12
+"""Connections to publish over, one for each partition of an inbound topic."""
 
 
 class Log(Protocol):
@@ -44,13 +48,18 @@ class MemoryLog:
 
 
 class KafkaLog:
-    """Publishes to Kafka with acks=all; `async with` it."""
+    """Publishes to Kafka with acks=all; `async with` it.
+
+    A broker appends the batches of one connection one after the other, each with its own fsync. Lanes, each with a
+    connection of its own, have partitions appended at the same time, and fsyncs at the same time share one commit of
+    the file system's journal. A key has one lane and one partition, so its records keep their order.
+    """
 
     def __init__(self, kafka: Kafka) -> None:
         self._kafka = kafka
         self._prefix = kafka.topic_prefix
         self._topics = {channel: self._prefix + topics.inbound(channel) for channel in topics.CHANNELS}
-        self._producer: AIOKafkaProducer | None = None
+        self._lanes: list[AIOKafkaProducer] = []
         self._starting = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
@@ -60,10 +69,9 @@ class KafkaLog:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Stop the producer; what was not acknowledged was never promised."""
-        if self._producer is not None:
-            await self._producer.stop()
-            self._producer = None
+        """Stop the producers; what was not acknowledged was never promised."""
+        lanes, self._lanes = self._lanes, []
+        await asyncio.gather(*(lane.stop() for lane in lanes))
 
     async def publish(self, envelope: Envelope) -> None:
         """Return once all in-sync replicas have the envelope.
@@ -71,43 +79,47 @@ class KafkaLog:
         Raises Retry when Kafka does not confirm within PUBLISH_TIMEOUT seconds (it may still have it: the source
         sends again and intake finds the duplicate), Reject(413) when the record is larger than Kafka takes.
         """
-        producer = await self._started()
+        lanes = await self._started()
+        topic = self._topics[envelope.channel]
+        key = envelope.key.encode("utf-8", "replace")
+        place = murmur2(key) & 0x7FFFFFFF  # as every Kafka client places keys; here it picks the lane too
+        lane = lanes[place % len(lanes)]
         try:
-            acknowledged = await asyncio.wait_for(
-                producer.send(
-                    self._topics[envelope.channel],
-                    value=envelope.raw,
-                    key=envelope.key.encode("utf-8", "replace"),
-                    headers=envelope.headers(),
-                ),
-                PUBLISH_TIMEOUT,
-            )
-            await asyncio.wait_for(acknowledged, PUBLISH_TIMEOUT)
+            async with asyncio.timeout(PUBLISH_TIMEOUT):
+                partition = place % len(await lane.partitions_for(topic))
+                acknowledged = await lane.send(
+                    topic, value=envelope.raw, key=key, partition=partition, headers=envelope.headers()
+                )
+                await acknowledged
         except MessageSizeTooLargeError as error:
             raise Reject(413, "the message is larger than the log takes") from error
         except (KafkaError, TimeoutError) as error:
             raise Retry(f"Kafka did not confirm: {error!r}") from error
 
-    async def _started(self) -> AIOKafkaProducer:
-        if self._producer is not None:
-            return self._producer
+    async def _started(self) -> list[AIOKafkaProducer]:
+        if self._lanes:
+            return self._lanes
         async with self._starting:
-            if self._producer is None:
-                producer = AIOKafkaProducer(
-                    **client_settings(self._kafka),
-                    acks="all",
-                    linger_ms=0,
-                    max_batch_size=1_048_576,  # one fsync for all mails that wait; 16 KiB would hold three
-                    max_request_size=2_097_152,
-                    request_timeout_ms=int(PUBLISH_TIMEOUT * 1000),
-                )
+            if not self._lanes:
+                lanes = [self._lane() for _ in range(LANES)]
                 try:
-                    await producer.start()
+                    await lanes[0].start()  # alone, so that a Kafka that is away is asked once, not by all
+                    await asyncio.gather(*(lane.start() for lane in lanes[1:]))
                 except KafkaError as error:
-                    await producer.stop()
+                    await asyncio.gather(*(lane.stop() for lane in lanes))
                     raise Retry(f"Kafka is away: {error!r}") from error
-                self._producer = producer
-        return self._producer
+                self._lanes = lanes
+        return self._lanes
+
+    def _lane(self) -> AIOKafkaProducer:
+        return AIOKafkaProducer(
+            **client_settings(self._kafka),
+            acks="all",
+            linger_ms=0,
+            max_batch_size=1_048_576,  # one fsync for all mails that wait; 16 KiB would hold three
+            max_request_size=2_097_152,
+            request_timeout_ms=int(PUBLISH_TIMEOUT * 1000),
+        )
 
 
 def client_settings(kafka: Kafka) -> dict[str, Any]:

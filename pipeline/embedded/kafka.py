@@ -37,12 +37,17 @@ transaction.state.log.min.isr=1
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 num.network.threads=2
-num.io.threads=4
+# A thread waits for the fsync of what it appends: one for each partition of a topic.
+num.io.threads=12
+# An index entry makes the fsync of two more files dear; the default writes one for every record of 4 kB.
+log.index.interval.bytes=131072
 log.cleaner.dedupe.buffer.size=16777216
 """
 
 _JVM = (
     "-Xmx384m",
+    # The broker mostly waits for the disk; the second compiler would take a core for the first half minute.
+    "-XX:TieredStopAtLevel=1",
     "-XX:+UseSerialGC",
     "-XX:+IgnoreUnrecognizedVMOptions",
     "-XX:+ExitOnOutOfMemoryError",
@@ -77,7 +82,7 @@ class KafkaServer:
         settings = self._write_settings(data)
         cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "_")  # "-…" were an option
         tool = ("kafka.tools.StorageTool", "format", "--standalone", "-t", cluster, "-c", settings)
-        formatting = Child.spawn(self._java("-XX:TieredStopAtLevel=1", *tool), log=self.log)
+        formatting = Child.spawn(self._java(*tool), log=self.log)
         if await formatting.wait() != 0:
             raise Stop(f"Kafka's log cannot be formatted: {logs.last_line(self.log)} ({self.log}).")
 
