@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass, field
 
-MAIL_CHANNELS = ("email", "web")
 CHANNELS = ("email", "phone", "web", "social", "iot")
+READABLE = ("email", "web")
+"""The channels that this version has parsers for."""
 
 _DAY_MS = 24 * 3600 * 1000
 

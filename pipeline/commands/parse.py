@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pipeline.commands.options import ConfigFile, Json
+from pipeline.topics import READABLE
 
 if TYPE_CHECKING:
     from pipeline.config import Config
-
-CHANNELS = ("email", "web")
 
 
 def register(app: typer.Typer) -> None:
@@ -19,7 +18,7 @@ def register(app: typer.Typer) -> None:
 
     @app.command(epilog="Example: casestream parse email message.eml --json")
     def parse(
-        channel: Annotated[str, typer.Argument(help=f"What the files are: {', '.join(CHANNELS)}.", show_default=False)],
+        channel: Annotated[str, typer.Argument(help=f"What the files are: {', '.join(READABLE)}.", show_default=False)],
         files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Messages as received.", show_default=False)],
         config: ConfigFile = None,
         json: Json = False,
@@ -27,8 +26,8 @@ def register(app: typer.Typer) -> None:
         """Print what the pipeline reads in each message, without any server."""
         import orjson
 
-        if channel not in CHANNELS:
-            typer.echo(f"there is no channel {channel} to parse; there are: {', '.join(CHANNELS)}", err=True)
+        if channel not in READABLE:
+            typer.echo(f"there is no channel {channel} to parse; there are: {', '.join(READABLE)}", err=True)
             raise typer.Exit(2)
         settings = _settings(config)
         to_object = _email_reader(settings) if channel == "email" else _form_reader(settings)

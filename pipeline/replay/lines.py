@@ -17,9 +17,9 @@ from pipeline.domain.casework import PRIORITIES, STATUSES
 from pipeline.parse.keys import header_ids
 from pipeline.parse.web import parse_form
 from pipeline.replay.steps import Arrival, Deed, Mistake
+from pipeline.topics import READABLE
 from pipeline.wire import Envelope
 
-CHANNELS = ("email", "web")
 VERBS = ("resolve", "cancel", "reactivate", "set", "tick", "advance")
 FIELDS = ("status", "priority", "queue")
 
@@ -128,7 +128,7 @@ class _Line:
         elif channel == "web":
             read = self._form
         else:
-            says = f'"channel" is {_shown(channel)}, which cannot be rehearsed; there are: {", ".join(CHANNELS)}'
+            says = f'"channel" is {_shown(channel)}, which cannot be rehearsed; there are: {", ".join(READABLE)}'
             self.says.append(says)
             return None
         name = self._text("id", needed=True)
