@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -21,15 +22,30 @@ pytestmark = pytest.mark.integration
 KEYS = ["received", "opened", "appended", "recorded", "duplicate", "suppressed", "quarantined", "dead", "events"]
 
 
-def start(data: Path | None, *options: str, temporary: Path | None = None) -> "subprocess.Popen[str]":
-    arguments = ["--data", str(data)] if data else []
-    return subprocess.Popen(  # noqa: S603  # our own program
-        [sys.executable, "-m", "pipeline", "demo", *arguments, *options],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "TMPDIR": str(temporary or tempfile.gettempdir())},
-    )
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Starts demonstrations, and ends those that a test left running."""
+    started: list[subprocess.Popen[str]] = []
+
+    def run(data: Path | None, *options: str, temporary: Path | None = None) -> "subprocess.Popen[str]":
+        arguments = ["--data", str(data)] if data else []
+        demo = subprocess.Popen(  # noqa: S603  # our own program
+            [sys.executable, "-m", "pipeline", "demo", *arguments, *options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "TMPDIR": str(temporary or tempfile.gettempdir())},
+        )
+        started.append(demo)
+        return demo
+
+    yield run
+    for demo in started:
+        demo.kill()  # its desk ends with it
+        demo.communicate()
 
 
 def accounts(stdout: str) -> dict[str, int]:
@@ -62,7 +78,7 @@ def assert_as_published(data: Path) -> None:
     eventually(enough, within=60)
 
 
-def test_balances_and_leaves_nothing(tmp_path: Path) -> None:
+def test_balances_and_leaves_nothing(start: Start, tmp_path: Path) -> None:
     demo = start(None, "--for", "5s", "--json", temporary=tmp_path)
     stdout, stderr = demo.communicate(timeout=200)
     assert demo.returncode == 0, stderr
@@ -73,10 +89,10 @@ def test_balances_and_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.glob("casestream-demo-*")) == []
 
 
-def test_balances_although_a_worker_and_the_smtp_port_were_killed(tmp_path: Path) -> None:
+def test_balances_although_a_worker_and_the_smtp_port_were_killed(start: Start, tmp_path: Path) -> None:
     data = tmp_path / "d"
     demo = start(data, "--for", "8s", "--json")
-    eventually(lambda: bool(board.read(data)["ready"]), within=120)
+    eventually(lambda: bool(board.read(data)["ready"]), within=200)
     for name in ("worker-1", "smtp"):
         pid = part(data, name)["pid"]
         assert isinstance(pid, int)
@@ -87,7 +103,7 @@ def test_balances_although_a_worker_and_the_smtp_port_were_killed(tmp_path: Path
     assert accounts(stdout)["opened"] > 20
 
 
-def test_ctrl_c_ends_it_with_the_accounts(tmp_path: Path) -> None:
+def test_ctrl_c_ends_it_with_the_accounts(start: Start, tmp_path: Path) -> None:
     demo = start(tmp_path / "d")
     assert demo.stdout is not None
     while not demo.stdout.readline().startswith("Ready."):
@@ -102,9 +118,9 @@ def test_ctrl_c_ends_it_with_the_accounts(tmp_path: Path) -> None:
     assert not [child for child in children if child.is_running()]
 
 
-def test_ctrl_c_before_it_is_ready_ends_it_at_once(tmp_path: Path) -> None:
+def test_ctrl_c_before_it_is_ready_ends_it_at_once(start: Start, tmp_path: Path) -> None:
     demo = start(None, temporary=tmp_path)
-    eventually(lambda: any(tmp_path.glob("*/status.json")), within=120)
+    eventually(lambda: any(tmp_path.glob("*/status.json")), within=200)
     demo.send_signal(signal.SIGINT)
     demo.communicate(timeout=60)
     assert demo.returncode == 130
