@@ -22,7 +22,8 @@ JUNK_LIMIT = 100
 BYTES_PER_SECOND = 8192
 """A sender slower than this, beyond `data_timeout`, is cut."""
 
-CHUNK = 262_144
+AHEAD = 524_288
+"""Bytes that a client may be ahead of what we looked at before we stop reading from it."""
 
 _PLAIN_PATH = re.compile(r"<([A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@[A-Za-z0-9.-]+)>(?: +(.*))?")
 _AFTER_PUBLISHING = 3600.0
@@ -50,11 +51,9 @@ class SessionLimits:
 class SmtpSession(SMTP):
     """Speaks SMTP with one client.
 
-    What differs from aiosmtpd: lines end with CR LF only; DATA is read in chunks, not by line; one timer watches
+    What differs from aiosmtpd: lines end with CR LF only; DATA is looked at as it comes, not by line; one timer watches
     all waiting; a client that closes its sending side still gets its answers; no error text leaves the process.
     """
-
-    line_length_limit = CHUNK  # of the stream's buffer; the limits of lines are ours
 
     def __init__(
         self, handler: object, *, hostname: str, limits: SessionLimits, gone: Callable[["SmtpSession"], None]
@@ -72,6 +71,9 @@ class SmtpSession(SMTP):
         self._limits = limits
         self._gone = gone
         self._inbox = bytearray()
+        self._unseen = 0
+        self._ended = False
+        self._arrival: asyncio.Future[None] | None = None
         self._junk = 0
         self._deadline = 0.0
         self._closing = False
@@ -93,13 +95,25 @@ class SmtpSession(SMTP):
 
     def data_received(self, data: bytes) -> None:
         """Take what comes; after the farewell, only so that the client can read it."""
-        if not self._closing:
-            super().data_received(data)
+        if self._closing:
+            return
+        self._inbox += data
+        self._unseen += len(data)
+        if self._unseen > AHEAD:
+            cast(asyncio.Transport, self.transport).pause_reading()
+        self._wake()
 
     def eof_received(self) -> bool:
         """Nothing more will come, but what came is still answered."""
-        self._reader.feed_eof()
+        self._ended = True
+        self._wake()
         return not self._closing
+
+    def _wake(self) -> None:
+        if self._arrival is not None:
+            if not self._arrival.done():
+                self._arrival.set_result(None)
+            self._arrival = None
 
     def dismiss(self, farewell: str) -> None:
         """Say why, then close; a client that does not read it is cut a little later."""
@@ -170,9 +184,15 @@ class SmtpSession(SMTP):
         return line
 
     async def _more(self) -> bool:
-        chunk = await self._reader.read(CHUNK)
-        self._inbox += chunk
-        return bool(chunk)
+        """Wait for more than what was looked at; False when nothing will come."""
+        if not self._unseen and not self._ended:
+            self._arrival = self.loop.create_future()
+            await self._arrival
+        more = self._unseen > 0
+        if self._unseen > AHEAD:
+            cast(asyncio.Transport, self.transport).resume_reading()
+        self._unseen = 0
+        return more
 
     async def _obey(self, line: bytes) -> None:
         self._junk += 1

@@ -36,7 +36,7 @@ transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
-num.network.threads=2
+num.network.threads=1
 # A thread waits for the fsync of what it appends: one for each partition of a topic.
 num.io.threads=12
 # An index entry makes the fsync of two more files dear; the default writes one for every record of 4 kB.
