@@ -19,7 +19,7 @@ HELD = (12.0, 15.0)
 CAUGHT_WITHIN = 6.0
 STOP = "stop"
 
-_WEIGHTS = {"worker": 5, "smtp": 2, "http": 2, "relay": 3, "kafka": 2, "postgres": 2, "clock": 1, STOP: 3}
+_WEIGHTS = {"worker": 5, "smtp": 2, "http": 2, "relay": 3, "kafka": 2, "postgres": 2, "clock": 1, STOP: 6}
 _HELD = ("worker", "worker", "worker", "worker", "relay", "smtp", "http", "kafka")
 _IDLE_IN_TRANSACTION = """
 SELECT pid, xact_start, state_change FROM pg_stat_activity
@@ -38,6 +38,7 @@ class Killer:
         self._chance = chance
         self._ended = threading.Event()
         self._killed: set[int] = set()
+        self._held: int | None = None
         self._holding: threading.Thread | None = None
         self._thread = threading.Thread(target=self._run, name="killer", daemon=True)
 
@@ -80,17 +81,18 @@ class Killer:
         kind = self._chance.choice(_HELD)
         victims = self._alive(kind)
         if victims:
-            work = (kind, self._chance.choice(victims))
+            self._held = self._chance.choice(victims)
+            work = (kind, self._held)
             self._holding = threading.Thread(target=self._hold, args=work, name="hold", daemon=True)
             self._holding.start()
         return bool(victims)
 
     def _alive(self, kind: str) -> list[int]:
-        """Processes of the desk's own that do this work and were not killed yet."""
+        """Processes of the desk's own that do this work and were not killed yet; who is stopped shall wake up."""
         found = []
         for name, part in self._desk.parts().items():
             pid = part["pid"]
-            if name.split("-")[0] == kind and pid is not None and pid not in self._killed:
+            if name.split("-")[0] == kind and pid not in {None, self._held, *self._killed}:
                 with suppress(psutil.NoSuchProcess):
                     if psutil.Process(pid).ppid() == self._desk.pid:
                         found.append(pid)
@@ -107,7 +109,9 @@ class Killer:
             time.sleep(self._chance.uniform(*HELD))  # for so long it is dead to all others
             os.kill(pid, SIGCONT)
         except ProcessLookupError:
-            pass  # it was killed meanwhile, which a stopped process cannot prevent
+            pass  # it ended by itself before it could be stopped
+        finally:
+            self._held = None
 
     def _catch(self, pid: int) -> bool:
         """Stop it; whether it stands in a transaction."""

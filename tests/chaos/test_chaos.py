@@ -19,8 +19,8 @@ ACKED = [Acked("mail", FIRST, "talk", 0), Acked("mail", SECOND, "talk", 1), Acke
 
 @pytest.mark.chaos
 @pytest.mark.integration
-def test_half_a_minute_of_chaos_breaks_no_promise() -> None:
-    command = [sys.executable, "-m", "tests.chaos", "--seconds", "30", "--workers", "2"]
+def test_a_short_chaos_breaks_no_promise() -> None:
+    command = [sys.executable, "-m", "tests.chaos", "--seconds", "20", "--workers", "2"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False)  # noqa: S603  # ours
     assert done.returncode == 0, done.stdout + done.stderr
     assert " lost 0 doubled 0 disordered 0 gaps 0 split 0 " in done.stdout.splitlines()[-1]
