@@ -19,7 +19,8 @@ class Incoming:
 
     `own` and `mentioned` are its conversation's ids as they are stored, `mentioned` In-Reply-To first, then
     References from the newest; `tokens` and `references` are the numbers of cases that a signature of ours proves, in
-    an id or address and in the subject; `automatic` holds when it counts as automatic under the desk's policy,
+    an id or address and in the subject; `dedupe_near` are the keys of the windows beside that of `dedupe_key`, for
+    what counts as the same only for some time; `automatic` holds when it counts as automatic under the desk's policy,
     `may_append` when it may join a case, `may_open` when it may open one.
     """
 
@@ -43,7 +44,7 @@ class Incoming:
     automatic: bool = False
     may_append: bool = True
     may_open: bool = True
-    dedupe_window_s: int | None = None
+    dedupe_near: tuple[str, ...] = ()
     quarantine: str | None = None
     flags: tuple[str, ...] = ()
     defects: tuple[str, ...] = ()

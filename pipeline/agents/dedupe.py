@@ -1,7 +1,9 @@
 """Finds what was settled before."""
 
+from collections.abc import Mapping
+
 from pipeline.agents.batch import Batch, Incoming
-from pipeline.domain.duplicates import digest, same_text
+from pipeline.domain.duplicates import digest, same_text, within_window
 from pipeline.domain.outcomes import Duplicate
 from pipeline.store.ports import StoredMessage, Transaction
 
@@ -10,16 +12,11 @@ class Dedupe:
     """Marks duplicates; a mail of the same name with another text is kept, as a variant."""
 
     async def __call__(self, batch: Batch, tx: Transaction) -> None:  # noqa: ARG002  # every step has this form
-        """Decide on the rows read under the claim of each key, so that no window and no cache is needed."""
+        """Decide on the rows read under the claim of each key, so that no cache is needed."""
         here: dict[str, Incoming] = {}
         for message in batch.undecided():
-            stored = batch.facts.messages.get(message.dedupe_key)
-            earlier = here.get(message.dedupe_key)
-            if earlier is not None:
-                stored = StoredMessage(earlier.id, earlier.received, None, earlier.text)
-            if stored is not None and _outside_window(message, stored):
-                message.dedupe_key = digest(message.dedupe_key, message.received.isoformat(), message.record.offset)
-            elif stored is not None and not same_text(message.text, stored.body):
+            stored, earlier = _settled_before(message, batch, here)
+            if stored is not None and not same_text(message.text, stored.body):
                 self._keep_variant(message, batch, here)
             elif stored is not None:
                 message.outcome = Duplicate(f"settled before as {stored.id}", stored.id)
@@ -44,6 +41,15 @@ def variant_key(message: Incoming) -> str:
     return digest("variant", message.dedupe_key, message.text)
 
 
-def _outside_window(message: Incoming, stored: StoredMessage) -> bool:
-    window = message.dedupe_window_s
-    return window is not None and (message.received - stored.received_at).total_seconds() > window
+def _settled_before(
+    message: Incoming, batch: Batch, here: Mapping[str, Incoming]
+) -> tuple[StoredMessage | None, Incoming | None]:
+    """What is stored under a key of the message, or will be; in the second case also that message of the batch."""
+    for key in (message.dedupe_key, *message.dedupe_near):
+        earlier = here.get(key)
+        stored = batch.facts.messages.get(key)
+        if earlier is not None:
+            stored = StoredMessage(earlier.id, earlier.received, None, earlier.text)
+        if stored is not None and (not message.dedupe_near or within_window(message.received, stored.received_at)):
+            return stored, earlier
+    return None, None

@@ -43,8 +43,9 @@ def _wanted(messages: Iterable[Incoming]) -> Wanted:
     addresses: set[str] = set()
     numbers: set[int] = set()
     for message in messages:
-        keys |= {message.dedupe_key, variant_key(message)}
-        claim |= {message.dedupe_key, *message.mentioned, *((message.own,) if message.own else ())}
+        keys |= {message.dedupe_key, *message.dedupe_near, variant_key(message)}
+        claim |= {message.dedupe_key, *message.dedupe_near, *message.mentioned}
+        claim |= {message.own} if message.own else set()
         numbers |= {*message.tokens, *message.references}
         if message.sender:
             addresses.add(message.sender)

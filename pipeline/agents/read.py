@@ -10,7 +10,7 @@ from pipeline.agents.batch import Incoming
 from pipeline.agents.rules import Rules
 from pipeline.blobs import BlobStore
 from pipeline.domain import automatic
-from pipeline.domain.duplicates import FORM_WINDOW_S, digest, mail_key
+from pipeline.domain.duplicates import digest, mail_key, window_keys
 from pipeline.domain.matching import normal_address
 from pipeline.domain.outcomes import Dead
 from pipeline.domain.threading import thread_key
@@ -139,6 +139,11 @@ class Reader:
         known = (post.name, post.email, post.phone, post.subject, post.text, post.product)
         content = (*known, sorted(post.fields.items()))
         files = [attachment.sha256 for attachment in post.attachments]
+        own, *near = (
+            [digest("form-key", name, idempotency, address)]  # two senders may well think of the same key
+            if idempotency
+            else window_keys(digest("form", name, *content, *files), envelope.time)
+        )
         return Incoming(
             record=record,
             envelope=envelope,
@@ -148,8 +153,8 @@ class Reader:
             subject=_clean(post.subject or "")[:2000],
             text=_clean(post.text or ""),
             queue=self._rules.queue_of_form(name),
-            dedupe_key=digest("form-key", name, idempotency) if idempotency else digest("form", name, *content, *files),
-            dedupe_window_s=None if idempotency else FORM_WINDOW_S,
+            dedupe_key=own,
+            dedupe_near=tuple(near),
             sender=address or None,
             sender_name=_clean(post.name or ""),
             quarantine="its hidden field was filled in, as robots do" if "honeypot" in envelope.facts else None,

@@ -31,6 +31,21 @@ def mail_key(
     return digest("mail-delivery", connector_id)
 
 
+def window_keys(key: str, received: datetime) -> tuple[str, ...]:
+    """The keys of what counts as the same only within FORM_WINDOW_S: its own window's, then those of both beside it.
+
+    It is stored under the first. Two that came within that time share one, so that both claim it and the second finds
+    the first; what came in an earlier window keeps its key and hides nothing that comes later.
+    """
+    window = int(received.timestamp() // FORM_WINDOW_S)
+    return tuple(digest(key, place) for place in (window, window - 1, window + 1))
+
+
+def within_window(one: datetime, other: datetime) -> bool:
+    """Whether two were received so close to each other that the same content is the same form."""
+    return abs((one - other).total_seconds()) <= FORM_WINDOW_S
+
+
 def same_text(one: str, other: str) -> bool:
     """Whether one text contains the other once white space, banners and list footers no longer count.
 
