@@ -13,6 +13,9 @@ Headers = list[tuple[str, bytes]]
 _ATTRIBUTES = frozenset({"ce_specversion", "ce_id", "ce_source", "ce_type", "ce_time", "ce_count", "ce_dataref"})
 
 
+MAX_COUNT = 1_000_000
+"""More messages than that no record holds."""
+
 DEAD_TYPE = "dev.casestream.inbound.dead.v1"
 """The type of what the topic of dead letters tells."""
 
@@ -84,17 +87,17 @@ class Envelope:
     @classmethod
     def of_record(cls, key: bytes | None, value: bytes | None, headers: Iterable[tuple[str, bytes]]) -> "Envelope":
         """The envelope of a record on an inbound topic. Raises ValueError when it is none of ours."""
-        found = {name: value.decode("utf-8", "replace") for name, value in headers}
+        found = {name: _text(value) for name, value in headers}
         try:
             return cls(
                 id=found["ce_id"],
                 channel=found["ce_type"].split(".")[3],
                 source=found["ce_source"],
-                key=(key or b"").decode("utf-8", "replace"),
+                key=_text(key or b""),
                 time=_aware(found["ce_time"]),
                 content_type=found.get("content-type", "application/octet-stream"),
                 raw=value or b"",
-                count=int(found.get("ce_count", "1")),
+                count=_count(found.get("ce_count", "1")),
                 dataref=found.get("ce_dataref"),
                 facts={
                     name[3:]: text for name, text in found.items() if name.startswith("ce_") and name not in _ATTRIBUTES
@@ -102,6 +105,18 @@ class Envelope:
             )
         except (KeyError, IndexError, ValueError) as error:
             raise ValueError(f"not an envelope of Casestream: {error!r}") from error
+
+
+def _text(raw: bytes) -> str:
+    """Text that PostgreSQL can hold, so that any record can at least become a dead letter."""
+    return raw.decode("utf-8", "replace").replace("\0", "\ufffd")
+
+
+def _count(text: str) -> int:
+    count = int(text)
+    if not 1 <= count <= MAX_COUNT:
+        raise ValueError(f"ce_count is {count}, and must be from 1 to {MAX_COUNT}")
+    return count
 
 
 def _aware(text: str) -> datetime:

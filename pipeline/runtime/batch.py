@@ -24,7 +24,7 @@ class Fetched(Protocol):
     @property
     def value(self) -> bytes | None: ...
     @property
-    def headers(self) -> Sequence[tuple[str, bytes]]: ...
+    def headers(self) -> Sequence[tuple[str, bytes | None]]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,12 @@ def _in_order(fetched: Mapping[Partition, Sequence[Fetched]], tickets: Mapping[P
     for partition in sorted(fetched):
         if partition in tickets:
             for raw in fetched[partition]:
-                yield Record(raw.topic, raw.partition, raw.offset, raw.key, raw.value, tuple(raw.headers))
+                yield Record(raw.topic, raw.partition, raw.offset, raw.key, raw.value, _headers(raw))
+
+
+def _headers(raw: Fetched) -> tuple[tuple[str, bytes], ...]:
+    """A header may be null on Kafka; to us it is empty then, as it could otherwise not even be counted."""
+    return tuple((name, value or b"") for name, value in raw.headers)
 
 
 def _size(record: Record) -> int:

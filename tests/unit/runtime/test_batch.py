@@ -13,7 +13,7 @@ class Fetched:
     offset: int
     value: bytes | None = b"x"
     key: bytes | None = None
-    headers: tuple[tuple[str, bytes], ...] = ()
+    headers: tuple[tuple[str, bytes | None], ...] = ()
 
 
 def fetched(partition: Partition, count: int, size: int = 1) -> list[Fetched]:
@@ -43,6 +43,11 @@ def test_a_record_larger_than_a_batch_is_one_of_its_own() -> None:
 def test_a_batch_has_the_tickets_of_its_own_partitions_alone() -> None:
     first, second = fold({A: fetched(A, 2), B: fetched(B, 2)}, {A: 1, B: 2}, max_records=2)
     assert (first.tickets, second.tickets) == ({A: 1}, {B: 2})
+
+
+def test_a_header_that_is_null_on_kafka_is_empty() -> None:
+    (batch,) = fold({A: [Fetched(*A, 0, headers=(("ce_id", None),))]}, {A: 1})
+    assert batch.records[0].headers == (("ce_id", b""),)
 
 
 def test_what_was_read_before_its_position_was_known_is_left_out() -> None:
