@@ -80,7 +80,7 @@ class FormRoutes:
     async def _received(self, form: Form, request: Request) -> FormRequest:
         headers = request.headers
         peer = request.client.host if request.client else "local"
-        client = self._clients.address(peer, headers.get("x-forwarded-for", ""))
+        client = self._clients.address(peer, ",".join(headers.getlist("x-forwarded-for")))
         content_type = headers.get("content-type", "")
         self._connector.admit(form, client, content_type, headers.get("content-encoding", "").strip().lower())
         return FormRequest(

@@ -148,6 +148,8 @@ def test_each_client_has_an_allowance_of_its_own(tmp_path: Path) -> None:
         assert int((await post("203.0.113.1")).headers["retry-after"]) > 0
         assert (await post("203.0.113.2")).status_code == 202
         assert (await post("198.51.100.7, 203.0.113.1")).status_code == 429  # only the last hop is believed
+        two_lines = [("X-Forwarded-For", "198.51.100.8"), ("X-Forwarded-For", "203.0.113.1")]
+        assert (await http.post("/form/contact", json=GOOD, headers=two_lines)).status_code == 429  # as HAProxy adds it
 
     over_http(scenario, tmp_path, per_minute=2)
 
