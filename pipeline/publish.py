@@ -10,7 +10,7 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 
 from pipeline import topics
 from pipeline.config import Kafka
-from pipeline.errors import Retry
+from pipeline.errors import Retry, Stop
 from pipeline.log import client_settings
 from pipeline.store.outbox import Outgoing
 from pipeline.wire import DEAD_TYPE, Headers
@@ -49,7 +49,10 @@ class KafkaPublisher:
             raise Retry(f"Kafka is away: {error!r}") from error
 
     async def send(self, events: Iterable[Outgoing]) -> list[int]:
-        """Publish what fits into one batch a partition and wait for all; the `ord` of what was confirmed."""
+        """Publish what fits into one batch a partition and wait for all; the `ord` of what was confirmed.
+
+        Raises Retry when any of it failed, Stop at an event that can never be sent.
+        """
         producer = self._started()
         try:
             builders: dict[tuple[str, int], BatchBuilder] = {}
@@ -68,7 +71,7 @@ class KafkaPublisher:
                 )
                 if appended is None:
                     if builder.record_count() == 0:
-                        raise Retry(f"event {event.id} is larger than a batch may be")
+                        raise Stop(f"event {event.id} is larger than a batch may be; all that follow wait for it")
                     full.add(where)
                 else:
                     sent.append(event.ord)

@@ -28,7 +28,8 @@ class Publisher(Protocol):
     async def send(self, events: Iterable[Outgoing]) -> list[int]:
         """Publish, at most one unconfirmed batch a partition; the `ord` of all that were confirmed.
 
-        What did not fit comes with the next call. Raises Retry when any of it failed.
+        What did not fit comes with the next call. Raises Retry when any of it failed, Stop at an event that can never
+        be sent.
         """
 
     async def drop(self) -> None:
