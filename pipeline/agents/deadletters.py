@@ -10,6 +10,7 @@ from pipeline.agents.events import dead_event
 from pipeline.agents.intake import count_outcomes
 from pipeline.agents.read import Unread
 from pipeline.store.ports import Changes, DeadLetter, NewEvent, Transaction
+from pipeline.wire import Envelope
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -43,7 +44,7 @@ def _letter(one: Unread) -> DeadLetter:
         kind=one.dead.kind,
         reason=one.dead.reason.replace("\0", " ")[:2000],
         place=one.dead.place,
-        sender=envelope.facts.get("envelopefrom") or source if envelope is not None else source,
+        sender=(_sender(envelope) if envelope is not None else None) or source,
         source=source,
         hour=at.replace(minute=0, second=0, microsecond=0),
         count=envelope.count if envelope is not None else 1,
@@ -52,6 +53,11 @@ def _letter(one: Unread) -> DeadLetter:
         raw=b"" if envelope is not None and envelope.dataref else one.raw,
         at=at,
     )
+
+
+def _sender(envelope: Envelope) -> str | None:
+    """Who sent it, as far as the transport knows: the breaker counts these, and a form alone is one source for all."""
+    return envelope.facts.get("envelopefrom") or envelope.facts.get("remoteip")
 
 
 def _event(letter: DeadLetter, seq: int) -> NewEvent:
