@@ -13,16 +13,18 @@ from pipeline.store.ports import Changes, DeadLetter, NewEvent, Transaction
 from pipeline.wire import Envelope
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_KEY = "dead:{}"  # a sequence of its own: on another topic, it would leave holes in the source's
 
 
 async def dead_changes(unread: Sequence[Unread], tx: Transaction) -> Changes:
     """What to write for records that are dead. A record that is no envelope counts under its topic, in 1970."""
     letters = [_letter(one) for one in unread]
-    following = dict(await tx.next_sequences(Counter(letter.source for letter in letters)))
+    keys = [_KEY.format(letter.source) for letter in letters]
+    following = dict(await tx.next_sequences(Counter(keys)))
     events = []
-    for letter in letters:
-        events.append(_event(letter, following[letter.source]))
-        following[letter.source] += 1
+    for key, letter in zip(keys, letters, strict=True):
+        events.append(_event(letter, key, following[key]))
+        following[key] += 1
     return Changes(
         dead=letters,
         events=events,
@@ -60,7 +62,7 @@ def _sender(envelope: Envelope) -> str | None:
     return envelope.facts.get("envelopefrom") or envelope.facts.get("remoteip")
 
 
-def _event(letter: DeadLetter, seq: int) -> NewEvent:
+def _event(letter: DeadLetter, key: str, seq: int) -> NewEvent:
     data = {
         "id": str(letter.id),
         "source": letter.source,
@@ -71,4 +73,4 @@ def _event(letter: DeadLetter, seq: int) -> NewEvent:
         "partition": letter.partition,
         "offset": letter.log_offset,
     }
-    return dead_event(key=letter.source, seq=seq, data=data, at=letter.at)
+    return dead_event(key=key, seq=seq, data=data, at=letter.at)
