@@ -9,6 +9,9 @@ from pipeline.wire import Partition, Record
 MAX_RECORDS = 500
 MAX_BYTES = 16 * 1024 * 1024
 
+TEXT_BYTES = 1024 * 1024
+"""What a record weighs whose bytes lie in the blob store: as much of their text as is kept."""
+
 
 class Fetched(Protocol):
     """A record as aiokafka gives it."""
@@ -75,7 +78,8 @@ def _headers(raw: Fetched) -> tuple[tuple[str, bytes], ...]:
 
 def _size(record: Record) -> int:
     headers = sum(len(name) + len(value) for name, value in record.headers)
-    return len(record.key or b"") + len(record.value or b"") + headers
+    elsewhere = TEXT_BYTES if any(name == "ce_dataref" for name, _ in record.headers) else 0
+    return len(record.key or b"") + len(record.value or b"") + headers + elsewhere
 
 
 def _batch(records: Sequence[Record], tickets: Mapping[Partition, int]) -> Batch:

@@ -1,4 +1,4 @@
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipeline.runtime.batch import fold
 from pipeline.wire import Partition
@@ -28,6 +28,11 @@ def test_all_partitions_of_one_fetch_are_one_batch_in_order() -> None:
 
 def test_a_batch_is_at_most_500_records() -> None:
     assert [len(batch.records) for batch in fold({A: fetched(A, 1100)}, {A: 1})] == [500, 500, 100]
+
+
+def test_a_record_whose_bytes_lie_elsewhere_weighs_what_is_kept_of_its_text() -> None:
+    large = [replace(record, headers=(("ce_dataref", b"digest"),)) for record in fetched(A, 32)]
+    assert [len(batch.records) for batch in fold({A: large}, {A: 1})] == [15, 15, 2]
 
 
 def test_a_batch_is_at_most_16_mib() -> None:
