@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import stamina
 import structlog
@@ -100,7 +100,7 @@ class Settler:
             try:
                 async for attempt in _again():
                     with attempt:
-                        return await self._settle_whole(read if attempt.num == 1 else self._afresh(read))
+                        return await self._settle_whole(read)
             except CasestreamError:
                 raise
             except Exception as error:  # noqa: BLE001  # any surprise of a statement is looked for below
@@ -119,12 +119,9 @@ class Settler:
             await self._settle_part(_of(read, fenced.take), tx)
             return await _advance(tx, positions, fenced)
 
-    def _afresh(self, read: Sequence[Incoming | Unread]) -> list[Incoming | Unread]:
-        """The messages read again for another attempt: one that was undone has left its decisions on them."""
-        return [one if isinstance(one, Unread) else self._reader.read(one.record) for one in read]
-
     async def _settle_part(self, read: Sequence[Incoming | Unread], tx: Transaction) -> None:
-        messages = [one for one in read if isinstance(one, Incoming)]
+        """Decide on copies, since an attempt that is undone must leave no decisions behind."""
+        messages = [replace(one) for one in read if isinstance(one, Incoming)]
         unread = [one for one in read if isinstance(one, Unread)]
         if messages:
             await self._intake(messages, tx)
@@ -187,7 +184,7 @@ class _Search:
         if not any(isinstance(one, Unread) and one.dead.kind == "unexpected" for one in read):
             try:
                 async with self._tx.savepoint():
-                    await self._settler._settle_part(self._settler._afresh(read), self._tx)  # noqa: SLF001  # its own half
+                    await self._settler._settle_part(read, self._tx)  # noqa: SLF001  # its own half
             except CasestreamError:
                 raise
             except Exception as error:  # noqa: BLE001  # the surprise that is looked for
