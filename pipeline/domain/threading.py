@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from uuid import UUID
 
 MAX_ID = 400
@@ -10,6 +11,9 @@ MAX_ID = 400
 
 MAX_MENTIONING_CONTACTS = 5
 """An id that more contacts mention than this is a newsletter's or a list's; it joins nothing."""
+
+MAX_LINKS = 20
+"""Links of one id that are looked at, a mail's own first, then the oldest; who reuses an id makes no endless work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +67,11 @@ def candidates(
             yield from (Candidate(case, "subject_reference", reason) for case in subject_cases)
         elif source == "message_id":
             for message_id in mentioned:
-                for link in links.get(message_id, ()):
+                for link in islice(links.get(message_id, ()), MAX_LINKS):
                     if link.own:
                         yield Candidate(link.case_id, "message_id", f"it answers {message_id}")
             for message_id in (*mentioned, *((own,) if own else ())):
-                yield from _by_mention(message_id, contact_id, links.get(message_id, ()))
+                yield from _by_mention(message_id, contact_id, islice(links.get(message_id, ()), MAX_LINKS))
 
 
 def _by_mention(message_id: str, contact_id: UUID | None, links: Iterable[ThreadLink]) -> Iterator[Candidate]:

@@ -30,8 +30,13 @@ SELECT count(*) FROM (
 ) AS locked;
 
 -- name: thread_links
--- Which cases the ids belong to.
-SELECT id, case_id, own, contact_id FROM thread_link WHERE id = ANY(%(ids)s::text[]) ORDER BY id, own DESC, case_id;
+-- Which cases the ids belong to; of an id that very many mails bear or mention, the first links alone.
+SELECT link.id, case_id, own, contact_id
+FROM unnest(%(ids)s::text[]) AS wanted (id) CROSS JOIN LATERAL (
+    SELECT id, case_id, own, contact_id FROM thread_link WHERE thread_link.id = wanted.id
+    ORDER BY own DESC, case_id LIMIT %(most)s
+) AS link
+ORDER BY link.id, own DESC, case_id;
 
 -- name: known_messages
 -- The messages stored under these keys, with the text that a duplicate is compared with.

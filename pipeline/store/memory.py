@@ -9,7 +9,7 @@ from uuid import UUID
 
 from pipeline.domain.cases import Case
 from pipeline.domain.matching import Party, Ref
-from pipeline.domain.threading import ThreadLink
+from pipeline.domain.threading import MAX_LINKS, ThreadLink
 from pipeline.errors import Retry
 from pipeline.store.ports import (
     Changes,
@@ -151,7 +151,7 @@ class MemoryTransaction:
         tables.thread_ids.update(dict.fromkeys(wanted.claim))
         links: dict[str, list[ThreadLink]] = {}
         for link in sorted(tables.links, key=lambda link: (link.id, not link.own, link.case_id)):
-            if link.id in wanted.claim:
+            if link.id in wanted.claim and len(links.get(link.id, ())) < MAX_LINKS:
                 links.setdefault(link.id, []).append(link)
         numbers = {case.number: case.id for case in tables.cases.values()}
         return Facts(

@@ -12,7 +12,7 @@ from psycopg.pq import TransactionStatus
 from pipeline.crash import crash_point
 from pipeline.domain.cases import Case
 from pipeline.domain.matching import Party, Ref
-from pipeline.domain.threading import ThreadLink
+from pipeline.domain.threading import MAX_LINKS, ThreadLink
 from pipeline.errors import Retry
 from pipeline.store.ports import (
     Changes,
@@ -34,14 +34,15 @@ _WORKER_SETTINGS = (
     " -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
 )
 
-_AGAIN = frozenset({"23505", "40001", "40P01", "55P03", "25P03", "25P04"})
+_AGAIN = frozenset({"23505", "40001", "40P01", "55P03", "25P03", "25P04", "57014"})
 _AGAIN_CLASSES = ("08", "57P0", "53")
 
 
 def is_retry(error: psycopg.Error) -> bool:
-    """Whether the same transaction may succeed later: conflicts, time-outs, a server that is away or full.
+    """Whether the same transaction may succeed later: conflicts, time-outs, cancelling, a server that is away or full.
 
-    Source: PostgreSQL's error codes (appendix A): 23505, 40001, 40P01, 55P03, 25P03, 25P04, classes 08 and 53, 57P0x.
+    Source: PostgreSQL's error codes (appendix A): 23505, 40001, 40P01, 55P03, 25P03, 25P04, 57014, classes 08
+    and 53, 57P0x.
     """
     code = error.sqlstate
     if code is None:
@@ -127,7 +128,7 @@ class PostgresTransaction:
             execute = self._connection.execute
             await execute(_SQL["claim_thread_ids"], ids)
             await execute(_SQL["lock_thread_ids"], ids)
-            links = await execute(_SQL["thread_links"], ids)
+            links = await execute(_SQL["thread_links"], {**ids, "most": MAX_LINKS})
             messages = await execute(_SQL["known_messages"], {"keys": list(wanted.dedupe_keys)})
             parties = await execute(_SQL["parties"], {"addresses": list(wanted.addresses)})
             accounts = await execute(_SQL["accounts"], {"domains": list(wanted.domains)})

@@ -12,7 +12,7 @@ from rows import NOW, a_case, a_contact, a_letter, a_message, an_activity, an_ev
 from worlds import World, on_a_new_desk
 
 from pipeline.domain.matching import Party, Ref
-from pipeline.domain.threading import ThreadLink
+from pipeline.domain.threading import MAX_LINKS, ThreadLink
 from pipeline.errors import Retry
 from pipeline.store.ports import Changes, Facts, Position, Store, Strikes
 from pipeline.wire import Bounds, Partition
@@ -132,6 +132,15 @@ async def test_links_come_own_first_then_by_case(world: World) -> None:
     async with world.store.transaction() as tx:
         facts = await tx.read(wanted(claim=["<a@x>", "<b@x>"]))
     assert facts.links == {"<a@x>": [links[2], links[1], links[0]]}
+
+
+@on_a_new_desk
+async def test_of_very_many_links_of_an_id_the_first_are_answered(world: World) -> None:
+    cases = sorted(uuid4() for _ in range(MAX_LINKS + 5))
+    await write(world, links=[link("<a@x>", case, own=case == cases[-1]) for case in cases])
+    async with undone(world.store.transaction()) as tx:
+        found = (await tx.read(wanted(claim=["<a@x>", "<b@x>"]))).links["<a@x>"]
+    assert [one.case_id for one in found] == [cases[-1], *cases[: MAX_LINKS - 1]]
 
 
 @on_a_new_desk
