@@ -1,12 +1,23 @@
 """Opens a case for each message, or appends it to the one it belongs to."""
 
+from bisect import insort
 from collections.abc import Iterator
 
 from uuid_utils.compat import uuid7
 
 from pipeline.agents.batch import Batch, CaseEvent, Incoming
 from pipeline.agents.rules import Rules
-from pipeline.domain.cases import Case, Follow, Join, case_title, join_or_follow, may_append, survivor
+from pipeline.domain.cases import (
+    MAX_PARTICIPANTS,
+    Case,
+    Follow,
+    Join,
+    case_title,
+    join_or_follow,
+    may_append,
+    may_copy,
+    survivor,
+)
 from pipeline.domain.outcomes import Appended, Opened, Suppressed
 from pipeline.domain.threading import Candidate, ThreadLink, candidates
 from pipeline.store.ports import Transaction
@@ -31,7 +42,10 @@ class OpenOrAppend:
         known = batch.facts.case_ids
         return candidates(
             token_cases=[known[number] for number in message.tokens if number in known],
-            subject_cases=[known[number] for number in message.references if number in known],
+            # automatic mail quotes subjects without knowing what stands in them
+            subject_cases=[]
+            if message.automatic
+            else [known[number] for number in message.references if number in known],
             own=message.own,
             mentioned=message.mentioned,
             contact_id=contact.id if contact else None,
@@ -138,10 +152,20 @@ class OpenOrAppend:
             if key and (key, True) not in known and (key, own) not in known:
                 link = ThreadLink(key, case.id, own, contact_id)
                 links = batch.links.setdefault(key, [])
-                links.append(link)
-                links.sort(key=lambda link: (not link.own, link.case_id))  # as the store answers the next batch
+                # as the store answers the next batch
+                insort(links, link, key=lambda link: (not link.own, link.case_id))
                 batch.new_links.append(link)
-        people = {*message.copied, *((message.sender,) if message.sender and not message.automatic else ())}
-        if added := people - case.participants:
-            case.participants |= added
-            batch.participants.extend((case.id, address) for address in sorted(added))
+        self._add_participants(message, batch, case)
+
+    def _add_participants(self, message: Incoming, batch: Batch, case: Case) -> None:
+        """The sender, and whom a customer copied; a robot, or who was only copied, brings nobody in."""
+        if message.automatic:
+            return
+        policy = self._rules.participants
+        opens = isinstance(message.outcome, Opened)
+        copied = message.copied if opens or may_copy(case, message.party, policy) else ()
+        people = dict.fromkeys(((message.sender,) if message.sender else ()) + tuple(sorted(copied)))
+        room = max(0, MAX_PARTICIPANTS - len(case.participants))
+        if added := [address for address in people if address not in case.participants][:room]:
+            case.participants |= set(added)
+            batch.participants.extend((case.id, address) for address in added)

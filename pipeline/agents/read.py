@@ -14,6 +14,7 @@ from pipeline.domain.duplicates import digest, mail_key, window_keys
 from pipeline.domain.matching import normal_address
 from pipeline.domain.outcomes import Dead
 from pipeline.domain.threading import thread_key
+from pipeline.parse.addresses import MAX_ADDRESS
 from pipeline.parse.email import parse_email
 from pipeline.parse.message import Email
 from pipeline.parse.web import parse_form
@@ -21,6 +22,9 @@ from pipeline.wire import Envelope, Record
 
 MAX_TEXT = 1_000_000
 """Characters of a body that are kept as text; the raw message keeps the rest."""
+
+MAX_COPIED = 100
+"""Recipients of a mail that count as copied; a mail to more is a mailing."""
 
 _MAX_MENTIONS = 24
 _CONTROL = re.compile(r"[\x00\ud800-\udfff]")
@@ -98,6 +102,7 @@ class Reader:
                 date=mail.date,
                 subject=mail.subject,
                 text=mail.text,
+                files=[attachment.sha256 for attachment in mail.attachments],
                 connector_id=envelope.id,
             ),
             sender=sender,
@@ -106,7 +111,11 @@ class Reader:
             mentioned=tuple(map(thread_key, mentioned)),
             tokens=(*rules.tokens.in_addresses((*recipients, *delivered)), *rules.tokens.in_ids(mentioned)),
             references=tuple(rules.tokens.in_subject(mail.subject)),
-            copied=frozenset(address for address in recipients if address not in rules.queue_of_address),
+            copied=frozenset(
+                address
+                for address in recipients[:MAX_COPIED]
+                if address and _without_plus(address) not in rules.queue_of_address
+            ),
             auto=auto,
             automatic=automatic.is_automatic(auto, policy),
             may_append=automatic.may_append(auto, policy),
@@ -155,10 +164,13 @@ class Reader:
             queue=self._rules.queue_of_form(name),
             dedupe_key=own,
             dedupe_near=tuple(near),
-            sender=address or None,
+            sender=_clean(address[:MAX_ADDRESS]) or None,
             sender_name=_clean(post.name or ""),
             quarantine="its hidden field was filled in, as robots do" if "honeypot" in envelope.facts else None,
-            defects=tuple(f"{field}: {error}" for field, error in post.errors.items()),
+            defects=(
+                *((_clean(post.malformed),) if post.malformed else ()),
+                *(_clean(f"{field[:100]}: {error}") for field, error in post.errors.items()),
+            ),
         )
 
 

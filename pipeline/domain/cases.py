@@ -8,6 +8,9 @@ from uuid import UUID
 
 from pipeline.domain.matching import Party, Ref
 
+MAX_PARTICIPANTS = 500
+"""Addresses that may write to a case because they were copied; who comes after so many is a stranger."""
+
 State = Literal["active", "resolved", "cancelled"]
 
 
@@ -78,12 +81,17 @@ def may_append(case: Case, *, sender: str | None, party: Party | None, policy: s
         return True
     if sender is not None and sender in case.participants:
         return True
+    return may_copy(case, party, policy)
+
+
+def may_copy(case: Case, party: Party | None, policy: str) -> bool:
+    """Whether it is the customer or (policy `account`) a colleague, whose copies make others participants."""
     if party is None:
         return False
     if party.contact is not None and case.contact is not None and party.contact.id == case.contact.id:
         return True
     colleagues = party.account is not None and case.account is not None and party.account.id == case.account.id
-    return policy == "account" and colleagues
+    return policy != "case" and colleagues
 
 
 def survivor(case_id: UUID, cases: Mapping[UUID, Case]) -> Case | None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Sequence
 from datetime import datetime
 
 _WORD = re.compile(r"\w+")
@@ -17,17 +18,26 @@ def digest(*facts: object) -> str:
 
 
 def mail_key(
-    *, message_id: str | None, sender: str, date: datetime | None, subject: str, text: str, connector_id: str
+    *,
+    message_id: str | None,
+    sender: str,
+    date: datetime | None,
+    subject: str,
+    text: str,
+    files: Sequence[str],
+    connector_id: str,
 ) -> str:
     """The key under which a mail is stored once.
 
     Same Message-ID, From address and Date is the same mail. Without a Message-ID a digest over From, Date, subject
-    and text decides; without a Date either, the connector's own id, since two such mails may well differ.
+    and text decides; without a Date either, the connector's own id, since two such mails may well differ. Where the
+    text holds no word, the digests of its files speak in its stead.
     """
+    spoken = () if _WORD.search(text) else files or ("",)
     if message_id:
-        return digest("mail", message_id, sender, date and date.isoformat())
+        return digest("mail", message_id, sender, date and date.isoformat(), *spoken)
     if date:
-        return digest("mail-text", sender, date.isoformat(), subject, text)
+        return digest("mail-text", sender, date.isoformat(), subject, text, *spoken)
     return digest("mail-delivery", connector_id)
 
 

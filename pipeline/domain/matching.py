@@ -59,6 +59,8 @@ FREEMAIL = frozenset(
 )
 """Domains where addresses of strangers live side by side, so that none of them says whose account it is."""
 
+_KELVIN = "\N{KELVIN SIGN}"
+
 
 @dataclass(frozen=True, slots=True)
 class Ref:
@@ -79,8 +81,11 @@ class Party:
 
 
 def normal_address(address: str) -> str:
-    """An e-mail address in the form identities are stored in: lower case, no surrounding blanks."""
-    return address.strip().lower()
+    """An e-mail address in the form identities are stored in: lower case, no surrounding blanks.
+
+    The one foreign letter whose lower case is ASCII, the Kelvin sign, stays: else its address would be another's.
+    """
+    return _KELVIN.join(part.lower() for part in address.strip().split(_KELVIN))
 
 
 def account_domain(address: str) -> str | None:

@@ -21,7 +21,7 @@ _BLANK = re.compile(r"\s+")
 
 def read_addresses(value: str) -> tuple[Address, ...]:
     """The mailboxes in a header, those of groups included; what is no address at all is left out."""
-    return tuple(address for address, _ in _read(value, decode=True)[:MAX_ADDRESSES] if address.address)
+    return tuple(address for address, _ in _read(value, decode=True) if address.address)
 
 
 @lru_cache(maxsize=256)

@@ -4,9 +4,10 @@ import hashlib
 import html as html_entities
 import re
 from datetime import datetime
+from itertools import islice
 from urllib.parse import unquote
 
-from pipeline.parse.addresses import read_addresses, read_speaker
+from pipeline.parse.addresses import MAX_ADDRESSES, read_addresses, read_speaker
 from pipeline.parse.automatic import classify
 from pipeline.parse.body import Body, Section, read_body
 from pipeline.parse.bounce import read_bounce
@@ -196,7 +197,11 @@ def _people(headers: Headers, name: str, defects: list[str]) -> tuple[Address, .
     values = headers.all(name)
     if not values:
         return ()
-    people = tuple(person for value in values for person in read_addresses(value))
+    found = (person for value in values for person in read_addresses(value))
+    people = tuple(islice(found, MAX_ADDRESSES + 1))
+    if len(people) > MAX_ADDRESSES:
+        defects.append(f"too many addresses in {name}")
+        people = people[:MAX_ADDRESSES]
     if not people and any(value.strip(" ,;") for value in values) and not any(":" in value for value in values):
         defects.append(f"{name} unreadable")
     return people
