@@ -79,13 +79,13 @@ class KafkaLog:
         Raises Retry when Kafka does not confirm within PUBLISH_TIMEOUT seconds (it may still have it: the source
         sends again and intake finds the duplicate), Reject(413) when the record is larger than Kafka takes.
         """
-        lanes = await self._started()
         topic = self._topics[envelope.channel]
         key = envelope.key.encode("utf-8", "replace")
         place = murmur2(key) & 0x7FFFFFFF  # as every Kafka client places keys; here it picks the lane too
-        lane = lanes[place % len(lanes)]
         try:
             async with asyncio.timeout(PUBLISH_TIMEOUT):
+                lanes = await self._started()
+                lane = lanes[place % len(lanes)]
                 partition = place % len(await lane.partitions_for(topic))
                 acknowledged = await lane.send(
                     topic, value=envelope.raw, key=key, partition=partition, headers=envelope.headers()
@@ -105,9 +105,11 @@ class KafkaLog:
                 try:
                     await lanes[0].start()  # alone, so that a Kafka that is away is asked once, not by all
                     await asyncio.gather(*(lane.start() for lane in lanes[1:]))
-                except KafkaError as error:
-                    await asyncio.gather(*(lane.stop() for lane in lanes))
-                    raise Retry(f"Kafka is away: {error!r}") from error
+                except BaseException as error:
+                    await asyncio.gather(*(lane.stop() for lane in lanes), return_exceptions=True)
+                    if isinstance(error, KafkaError):
+                        raise Retry(f"Kafka is away: {error!r}") from error
+                    raise  # who published has no more time, or is gone; the next one starts again
                 self._lanes = lanes
         return self._lanes
 
