@@ -57,7 +57,8 @@ async def _run(config: Config) -> None:
             yield
 
     host, _, port = config.http.listen.rpartition(":")
-    listener = socket.create_server((host.strip("[]"), int(port)), backlog=1024)
+    family = socket.AF_INET6 if host.startswith("[") else socket.AF_INET
+    listener = socket.create_server((host.strip("[]"), int(port)), family=family, backlog=1024)
     address = f"{host}:{listener.getsockname()[1]}"
     blobs = BlobStore(Path(config.blobs.url))
     async with KafkaLog(config.kafka) as log:
