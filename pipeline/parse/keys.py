@@ -39,16 +39,6 @@ def header_ids(raw: bytes) -> HeaderIds:
     )
 
 
-def conversation_key(raw: bytes, fallback: str) -> str:
-    """The root of References, else the first In-Reply-To, else the mail's own Message-ID, else `fallback`."""
-    return header_ids(raw).conversation(fallback)
-
-
-def message_id(raw: bytes) -> str | None:
-    """The mail's own Message-ID with its `<>`, None when it has none."""
-    return header_ids(raw).message_id
-
-
 def _first_id(head: bytes, lower: bytes, name: bytes) -> str | None:
     value = _value(head, lower, name)
     bracketed = _ID.search(value)

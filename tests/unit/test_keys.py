@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.parse.keys import HEADER_LIMIT, ID_LIMIT, conversation_key, message_id
+from pipeline.parse.keys import HEADER_LIMIT, ID_LIMIT, header_ids
 
 PIECES = st.sampled_from(
     [
@@ -43,20 +43,20 @@ PIECES = st.sampled_from(
     ],
 )
 def test_the_root_of_a_conversation(header: bytes, key: str) -> None:
-    assert conversation_key(header + b"\r\n\r\nbody", "none") == key
-    assert conversation_key(header.replace(b"\r\n", b"\n") + b"\n\nbody", "none") == key
+    assert header_ids(header + b"\r\n\r\nbody").conversation("none") == key
+    assert header_ids(header.replace(b"\r\n", b"\n") + b"\n\nbody").conversation("none") == key
 
 
 def test_what_lies_beyond_the_limit_is_not_looked_at() -> None:
-    assert message_id(b"X: " + b"y" * HEADER_LIMIT + b"\r\nMessage-ID: <late@x>\r\n\r\n") is None
+    assert header_ids(b"X: " + b"y" * HEADER_LIMIT + b"\r\nMessage-ID: <late@x>\r\n\r\n").message_id is None
 
 
 def test_a_very_long_id_is_kept_as_its_digest() -> None:
-    found = message_id(b"Message-ID: <" + b"x" * 5000 + b"@x>\r\n\r\n")
+    found = header_ids(b"Message-ID: <" + b"x" * 5000 + b"@x>\r\n\r\n").message_id
     assert found is not None
     assert found.startswith("sha256:")
 
 
 @given(st.one_of(st.binary(), st.lists(PIECES, max_size=60).map(b"".join)))
 def test_any_bytes_have_a_bounded_key(raw: bytes) -> None:
-    assert 0 < len(conversation_key(raw, "none")) <= ID_LIMIT
+    assert 0 < len(header_ids(raw).conversation("none")) <= ID_LIMIT
