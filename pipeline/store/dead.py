@@ -6,11 +6,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-import psycopg
-
 from pipeline.domain.outcomes import Dead
 from pipeline.store.ports import Changes, Count
-from pipeline.store.postgres import PostgresStore, PostgresTransaction, retryable
+from pipeline.store.postgres import PostgresStore, PostgresTransaction, connected
 from pipeline.store.queries import load_queries
 from pipeline.wire import Record
 
@@ -51,20 +49,15 @@ class DeadLetters:
     def __init__(self, dsn: str) -> None:
         self._dsn = dsn
 
-    @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[psycopg.AsyncConnection]:
-        async with retryable(), await psycopg.AsyncConnection.connect(self._dsn, connect_timeout=5) as connection:
-            yield connection
-
     async def list(self, states: Collection[str]) -> list[LetterHead]:
         """All letters in these states, oldest first."""
-        async with self._connection() as connection:
+        async with connected(self._dsn) as connection:
             rows = await (await connection.execute(_SQL["list"], {"states": [*states]})).fetchall()
         return [LetterHead(*row) for row in rows]
 
     async def find(self, prefix: str) -> UUID:
         """The letter whose id begins so. Raises LookupError when there is none, or more than one."""
-        async with self._connection() as connection:
+        async with connected(self._dsn) as connection:
             rows = await (await connection.execute(_SQL["find"], {"prefix": prefix.lower()})).fetchall()
         if not rows or not prefix:
             raise LookupError(f"there is no dead letter {prefix}")
@@ -74,19 +67,19 @@ class DeadLetters:
 
     async def show(self, letter: UUID) -> Letter:
         """The whole letter. Raises LookupError when it is not there."""
-        async with self._connection() as connection:
+        async with connected(self._dsn) as connection:
             row = await (await connection.execute(_SQL["show"], {"id": letter})).fetchone()
         return _letter(row, letter)
 
     async def drop(self, letter: UUID) -> bool:
         """Give a letter up; it stays counted as dead. False when it was settled already."""
-        async with self._connection() as connection:
+        async with connected(self._dsn) as connection:
             return (await (await connection.execute(_SQL["drop"], {"id": letter})).fetchone()) is not None
 
     async def failed_again(self, letter: UUID, dead: Dead) -> None:
         """Keep why a letter could not be settled this time."""
         values = {"id": letter, "kind": dead.kind, "reason": dead.reason.replace("\0", " ")[:2000], "place": dead.place}
-        async with self._connection() as connection:
+        async with connected(self._dsn) as connection:
             await connection.execute(_SQL["failed_again"], values)
 
 

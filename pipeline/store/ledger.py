@@ -1,15 +1,12 @@
 """The offset ledger on PostgreSQL: assignments, gaps, and what is still to be settled."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-import psycopg
-
 from pipeline.errors import Stop
 from pipeline.store.ports import Position
-from pipeline.store.postgres import retryable
+from pipeline.store.postgres import connected
 from pipeline.store.queries import load_queries
 from pipeline.wire import Bounds, Partition
 
@@ -65,11 +62,6 @@ class PostgresLedger:
     def __init__(self, dsn: str) -> None:
         self._dsn = dsn
 
-    @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[psycopg.AsyncConnection]:
-        async with retryable(), await psycopg.AsyncConnection.connect(self._dsn, connect_timeout=5) as connection:
-            yield connection
-
     async def assign(self, cluster_id: str, bounds: Mapping[Partition, Bounds]) -> Mapping[Partition, Position]:
         """Insert missing rows at the log's start, and return the rows of these partitions.
 
@@ -83,7 +75,7 @@ class PostgresLedger:
             "starts": [bound.start for bound in bounds.values()],
             "cluster_id": cluster_id,
         }
-        async with self._connection() as connection:
+        async with connected(self._dsn) as connection:
             await connection.execute(_SQL["add_missing"], values)
             rows = await (await connection.execute(_SQL["rows"], values)).fetchall()
         found: dict[Partition, Position] = {}
@@ -96,29 +88,29 @@ class PostgresLedger:
     async def record_gap(self, partition: Partition, expected: int, found: int) -> bool:
         """Note that offsets from `expected` to before `found` do not exist, and go on at `found`."""
         values = {"topic": partition.topic, "partition": partition.partition, "expected": expected, "found": found}
-        async with self._connection() as connection:
+        async with connected(self._dsn) as connection:
             return (await (await connection.execute(_SQL["skip_gap"], values)).fetchone()) is not None
 
     async def positions(self, topics: Iterable[str]) -> Mapping[Partition, Position]:
         """The rows of all partitions of these topics."""
-        async with self._connection() as connection:
+        async with connected(self._dsn) as connection:
             rows = await (await connection.execute(_SQL["of_topics"], {"topics": list(topics)})).fetchall()
         return {Partition(topic, number): Position(*rest) for topic, number, *rest in rows}
 
     async def resume(self, partition: Partition) -> bool:
         """Let a stopped partition go on; its strikes count from here. False when it is not stopped."""
         values = {"topic": partition.topic, "partition": partition.partition}
-        async with self._connection() as connection:
+        async with connected(self._dsn) as connection:
             return (await (await connection.execute(_SQL["resume"], values)).fetchone()) is not None
 
     async def totals(self) -> list[Total]:
         """Messages by outcome, for each source and hour."""
-        async with self._connection() as connection:
+        async with connected(self._dsn) as connection:
             return [Total(*row) for row in await (await connection.execute(_SQL["totals"])).fetchall()]
 
     async def partitions(self) -> list[PartitionRow]:
         """Every row of the ledger."""
-        async with self._connection() as connection:
+        async with connected(self._dsn) as connection:
             return [PartitionRow(*row) for row in await (await connection.execute(_SQL["partitions"])).fetchall()]
 
 

@@ -61,6 +61,13 @@ async def retryable() -> AsyncIterator[None]:
         raise
 
 
+@asynccontextmanager
+async def connected(dsn: str) -> AsyncIterator[psycopg.AsyncConnection]:
+    """A connection for one transaction that commits at the end of the block. Raises Retry as `is_retry` says."""
+    async with retryable(), await psycopg.AsyncConnection.connect(dsn, connect_timeout=5) as connection:
+        yield connection
+
+
 class PostgresStore:
     """Opens intake's transactions on one connection, made anew when it was lost."""
 

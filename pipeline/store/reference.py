@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-import psycopg
 from uuid_utils.compat import uuid7
 
-from pipeline.store.postgres import retryable
+from pipeline.store.postgres import connected
 from pipeline.store.queries import load_queries
 
 _SQL = load_queries("reference.sql")
@@ -38,7 +37,7 @@ async def upsert(dsn: str, accounts: Sequence[Account], contacts: Sequence[Conta
 
     A domain or an identity goes to whoever names it last. Raises Retry when PostgreSQL is away.
     """
-    async with retryable(), await psycopg.AsyncConnection.connect(dsn, connect_timeout=5) as connection:
+    async with connected(dsn) as connection:
         execute = connection.execute
         for account in accounts:
             named = {"id": uuid7(), "external_id": account.external_id, "name": account.name}

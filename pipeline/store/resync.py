@@ -3,10 +3,8 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-import psycopg
-
 from pipeline.errors import Stop
-from pipeline.store.postgres import retryable
+from pipeline.store.postgres import connected
 from pipeline.store.queries import load_queries
 from pipeline.wire import Bounds, Partition
 
@@ -39,7 +37,7 @@ async def resync(dsn: str, cluster_id: str, bounds: Mapping[Partition, Bounds], 
 
     Raises Stop when a partition of the ledger does not exist on Kafka, Retry when PostgreSQL is away.
     """
-    async with retryable(), await psycopg.AsyncConnection.connect(dsn, connect_timeout=5) as connection:
+    async with connected(dsn) as connection:
         rows = await (await connection.execute(_SQL["ledger_rows"])).fetchall()
         found = Resync()
         for topic, number, known, following in rows:

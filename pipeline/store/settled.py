@@ -3,10 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import psycopg
 from psycopg.rows import class_row
 
-from pipeline.store.postgres import retryable
+from pipeline.store.postgres import connected
 from pipeline.store.queries import load_queries
 
 _SQL = load_queries("settled.sql")
@@ -31,21 +30,20 @@ class Settled:
 
     async def missing(self, source_ids: Iterable[str]) -> list[str]:
         """Those of the sources' own ids that nothing was settled under."""
-        async with retryable(), await psycopg.AsyncConnection.connect(self._dsn, connect_timeout=5) as connection:
+        async with connected(self._dsn) as connection:
             cursor = await connection.execute(_SQL["missing"], {"ids": list(source_ids)})
             return [row[0] for row in await cursor.fetchall()]
 
     async def unpublished(self) -> int:
         """How many events Kafka has not confirmed yet."""
-        async with retryable(), await psycopg.AsyncConnection.connect(self._dsn, connect_timeout=5) as connection:
+        async with connected(self._dsn) as connection:
             row = await (await connection.execute(_SQL["unpublished"])).fetchone()
             return int(row[0]) if row else 0
 
     async def newest_cases(self, limit: int) -> list[NewestCase]:
         """The cases opened last, the newest first."""
         async with (
-            retryable(),
-            await psycopg.AsyncConnection.connect(self._dsn, connect_timeout=5) as connection,
+            connected(self._dsn) as connection,
             connection.cursor(row_factory=class_row(NewestCase)) as cursor,
         ):
             await cursor.execute(_SQL["newest_cases"], {"limit": limit})
