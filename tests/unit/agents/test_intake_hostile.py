@@ -1,16 +1,19 @@
 """Hostile mails, all the way into intake: each becomes a case with its defect, and nobody else's mail suffers."""
 
+import asyncio
 import time
 from collections.abc import Iterator
 from datetime import timedelta
 
 import orjson
 import pytest
-from memory_desk import ANA, EVA, RUI, START, SUPPORT, Desk, mail
+from memory_desk import ANA, EVA, PARTITION, RUI, START, SUPPORT, Desk, mail
 
+from pipeline import app
 from pipeline.agents.read import MAX_COPIED
 from pipeline.domain.cases import MAX_PARTICIPANTS
 from pipeline.domain.threading import MAX_LINKS
+from pipeline.wire import Envelope, Record
 
 LIMIT_S = 10.0  # five times what is promised: other processes share the machine
 
@@ -120,6 +123,14 @@ def test_what_is_broken_is_a_case_with_its_defect(raw: bytes, defect: str | None
     assert defect is None or defect in defects
 
 
+def test_of_a_mail_that_hides_headers_in_a_word_only_the_subject_is_read() -> None:
+    desk = Desk()
+    desk.one(BROKEN["an encoded word that hides headers"][0])
+    (activity,) = desk.memory.tables.activities.values()
+    assert activity.subject == "a Bcc: eve@other.example body"
+    assert {address for _, address in desk.memory.tables.participants} == {ANA}
+
+
 @pytest.mark.parametrize(
     "raw", [BROKEN[name][0] for name in ("1,000 opening parentheses", "From twice", "From a group", "From empty")]
 )
@@ -145,6 +156,30 @@ def test_a_message_id_reused_with_another_body_keeps_both() -> None:
         "It burns.\n",
         "Something else entirely.\n",
     ]
+
+
+@pytest.mark.parametrize(
+    ("raw", "content_type", "defect"),
+    [
+        (b'{"text":"\\u0000"}', "application/json", "a field holds NUL or half a character"),
+        (b'{"text":"\\ud800"}', "application/json", "a field holds NUL or half a character"),
+        (b"text=%ED%A0%80&email=a%00", "application/x-www-form-urlencoded", "a field holds NUL or half a character"),
+        (
+            b'--X\r\nContent-Disposition: form-data; name="a\0b"; filename=f\r\n\r\nxx\r\n--X--',
+            "multipart/form-data; boundary=X",
+            "a\ufffdb: too_large",
+        ),
+    ],
+)
+def test_a_form_that_was_acknowledged_is_kept_with_its_defect(raw: bytes, content_type: str, defect: str) -> None:
+    desk = Desk('[[form]]\nname = "contact"\nmax_file_size = 1\n')
+    envelope = Envelope(
+        id="1", channel="web", source="/web/contact", key="1", time=START, content_type=content_type, raw=raw
+    )
+    record = Record(*PARTITION, 0, b"1", raw, tuple(envelope.headers()))
+    asyncio.run(app.build_settler(desk.config, desk.store)([record]))
+    (defects,) = settled(desk)
+    assert defect in defects
 
 
 # ---- mail of others is never hidden

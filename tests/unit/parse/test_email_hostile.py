@@ -1,7 +1,11 @@
 """Broken and hostile mails: each still yields an object, with its defect, in bounded time."""
 
 import time
+from base64 import encodebytes
 from collections.abc import Iterator
+from hashlib import sha256
+from io import BytesIO
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import pytest
 
@@ -129,11 +133,53 @@ def test_a_mail_within_a_mail_is_not_opened_however_deep() -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", ["message/partial", "message/external-body", "application/ms-tnef", "application/pkcs7-mime"]
+    "kind",
+    [
+        "message/partial",
+        "message/external-body",
+        "application/ms-tnef",
+        "application/pkcs7-mime",
+        "application/pgp-encrypted",
+    ],
 )
 def test_what_we_do_not_open_is_recognised(kind: str) -> None:
     [attachment] = parse_email(HEAD + f"Content-Type: {kind}\r\n\r\nx".encode()).attachments
     assert (attachment.content_type, attachment.filename != "file") == (kind, True)
+
+
+def zipped(name: str, content: bytes) -> bytes:
+    file = BytesIO()
+    with ZipFile(file, "w", ZIP_DEFLATED) as archive:
+        archive.writestr(name, content)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("kind", "data"),
+    [
+        ("application/zip", zipped("zeros", bytes(20_000_000))),
+        ("application/zip", zipped("inner.zip", zipped("inner.zip", zipped("x", b"x")))),
+        ("application/octet-stream", b"X5O!P%@AP[4\\PZX54(P^)7CC)7}$" + b"EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"),
+        ("image/svg+xml", b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'),
+        ("text/html", b"<script>alert(1)</script>"),
+        ("application/vnd.ms-word.document.macroEnabled.12", zipped("word/vbaProject.bin", b"x")),
+    ],
+    ids=["zip bomb", "nested archives", "EICAR", "SVG with script", "HTML", "macros"],
+)
+def test_an_attached_file_is_told_as_it_is_and_never_opened(kind: str, data: bytes) -> None:
+    head = f"Content-Type: {kind}\r\nContent-Disposition: attachment; filename=f\r\n"
+    raw = HEAD + head.encode() + b"Content-Transfer-Encoding: base64\r\n\r\n" + encodebytes(data)
+    parsed = parse_email(raw)
+    assert [(a.filename, a.sha256, a.inline) for a in parsed.attachments] == [("f", sha256(data).hexdigest(), False)]
+    assert (parsed.text, parsed.html) == ("", None)
+
+
+def test_names_that_differ_only_in_case_are_two_files() -> None:
+    part = "--x\r\nContent-Type: text/plain\r\nContent-Disposition: attachment; filename={0}\r\n\r\n{0}\r\n"
+    parts = part.format("Report.txt") + part.format("report.TXT")
+    parsed = parse_email(HEAD + b"Content-Type: multipart/mixed; boundary=x\r\n\r\n" + f"{parts}--x--".encode())
+    assert [a.filename for a in parsed.attachments] == ["Report.txt", "report.TXT"]
+    assert len({a.sha256 for a in parsed.attachments}) == 2
 
 
 @pytest.mark.parametrize(
