@@ -18,6 +18,8 @@ from aiokafka import AIOKafkaConsumer
 from uuid_utils.compat import uuid7
 
 from pipeline.domain.duplicates import mail_key, same_text
+from pipeline.domain.outcomes import OUTCOMES
+from pipeline.domain.outcomes import OUTCOMES
 from pipeline.parse.email import parse_email
 from pipeline.store.queries import load_queries
 from pipeline.wire import Envelope
@@ -41,7 +43,8 @@ async def settle(connection: psycopg.AsyncConnection, records: list[Any], known_
         mail = parse_email(envelope.raw, our_domain="cases.desk.example", with_html=False, with_reply=False)
         sender = mail.from_.address.lower() if mail.from_ else None
         key = mail_key(message_id=mail.message_id, sender=sender or "", date=mail.date, subject=mail.subject,
-                       text=mail.text, connector_id=envelope.id)  # fmt: skip
+                       text=mail.text, connector_id=envelope.id,
+                       files=[a.sha256 for a in mail.attachments])  # fmt: skip
         mentioned = tuple(dict.fromkeys((*mail.in_reply_to, *reversed(mail.references))))[:24]
         read.append((record, envelope, mail, sender, key, mentioned))
     topic = records[0].topic
@@ -70,7 +73,7 @@ async def settle(connection: psycopg.AsyncConnection, records: list[Any], known_
         async with connection.pipeline():
             await connection.execute(SQL["claim_thread_ids"], ids)
             await connection.execute(SQL["lock_thread_ids"], ids)
-            c_links = await connection.execute(SQL["thread_links"], ids)
+            c_links = await connection.execute(SQL["thread_links"], {**ids, "most": 20})
             c_known = await connection.execute(SQL["known_messages"], {"keys": [one[4] for one in taken]})
             senders = list({one[3] for one in taken if one[3]})
             c_party = await connection.execute(SQL["parties"], {"addresses": senders})
@@ -214,7 +217,7 @@ async def settle(connection: psycopg.AsyncConnection, records: list[Any], known_
         out["update_cases"] = list({i: c for i, c in changed.items() if c not in opened}.values()) if changed else []
         out["add_counts"] = [
             {"topic": topic, "partition": p, "source": s, "hour": h,
-             **dict.fromkeys(("opened", "appended", "recorded", "duplicate", "suppressed", "quarantined", "dead"), 0), **n}
+             **dict.fromkeys(OUTCOMES, 0), **n}
             for (p, s, h), n in counts.items()
         ]  # fmt: skip
         async with connection.pipeline():

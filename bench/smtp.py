@@ -104,7 +104,7 @@ def install_postfix() -> None:
         sys.exit("this needs Postfix and its smtp-source: apt-get install postfix")
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for command in (["apt-get", "update"], ["apt-get", "install", "-y", "postfix"]):
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)  # noqa: S603 - as written above
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)
 
 
 def offer(port: int, sessions: int, mails: int, size: int) -> float:
@@ -112,7 +112,7 @@ def offer(port: int, sessions: int, mails: int, size: int) -> float:
     command = ["smtp-source", "-d", "-s", str(sessions), "-l", str(size), "-m", str(mails)]
     command += ["-f", "sender@client.example", "-t", TARGET, f"127.0.0.1:{port}"]
     began = time.perf_counter()
-    subprocess.run(command, check=True)  # noqa: S603 - our own words
+    subprocess.run(command, check=True)
     return mails / (time.perf_counter() - began)
 
 
@@ -126,11 +126,11 @@ def postfix(folder: Path) -> Iterator[int]:
     (folder / "main.cf").write_text(MAIN_CF.format(folder=folder))
     (folder / "master.cf").write_text(MASTER_CF.format(port=port))
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    subprocess.run(["postfix", "-c", folder, "start"], check=True, **quiet)  # type: ignore[call-overload]  # noqa: S603, S607 - see above
+    subprocess.run(["postfix", "-c", folder, "start"], check=True, **quiet)  # type: ignore[call-overload]  # noqa: S607 - see above
     try:
         yield port
     finally:
-        subprocess.run(["postfix", "-c", folder, "stop"], check=False, **quiet)  # type: ignore[call-overload]  # noqa: S603, S607 - see above
+        subprocess.run(["postfix", "-c", folder, "stop"], check=False, **quiet)  # type: ignore[call-overload]  # noqa: S607 - see above
 
 
 @contextmanager
@@ -158,7 +158,7 @@ def connector(folder: Path, kafka: str) -> Iterator[int]:
         f'[kafka]\nservers = "{kafka}"\n[smtp]\nlisten = "127.0.0.1:0"\n[[mailbox]]\naddress = "{TARGET}"\n'
     )
     ready, told = os.pipe()
-    process = subprocess.Popen(  # noqa: S603 - our own program
+    process = subprocess.Popen(
         [sys.executable, "-m", "pipeline", "connect", "smtp", "--data", folder / "data", "--config", settings],
         pass_fds=[told],
         env={**os.environ, "CASESTREAM_READY_FD": str(told)},

@@ -95,22 +95,27 @@ class Settler:
 
     async def _settle_together(self, records: Sequence[Record]) -> Settled:
         """The normal way; what goes wrong unexpectedly is then looked for partition by partition."""
-        read = [self._reader.read(record) for record in records]
+        read = self._anew(records)
         if not any(isinstance(one, Unread) and one.dead.kind == "unexpected" for one in read):
             try:
                 async for attempt in _again():
                     with attempt:
-                        return await self._settle_whole(read)
+                        return await self._settle_whole(read if attempt.num == 1 else self._anew(records))
             except CasestreamError:
                 raise
             except Exception as error:  # noqa: BLE001  # any surprise of a statement is looked for below
                 _log.warning("batch failed, looking for the record", error=repr(error)[:500], records=len(records))
+            read = self._anew(records)
         partitions = dict.fromkeys(Partition(one.record.topic, one.record.partition) for one in read)
         results = []
         for partition in partitions:
             part = [one for one in read if (one.record.topic, one.record.partition) == partition]
             results.append(await self._settle_carefully(partition, part))
         return _merged(results)
+
+    def _anew(self, records: Sequence[Record]) -> list[Incoming | Unread]:
+        """The messages as they are read, before any attempt has left decisions on them."""
+        return [self._reader.read(record) for record in records]
 
     async def _settle_whole(self, read: Sequence[Incoming | Unread]) -> Settled:
         async with self._store.transaction() as tx:
@@ -120,8 +125,7 @@ class Settler:
             return await _advance(tx, positions, fenced)
 
     async def _settle_part(self, read: Sequence[Incoming | Unread], tx: Transaction) -> None:
-        """Decide on copies, since an attempt that is undone must leave no decisions behind."""
-        messages = [replace(one) for one in read if isinstance(one, Incoming)]
+        messages = [one for one in read if isinstance(one, Incoming)]
         unread = [one for one in read if isinstance(one, Unread)]
         if messages:
             await self._intake(messages, tx)
@@ -184,7 +188,7 @@ class _Search:
         if not any(isinstance(one, Unread) and one.dead.kind == "unexpected" for one in read):
             try:
                 async with self._tx.savepoint():
-                    await self._settler._settle_part(read, self._tx)  # noqa: SLF001  # its own half
+                    await self._settler._settle_part(_copies(read), self._tx)  # noqa: SLF001  # its own half
             except CasestreamError:
                 raise
             except Exception as error:  # noqa: BLE001  # the surprise that is looked for
@@ -210,6 +214,11 @@ class _Search:
         self.stop = breaker_reason(await self._tx.strikes(self._partition, self.last))
         if self.stop is not None:
             _log.critical("partition stopped", partition=self._partition, offset=self.last, reason=self.stop)
+
+
+def _copies(read: Sequence[Incoming | Unread]) -> list[Incoming | Unread]:
+    """The messages for an attempt in a savepoint: one that is undone must leave no decisions behind."""
+    return [replace(one) if isinstance(one, Incoming) else one for one in read]
 
 
 def _of(read: Sequence[Incoming | Unread], taken: Sequence[Record]) -> list[Incoming | Unread]:

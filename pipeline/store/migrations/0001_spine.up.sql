@@ -118,6 +118,7 @@ CREATE TABLE activity (
     at timestamptz NOT NULL
 );
 CREATE INDEX activity_case ON activity (case_id, at);
+ALTER TABLE activity ALTER COLUMN body SET STORAGE EXTERNAL;  -- compressing costs more time than it saves space
 
 -- Every message that was settled, with its outcome and its raw bytes (or where they lie).
 CREATE TABLE message (
