@@ -19,7 +19,6 @@ from uuid_utils.compat import uuid7
 
 from pipeline.domain.duplicates import mail_key, same_text
 from pipeline.domain.outcomes import OUTCOMES
-from pipeline.domain.outcomes import OUTCOMES
 from pipeline.parse.email import parse_email
 from pipeline.store.queries import load_queries
 from pipeline.wire import Envelope
