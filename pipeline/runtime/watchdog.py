@@ -24,7 +24,7 @@ from pipeline.wire import Bounds, Partition
 
 _LOOKS = 12
 """So often it looks within the limit."""
-_ANSWER = 15.0
+_ANSWER = 8.0
 """Seconds that the worker's loop has to answer with the ledger's rows; it counts as stuck after that.
 
 Longer than a connection to PostgreSQL is tried for, so that a server that is away is not taken for a stuck loop.
