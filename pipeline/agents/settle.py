@@ -96,7 +96,7 @@ class Settler:
     async def _settle_together(self, records: Sequence[Record]) -> Settled:
         """The normal way; what goes wrong unexpectedly is then looked for partition by partition."""
         read = self._anew(records)
-        if not any(isinstance(one, Unread) and one.dead.kind == "unexpected" for one in read):
+        if not _surprising(read):
             try:
                 async for attempt in _again():
                     with attempt:
@@ -185,7 +185,7 @@ class _Search:
         """Settle what can be; stops after the record at which the breaker trips."""
         if not read or self.stop is not None:
             return
-        if not any(isinstance(one, Unread) and one.dead.kind == "unexpected" for one in read):
+        if not _surprising(read):
             try:
                 async with self._tx.savepoint():
                     await self._settler._settle_part(_copies(read), self._tx)  # noqa: SLF001  # its own half
@@ -214,6 +214,11 @@ class _Search:
         self.stop = breaker_reason(await self._tx.strikes(self._partition, self.last))
         if self.stop is not None:
             _log.critical("partition stopped", partition=self._partition, offset=self.last, reason=self.stop)
+
+
+def _surprising(read: Sequence[Incoming | Unread]) -> bool:
+    """Whether reading any of them met an unexpected error, for which the breaker must be asked."""
+    return any(isinstance(one, Unread) and one.dead.kind == "unexpected" for one in read)
 
 
 def _copies(read: Sequence[Incoming | Unread]) -> list[Incoming | Unread]:

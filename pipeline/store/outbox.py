@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -84,11 +84,7 @@ class Outbox:
 
 
 def _numbered(event: Outgoing, numbers: dict[UUID, int]) -> Outgoing:
-    if event.id not in numbers:
-        return event
-    return Outgoing(
-        event.ord, event.id, event.key, event.seq, event.type, event.subject, event.data, event.at, numbers[event.id]
-    )
+    return replace(event, pos=numbers[event.id]) if event.id in numbers else event
 
 
 @dataclass(frozen=True, slots=True)
