@@ -138,8 +138,8 @@ class Settler:
             return passed_over
         attempts = await self._begin({partition}, alone=True)
         if attempts[partition] >= DEAD_AT:
-            reason = f"the process died each time at this record, {attempts[partition]} times"
-            read: Incoming | Unread = self._reader.unread(record, Dead(reason, "unexpected", "process"))
+            dead = Dead("the process died each time it was at this record", "unexpected", "process")
+            read: Incoming | Unread = self._reader.unread(record, dead)
         else:
             read = self._reader.read(record)
         return await self._settle_carefully(partition, [read])
