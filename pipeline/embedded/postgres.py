@@ -122,11 +122,10 @@ class PostgresServer:
 
 def socket_folder(data: Path) -> Path:
     """A folder for the socket of a cluster, short enough for the kernel, the same at every start."""
-    beside = data.with_name("run")
-    if len(os.fsencode(beside)) <= _LONGEST_SOCKET_FOLDER:
-        return beside
-    digest = hashlib.sha256(os.fsencode(data)).hexdigest()[:16]
-    return Path(tempfile.gettempdir()) / f"casestream-{digest}"
+    name = f"casestream-{hashlib.sha256(os.fsencode(data)).hexdigest()[:16]}"
+    shortest = Path("/tmp") / name  # noqa: S108  # spawn() refuses a folder of another's
+    folders = (data.with_name("run"), Path(tempfile.gettempdir()) / name, shortest)
+    return next((folder for folder in folders if len(os.fsencode(folder)) <= _LONGEST_SOCKET_FOLDER), shortest)
 
 
 def _works_in(process: psutil.Process, data: Path) -> bool:

@@ -57,7 +57,7 @@ class Rehearsals:
     """Runs the command in a folder of its own, with a folder of its own for what is temporary."""
 
     def __init__(self, folder: Path) -> None:
-        self.scratch = folder / "tmp"
+        self.scratch = folder / ("tmp" + "-" * 60)  # on any machine too deep for a socket
         self.scratch.mkdir()
         self._folder = folder
         (folder / "casestream.toml").write_text(CONFIG)

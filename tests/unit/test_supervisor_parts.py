@@ -154,3 +154,10 @@ def test_a_deep_data_folder_has_its_socket_in_a_short_one(tmp_path: Path) -> Non
     deep = tmp_path / ("d" * 100) / "postgres"
     assert len(str(socket_folder(deep))) < 60
     assert socket_folder(deep) == socket_folder(deep)
+
+
+def test_a_deep_folder_for_temporary_files_does_not_hold_the_socket(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / ("t" * 100)))
+    assert len(str(socket_folder(tmp_path / ("d" * 100) / "postgres"))) < 60
