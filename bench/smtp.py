@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from pipeline.config import Kafka
+from pipeline.config.sections import Kafka
 from pipeline.embedded import install, ports
 from pipeline.embedded.kafka import KafkaServer
 from pipeline.kafka_admin import apply_topics

@@ -9,7 +9,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from pipeline import topics
-from pipeline.config import Kafka
+from pipeline.config.sections import Kafka
 from pipeline.errors import Retry
 from pipeline.log import client_settings, partition_bounds
 from pipeline.wire import Bounds, Partition

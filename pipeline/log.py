@@ -15,7 +15,8 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from aiokafka.partitioner import murmur2
 
 from pipeline import topics
-from pipeline.config import Kafka, read_secret
+from pipeline.config.sections import Kafka
+from pipeline.config.values import read_secret
 from pipeline.errors import Reject, Retry
 from pipeline.wire import Bounds, Envelope, Partition
 

@@ -9,7 +9,7 @@ from aiokafka.partitioner import DefaultPartitioner
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from pipeline import topics
-from pipeline.config import Kafka
+from pipeline.config.sections import Kafka
 from pipeline.errors import Retry, Stop
 from pipeline.log import client_settings
 from pipeline.store.outbox import Outgoing

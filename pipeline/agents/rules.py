@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pipeline.config import Automatic, Config, Form, Queue
+from pipeline.config import Config
+from pipeline.config.channels import Form
+from pipeline.config.sections import Automatic, Queue
 from pipeline.domain.tokens import TokenKeys
 
 

@@ -9,7 +9,7 @@ import typer
 from pydantic import BaseModel, ValidationError
 
 from pipeline.config import Config
-from pipeline.configcheck import Checked, Finding, Source, examine
+from pipeline.config.check import Checked, Finding, Source, examine
 
 Data = Annotated[Path, typer.Option("--data", help="The folder that holds everything.", show_default=True)]
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="The configuration; ./casestream.toml if there.")]

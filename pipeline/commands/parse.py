@@ -91,7 +91,7 @@ def _form_reader(settings: "Config | None") -> Callable[[bytes], dict[str, Any]]
     """Forms as JSON or urlencoded; which one it is stands in the field `form`."""
     from dataclasses import asdict
 
-    from pipeline.config import Form
+    from pipeline.config.channels import Form
     from pipeline.parse.form_body import Malformed, read_body
     from pipeline.parse.web import parse_form
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from pipeline.config import Mailbox
+from pipeline.config.channels import Mailbox
 
 
 class Recipients:

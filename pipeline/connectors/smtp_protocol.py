@@ -9,7 +9,7 @@ from typing import cast
 import structlog
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from pipeline.config import Mailbox
+from pipeline.config.channels import Mailbox
 from pipeline.connectors.smtp_data import DataReader
 from pipeline.errors import Reject, Retry
 

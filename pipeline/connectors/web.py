@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 from uuid_utils import uuid7
 
-from pipeline.config import Config, Form
+from pipeline.config import Config
+from pipeline.config.channels import Form
 from pipeline.connectors.clients import bucket
 from pipeline.connectors.contract import Health, Publisher, Receipt
 from pipeline.connectors.rate import RateLimit

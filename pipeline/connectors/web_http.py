@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from fastapi import APIRouter, Request, Response
 from starlette.requests import ClientDisconnect
 
-from pipeline.config import Form, Http
+from pipeline.config.channels import Form
+from pipeline.config.sections import Http
 from pipeline.connectors.clients import Clients
 from pipeline.connectors.web import FormConnector, FormRequest, TooOften
 from pipeline.errors import Reject, Retry

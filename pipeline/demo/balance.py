@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from pipeline.config import Config, Kafka
+from pipeline.config import Config
+from pipeline.config.sections import Kafka
 from pipeline.demo.observe import OUTCOMES, Observer
 from pipeline.demo.tally import Tally
 from pipeline.errors import Retry

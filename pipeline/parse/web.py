@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from pipeline.config import Form
+from pipeline.config.channels import Form
 from pipeline.parse.form_body import Malformed, Submitted, read_body
 from pipeline.parse.message import Attachment
 

@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
-from pipeline.config import Config, Form
+from pipeline.config import Config
+from pipeline.config.channels import Form
 from pipeline.connectors.recipients import Recipients
 from pipeline.domain.casework import PRIORITIES, STATUSES
 from pipeline.parse.keys import header_ids

@@ -8,7 +8,8 @@ from pipeline import app, topics
 from pipeline.agents.casework import Casework
 from pipeline.agents.rules import compile_rules
 from pipeline.agents.settle import Settler
-from pipeline.config import Config, Postgres
+from pipeline.config import Config
+from pipeline.config.sections import Postgres
 from pipeline.errors import Stop
 from pipeline.parse.keys import HEADER_LIMIT
 from pipeline.replay.reference import ReferenceData

@@ -6,7 +6,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
-from pipeline.config import Kafka
+from pipeline.config.sections import Kafka
 from pipeline.errors import Retry, Stop
 from pipeline.log import client_settings
 from pipeline.store.ports import OffsetLedger

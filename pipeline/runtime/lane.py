@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 from time import monotonic
 
-from pipeline.config import Kafka
+from pipeline.config.sections import Kafka
 from pipeline.runtime.ending import End
 from pipeline.runtime.positions import Positions
 from pipeline.store.ports import OffsetLedger, Settle

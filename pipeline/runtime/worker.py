@@ -11,7 +11,7 @@ import structlog
 from aiokafka.errors import KafkaError
 
 from pipeline import ready
-from pipeline.config import Kafka
+from pipeline.config.sections import Kafka
 from pipeline.process import FAILED
 from pipeline.runtime.channel import Channel
 from pipeline.runtime.ending import End, end_process

@@ -11,7 +11,7 @@ import psycopg
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from pipeline import topics
-from pipeline.config import Kafka
+from pipeline.config.sections import Kafka
 from pipeline.log import client_settings, partition_bounds
 
 Place = tuple[str, int]

@@ -7,7 +7,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from pipeline import topics
-from pipeline.config import Kafka
+from pipeline.config.sections import Kafka
 from pipeline.log import client_settings
 
 from .desk import until

@@ -13,7 +13,7 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from running import RunningKafka, RunningPostgres
 
-from pipeline.config import Kafka
+from pipeline.config.sections import Kafka
 from pipeline.embedded import install, ports
 from pipeline.embedded.kafka import KafkaServer
 from pipeline.embedded.postgres import PostgresServer

@@ -15,7 +15,8 @@ from pipeline.agents.read import Reader
 from pipeline.agents.rules import compile_rules
 from pipeline.agents.settle import Settler
 from pipeline.blobs import BlobStore
-from pipeline.config import Config, Kafka, parse_config
+from pipeline.config import Config, parse_config
+from pipeline.config.sections import Kafka
 from pipeline.store.postgres import PostgresStore
 from pipeline.wire import Envelope, Record
 

@@ -14,7 +14,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from running import eventually
 from sqlite_worker import Program, SqliteLedger
 
-from pipeline.config import Kafka
+from pipeline.config.sections import Kafka
 from pipeline.log import client_settings
 
 

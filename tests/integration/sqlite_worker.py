@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from pipeline.config import Kafka
+from pipeline.config.sections import Kafka
 from pipeline.errors import Retry, Stop
 from pipeline.process import run
 from pipeline.runtime.worker import Worker

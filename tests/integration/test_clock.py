@@ -16,7 +16,7 @@ from running import eventually
 
 from pipeline.agents.clock import Clock
 from pipeline.blobs import BlobStore
-from pipeline.config import Kafka
+from pipeline.config.sections import Kafka
 from pipeline.kafka_admin import KafkaJanitor, cluster_id
 from pipeline.log import KafkaLog, partition_bounds
 from pipeline.store.housekeeping import Housekeeping, Round

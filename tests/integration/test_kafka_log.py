@@ -8,7 +8,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.partitioner import DefaultPartitioner
 
-from pipeline.config import Kafka
+from pipeline.config.sections import Kafka
 from pipeline.errors import Reject, Retry
 from pipeline.log import KafkaLog, client_settings, partition_bounds
 from pipeline.topics import inbound

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 from desk import Desk, close, lines
 
-from pipeline.config import Kafka
+from pipeline.config.sections import Kafka
 from pipeline.log import KafkaLog, partition_bounds
 from pipeline.store.ledger import PostgresLedger
 from pipeline.wire import Bounds, Envelope, Partition

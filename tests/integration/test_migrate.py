@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from desk import Desk, close
 
-from pipeline.config import Kafka
+from pipeline.config.sections import Kafka
 from pipeline.errors import Stop
 from pipeline.kafka_admin import cluster_id
 from pipeline.store.ledger import PostgresLedger

@@ -14,7 +14,7 @@ from running import RunningKafka, RunningPostgres
 from pipeline import topics as all_topics
 from pipeline.agents.events import event_id
 from pipeline.agents.relay import Relay
-from pipeline.config import Kafka
+from pipeline.config.sections import Kafka
 from pipeline.errors import Retry
 from pipeline.log import client_settings
 from pipeline.publish import KafkaPublisher

@@ -12,7 +12,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from fleet import Fleet, fleet_of, numbered
 from running import eventually
 
-from pipeline.config import Kafka
+from pipeline.config.sections import Kafka
 from pipeline.log import client_settings
 
 pytestmark = pytest.mark.integration

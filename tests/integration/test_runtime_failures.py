@@ -11,7 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from fleet import Fleet, fleet_of, numbered
 from running import RunningKafka, eventually
 
-from pipeline.config import Kafka
+from pipeline.config.sections import Kafka
 from pipeline.log import client_settings
 
 pytestmark = pytest.mark.integration

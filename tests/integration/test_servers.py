@@ -9,7 +9,7 @@ import psycopg
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from running import RunningKafka, RunningPostgres, eventually
 
-from pipeline.config import Kafka
+from pipeline.config.sections import Kafka
 from pipeline.kafka_admin import apply_topics
 from pipeline.log import client_settings
 from pipeline.topics import inbound

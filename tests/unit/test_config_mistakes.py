@@ -5,7 +5,7 @@ from typing import NamedTuple
 import pytest
 
 from pipeline.config import Config
-from pipeline.configcheck import Checked, Source, examine
+from pipeline.config.check import Checked, Source, examine
 
 
 class Wrong(NamedTuple):

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.config import Location
-from pipeline.configlines import Lines
+from pipeline.config.lines import Lines
 
 TEXT = """# a comment
 top.level = 1

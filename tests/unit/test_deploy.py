@@ -15,7 +15,7 @@ import typer.main
 import yaml
 
 from pipeline.cli import app
-from pipeline.configcheck import Source, examine
+from pipeline.config.check import Source, examine
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.config import Form
+from pipeline.config.channels import Form
 from pipeline.parse.web import WebForm, is_email, parse_form
 
 FORM = Form(name="contact", required=("name", "email", "subject", "text"), max_files=1, max_file_size=10)

@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 from pipeline.cli import app
 from pipeline.commands.init import TEMPLATE
 from pipeline.config import Config
-from pipeline.configcheck import Source, examine
-from pipeline.configschema import is_list, keys
+from pipeline.config.check import Source, examine
+from pipeline.config.schema import is_list, keys
 
 LINES = TEMPLATE.read_text("utf-8").splitlines()
 ALL_SET = "\n".join(re.sub(r"^# (?=\[\[\w+\]\]$|[a-z_-]+ = )", "", line) for line in LINES)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pipeline.config import Form
+from pipeline.config.channels import Form
 from pipeline.demo.senders import SPOOL
 from pipeline.demo.smtp import stuffed
 from pipeline.demo.traffic import BILLING, FORM, KINDS, SUPPORT, Delivery, Traffic

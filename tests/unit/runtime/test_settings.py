@@ -3,7 +3,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from pipeline.config import Kafka
+from pipeline.config.sections import Kafka
 from pipeline.runtime.channel import Channel
 from pipeline.runtime.driver import Consumer
 from pipeline.runtime.lane import Lane

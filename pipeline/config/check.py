@@ -11,9 +11,10 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from pipeline.config import Config, Location, conflicts, lay_over, overrides, read_secret
-from pipeline.configlines import Lines
-from pipeline.configschema import choices, heading, homes, is_list, is_record, keys
+from pipeline.config import Config, Location, conflicts, lay_over, overrides
+from pipeline.config.lines import Lines
+from pipeline.config.schema import choices, heading, homes, is_list, is_record, keys
+from pipeline.config.values import read_secret
 
 SECRETS = frozenset({"secret", "password", "token", "app_secret", "verify_token"})
 

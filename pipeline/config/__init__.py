@@ -1,0 +1,175 @@
+"""Typed settings: one TOML file and the environment, checked as a whole."""
+
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from pydantic import BaseModel, model_validator
+
+from pipeline.config.channels import Form, Mailbox, Smtp
+from pipeline.config.sections import Automatic, Blobs, Desk, Http, Kafka, Mail, Mqtt, Postgres, Queue, Threading, Worker
+from pipeline.config.values import Section
+
+ENVIRONMENT_PREFIX = "CASESTREAM_"
+
+Location = tuple[str | int, ...]
+
+
+class Config(Section):
+    """The whole configuration of one desk."""
+
+    desk: Desk = Desk()
+    kafka: Kafka = Kafka()
+    postgres: Postgres = Postgres()
+    mqtt: Mqtt = Mqtt()
+    mail: Mail = Mail()
+    blobs: Blobs = Blobs()
+    smtp: Smtp = Smtp()
+    http: Http = Http()
+    worker: Worker = Worker()
+    queue: tuple[Queue, ...] = (Queue(name="Support"),)
+    mailbox: tuple[Mailbox, ...] = ()
+    form: tuple[Form, ...] = ()
+    threading: Threading = Threading()
+    automatic: Automatic = Automatic()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults(cls, values: object) -> object:
+        if isinstance(values, dict) and not values.get("mailbox") and "mailbox" not in values:
+            values = {**values, "mailbox": [{"address": "support@localhost"}]}
+        return values
+
+    @model_validator(mode="after")
+    def _records_agree(self) -> "Config":
+        if found := [says for _, says in conflicts(self.model_dump())]:
+            raise ValueError("; ".join(found))
+        return self
+
+    @property
+    def default_queue(self) -> str:
+        """The queue of what names none: the first one."""
+        return self.queue[0].name
+
+
+class Override(NamedTuple):
+    """A setting that an environment variable makes."""
+
+    variable: str
+    section: str
+    key: str
+    value: object
+
+
+def overrides(environ: Mapping[str, str]) -> list[Override]:
+    """The settings of variables like CASESTREAM_KAFKA__SERVERS; a value in brackets is a TOML list."""
+    found = []
+    for variable, text in environ.items():
+        section, separator, key = variable.removeprefix(ENVIRONMENT_PREFIX).lower().partition("__")
+        if variable.startswith(ENVIRONMENT_PREFIX) and separator:
+            found.append(Override(variable, section, _spelled(section, key), _listed(text)))
+    return found
+
+
+def _spelled(section: str, key: str) -> str:
+    """The key as the file has it: variables cannot hold the hyphen of `auto-reply`."""
+    field = Config.model_fields.get(section)
+    model = field.annotation if field else None
+    if isinstance(model, type) and issubclass(model, BaseModel) and key in model.model_fields:
+        return model.model_fields[key].alias or key
+    return key
+
+
+def _listed(text: str) -> object:
+    if not text.startswith("["):
+        return text
+    try:
+        value: object = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+    return value
+
+
+def lay_over(values: Mapping[str, Any], changes: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The values with changes (section → key → value) laid over; what is no table stays as it is."""
+    merged = dict(values)
+    for section, keys in changes.items():
+        table = merged.get(section, {})
+        if isinstance(table, dict):
+            merged[section] = {**table, **keys}
+    return merged
+
+
+def parse_config(text: str, overlay: Mapping[str, Mapping[str, Any]] | None = None) -> Config:
+    """The configuration a TOML text says, under the environment's settings, under `overlay`.
+
+    Raises tomllib.TOMLDecodeError and pydantic.ValidationError; `configcheck` explains them with their lines.
+    """
+    values: Mapping[str, Any] = tomllib.loads(text)
+    for override in overrides(os.environ):
+        values = lay_over(values, {override.section: {override.key: override.value}})
+    return Config.model_validate(lay_over(values, overlay or {}))
+
+
+def conflicts(values: Mapping[str, Any]) -> Iterator[tuple[Location, str]]:
+    """Where records contradict one another, in values that need not be valid otherwise."""
+    queues = [record.get("name") for _, record in _records(values, "queue")] if "queue" in values else ["Support"]
+    if values.get("queue") in ([], ()):
+        yield ("queue",), "at least one [[queue]] is needed"
+    yield from _doubled(values, "queue")
+    yield from _doubled(values, "form")
+    names = ", ".join(f'"{name}"' for name in queues)
+    for kind in ("mailbox", "form"):
+        for index, record in _records(values, kind):
+            name = record.get("queue")
+            if isinstance(name, str) and name not in queues:
+                yield (kind, index, "queue"), f'[[{kind}]] names queue "{name}", which is not there; there are: {names}'
+    yield from _shared_addresses(values)
+    kafka = values.get("kafka")
+    if isinstance(kafka, Mapping) and str(kafka.get("security_protocol")).startswith("SASL_"):
+        for key in ("sasl_mechanism", "username", "password"):
+            if not kafka.get(key):
+                yield ("kafka", "security_protocol"), f'[kafka] {kafka["security_protocol"]} needs "{key}" too'
+
+
+def _records(values: Mapping[str, Any], kind: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    records = values.get(kind)
+    if isinstance(records, list | tuple):
+        for index, record in enumerate(records):
+            if isinstance(record, Mapping):
+                yield index, record
+
+
+def _doubled(values: Mapping[str, Any], kind: str) -> Iterator[tuple[Location, str]]:
+    seen: set[str] = set()
+    for index, record in _records(values, kind):
+        name = record.get("name")
+        if isinstance(name, str) and name in seen:
+            yield (kind, index, "name"), f'[[{kind}]] "{name}" is there twice; give each a name of its own'
+        elif isinstance(name, str):
+            seen.add(name)
+
+
+def _shared_addresses(values: Mapping[str, Any]) -> Iterator[tuple[Location, str]]:
+    owners: dict[str, int] = {}
+    for index, record in _records(values, "mailbox"):
+        aliases = record.get("aliases")
+        places: list[tuple[Location, Any]] = [(("mailbox", index, "address"), record.get("address"))]
+        if isinstance(aliases, list | tuple):
+            places += [(("mailbox", index, "aliases", place), alias) for place, alias in enumerate(aliases)]
+        for location, address in places:
+            if not isinstance(address, str):
+                continue
+            if address.lower() in owners:
+                owner = owners[address.lower()] + 1
+                yield (
+                    location,
+                    f'an address belongs to one [[mailbox]] only; "{address}" is in the {_nth(owner)} already',
+                )
+            else:
+                owners[address.lower()] = index
+
+
+def _nth(number: int) -> str:
+    return {1: "first", 2: "second", 3: "third"}.get(number, f"{number}th")

@@ -1,0 +1,130 @@
+"""The sections of the desk itself: who we are, where its parts are, its queues, its rules."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+
+from pipeline.config.values import Country, Dsn, Listen, Network, Section, Servers, Timezone, read_secret
+
+SHORTEST_SECRET = 16
+
+
+class Desk(Section):
+    """Who we are."""
+
+    name: str = "Casestream"
+    domain: str = "cases.localhost"
+    secret: tuple[str, ...] = ()
+    language: str = "en"
+    country: Country | None = None
+    timezone: Timezone = "UTC"
+
+    @field_validator("secret", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value
+
+    @field_validator("secret")
+    @classmethod
+    def _long_enough(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for secret in value:
+            if not secret.startswith(("env:", "file:")) and len(secret) < SHORTEST_SECRET:
+                raise ValueError(f"a secret needs at least {SHORTEST_SECRET} characters; write env:NAME or file:PATH")
+        return value
+
+    def keys(self) -> tuple[bytes, ...]:
+        """The signing keys, newest first. Raises LookupError when a named secret is not there."""
+        return tuple(read_secret(secret).encode() for secret in self.secret)
+
+
+class Kafka(Section):
+    """Where messages travel."""
+
+    servers: Servers = "embedded"
+    replication: Annotated[int, Field(ge=1, le=9)] = 1
+    topic_prefix: str = ""
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
+    username: str | None = None
+    password: str | None = None
+    ca: str | None = None
+
+
+class Postgres(Section):
+    """Where the truth is. `direct_dsn` bypasses a pooler, for locks, LISTEN and migrations."""
+
+    dsn: Dsn = "embedded"
+    direct_dsn: Dsn | None = None
+
+    @property
+    def direct(self) -> str:
+        """The connection string that is never pooled."""
+        return self.direct_dsn or self.dsn
+
+
+class Mqtt(Section):
+    url: str = "embedded"
+
+
+class Mail(Section):
+    smarthost: str = "maildir"
+
+
+class Blobs(Section):
+    """Where raw messages over 256 KiB lie: `data` is a folder beside the other data, else a path.
+
+    With less than `min_free` of its disk free, connectors tell every source to come back later.
+    """
+
+    url: str = "data"
+    min_free: Annotated[float, Field(ge=0, lt=1)] = 0.15
+
+
+class Http(Section):
+    """The port of web forms, the API and the console."""
+
+    listen: Listen = "127.0.0.1:8025"
+    max_size: Annotated[int, Field(ge=65536)] = 26_214_400
+    proxies: tuple[Network, ...] = ()
+
+
+class Worker(Section):
+    processes: Annotated[int, Field(ge=1, le=64)] = 1
+
+
+class Queue(Section):
+    """Where cases wait, and what the desk does with late answers there."""
+
+    name: str
+    closed_reply: Literal["reopen", "new"] = "reopen"
+    reopen_days: Annotated[int, Field(ge=0)] = 14
+    new_sender: Literal["create", "quarantine", "reject"] = "create"
+
+
+class Threading(Section):
+    """Which signals join a mail to a case, in this order, and who may."""
+
+    sources: tuple[Literal["token", "message_id", "subject_reference"], ...] = (
+        "token",
+        "message_id",
+        "subject_reference",
+    )
+    participants: Literal["case", "account", "anyone"] = "account"
+
+
+AutomaticPolicy = Literal["append", "suppress", "open", "person"]
+
+
+class Automatic(Section):
+    """What becomes of each kind of automatic mail; `append` means: to its case, else suppress."""
+
+    loop: AutomaticPolicy = "suppress"
+    bounce: AutomaticPolicy = "append"
+    auto_reply: Annotated[AutomaticPolicy, Field(alias="auto-reply")] = "append"
+    auto_generated: Annotated[AutomaticPolicy, Field(alias="auto-generated")] = "open"
+    list: AutomaticPolicy = "person"
+
+    def policy(self, kind: str) -> AutomaticPolicy:
+        """The policy for what the parser calls `kind`."""
+        policy: AutomaticPolicy = getattr(self, kind.replace("-", "_"))
+        return policy

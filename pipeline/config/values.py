@@ -1,0 +1,119 @@
+"""The kinds of values that settings hold, each refused with what would be right."""
+
+import os
+import re
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, ConfigDict
+
+HIGHEST_PORT = 65535
+
+
+class Section(BaseModel):
+    """A table of the file: no unknown keys, no change after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _listen(value: str) -> str:
+    host, separator, port = value.rpartition(":")
+    if not separator or not host or not port.isdecimal() or int(port) > HIGHEST_PORT:
+        raise ValueError('write it as "HOST:PORT", for example "127.0.0.1:2525"; port 0 means any free one')
+    return value
+
+
+Listen = Annotated[str, AfterValidator(_listen)]
+
+
+def _address(value: str) -> str:
+    if not re.fullmatch(r"[^@\s<>]+@[^@\s<>]+", value):
+        raise ValueError('write an address alone, for example "support@contoso.example"')
+    return value.lower()
+
+
+Address = Annotated[str, AfterValidator(_address)]
+
+
+def _timezone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError) as error:
+        raise ValueError(f'there is no time zone "{value}"; write one like "Europe/Berlin" or "UTC"') from error
+    return value
+
+
+Timezone = Annotated[str, AfterValidator(_timezone)]
+
+
+def _country(value: str) -> str:
+    if not re.fullmatch(r"[A-Z]{2}", value):
+        raise ValueError('write a country as its two capital letters, for example "DE"')
+    return value
+
+
+Country = Annotated[str, AfterValidator(_country)]
+
+
+def _network(value: str) -> str:
+    try:
+        ip_network(value)
+    except ValueError as error:
+        raise ValueError(f'{error}; write a network like "10.0.0.0/8" or one address like "10.1.2.3"') from error
+    return value
+
+
+Network = Annotated[str, AfterValidator(_network)]
+
+
+def _origin(value: str) -> str:
+    if value != "*" and not re.fullmatch(r"https?://[^/\s@]+", value):
+        raise ValueError('write a site as its scheme and host alone, for example "https://contoso.example"')
+    return value
+
+
+Origin = Annotated[str, AfterValidator(_origin)]
+
+
+def _form_name(value: str) -> str:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", value):
+        raise ValueError("a form's name is in its address: small letters, digits, - and _, at most 64, no - or _ first")
+    return value
+
+
+FormName = Annotated[str, AfterValidator(_form_name)]
+
+
+def _servers(value: str) -> str:
+    if value != "embedded" and not all(re.fullmatch(r"\s*\S+:\d{1,5}\s*", server) for server in value.split(",")):
+        raise ValueError('write "embedded" or servers as "HOST:PORT,HOST:PORT"')
+    return value
+
+
+Servers = Annotated[str, AfterValidator(_servers)]
+
+
+def _dsn(value: str) -> str:
+    if value != "embedded" and not re.match(r"postgres(ql)?://|\w+\s*=", value):
+        raise ValueError('write "embedded" or a connection string like "postgresql://user@host/casestream"')
+    return value
+
+
+Dsn = Annotated[str, AfterValidator(_dsn)]
+
+
+def read_secret(value: str) -> str:
+    """A secret's value from `env:NAME`, `file:PATH` or itself. Raises LookupError naming what is missing."""
+    kind, _, name = value.partition(":")
+    if kind == "env":
+        if name not in os.environ:
+            raise LookupError(f"the environment variable {name} is not set")
+        return os.environ[name]
+    if kind == "file":
+        try:
+            return Path(name).read_text("utf-8").strip()
+        except OSError as error:
+            raise LookupError(f"cannot read the secret file {name}: {error.strerror}") from error
+    return value
