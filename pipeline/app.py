@@ -18,8 +18,41 @@ if TYPE_CHECKING:
     from pipeline.agents.retrial import Retrial
     from pipeline.agents.rules import Rules
     from pipeline.agents.settle import Settler
+    from pipeline.connectors.contract import Connector, Publisher
+    from pipeline.log import Log
     from pipeline.runtime.worker import Worker
     from pipeline.store.ports import Store
+
+
+CONNECTORS = ("smtp",)
+"""The connectors that run in a process of their own; those of HTTP are served together."""
+
+
+def wanted_connectors(config: Config) -> list[str]:  # noqa: ARG001  # mail over SMTP is always taken
+    """The connectors that a configuration asks for."""
+    return ["smtp"]
+
+
+def build_publisher(config: Config, log: "Log") -> "Publisher":
+    """What the connectors of a process publish with."""
+    from pathlib import Path
+
+    from pipeline.blobs import BlobStore
+    from pipeline.connectors.contract import Publisher
+    from pipeline.connectors.space import FreeSpace
+
+    blobs = BlobStore(Path(config.blobs.url))
+    return Publisher(log, blobs, FreeSpace(blobs.root, config.blobs.min_free))
+
+
+def build_connector(name: str, config: Config, publisher: "Publisher") -> "Connector":
+    """The connector of that name. Raises LookupError when there is none."""
+    match name:
+        case "smtp":
+            from pipeline.connectors.email_smtp import SmtpConnector
+
+            return SmtpConnector(config, publisher)
+    raise LookupError(f"there is no connector {name}; there are: {', '.join(CONNECTORS)}")
 
 
 def build_intake(rules: "Rules") -> "Intake":

@@ -2,15 +2,13 @@
 
 import asyncio
 import signal
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from pipeline import app as house
 from pipeline.commands.options import DEFAULT_DATA, ConfigFile, Data, load_config
 from pipeline.config import Config
-
-CONNECTORS = ("smtp",)
 
 
 def register(app: typer.Typer) -> None:
@@ -18,7 +16,7 @@ def register(app: typer.Typer) -> None:
 
     @app.command()
     def connect(
-        names: Annotated[list[str], typer.Argument(help=f"Which connectors to run: {', '.join(CONNECTORS)}.")],
+        names: Annotated[list[str], typer.Argument(help=f"Which connectors to run: {', '.join(house.CONNECTORS)}.")],
         data: Data = DEFAULT_DATA,
         config: ConfigFile = None,
     ) -> None:
@@ -31,17 +29,13 @@ def register(app: typer.Typer) -> None:
         from pipeline.process import log_plainly
 
         log_plainly()
-        if unknown := set(names) - set(CONNECTORS):
-            typer.echo(f"no connector {', '.join(sorted(unknown))}; there are: {', '.join(CONNECTORS)}", err=True)
+        if unknown := set(names) - set(house.CONNECTORS):
+            typer.echo(f"no connector {', '.join(sorted(unknown))}; there are: {', '.join(house.CONNECTORS)}", err=True)
             raise typer.Exit(2)
-        uvloop.run(_run(load_config(config, data)))
+        uvloop.run(_run(names, load_config(config, data)))
 
 
-async def _run(config: Config) -> None:
-    from pipeline.blobs import BlobStore
-    from pipeline.connectors.contract import Publisher
-    from pipeline.connectors.email_smtp import SmtpConnector
-    from pipeline.connectors.space import FreeSpace
+async def _run(names: list[str], config: Config) -> None:
     from pipeline.log import KafkaLog
     from pipeline.ready import announce
 
@@ -49,11 +43,13 @@ async def _run(config: Config) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    blobs = BlobStore(Path(config.blobs.url))
     async with KafkaLog(config.kafka) as log:
-        connector = SmtpConnector(config, Publisher(log, blobs, FreeSpace(blobs.root, config.blobs.min_free)))
-        address = await connector.start()
-        typer.echo(f"smtp listens on {address}", err=True)
-        announce(address)
+        publisher = house.build_publisher(config, log)
+        connectors = {name: house.build_connector(name, config, publisher) for name in dict.fromkeys(names)}
+        addresses = []
+        for name, connector in connectors.items():
+            addresses.append(await connector.start())
+            typer.echo(f"{name} listens on {addresses[-1]}", err=True)
+        announce(", ".join(addresses))
         await stop.wait()
-        await connector.stop()
+        await asyncio.gather(*(connector.stop() for connector in connectors.values()))

@@ -5,10 +5,10 @@ import contextlib
 import signal
 import socket
 from collections.abc import Iterator
-from pathlib import Path
 
 import typer
 
+from pipeline import app as house
 from pipeline.commands.options import DEFAULT_DATA, ConfigFile, Data, load_config
 from pipeline.config import Config
 
@@ -37,9 +37,6 @@ async def _run(config: Config) -> None:
     import uvicorn
 
     from pipeline.api.app import create_app
-    from pipeline.blobs import BlobStore
-    from pipeline.connectors.contract import Publisher
-    from pipeline.connectors.space import FreeSpace
     from pipeline.connectors.web import FormConnector
     from pipeline.connectors.web_http import FormRoutes
     from pipeline.log import KafkaLog
@@ -60,9 +57,9 @@ async def _run(config: Config) -> None:
     family = socket.AF_INET6 if host.startswith("[") else socket.AF_INET
     listener = socket.create_server((host.strip("[]"), int(port)), family=family, backlog=1024)
     address = f"{host}:{listener.getsockname()[1]}"
-    blobs = BlobStore(Path(config.blobs.url))
     async with KafkaLog(config.kafka) as log:
-        forms = FormConnector(config, Publisher(log, blobs, FreeSpace(blobs.root, config.blobs.min_free)))
+        publisher = house.build_publisher(config, log)
+        forms = FormConnector(config, publisher)
         settings = uvicorn.Config(
             create_app([FormRoutes(forms, config.http).router()]),
             http="httptools",

@@ -26,13 +26,13 @@ class Commands:
     connectors: dict[str, tuple[str, ...]]
 
 
-def all_commands(workers: int) -> Commands:
-    """Every part of the pipeline."""
+def all_commands(workers: int, connectors: Sequence[str]) -> Commands:
+    """Every part of the pipeline, a process for each of these connectors."""
     slots = [f"worker-{number}" for number in range(1, workers + 1)]
     return Commands(
         relays={"relay": ("relay",), "clock": ("clock",)},
         workers={slot: ("work", "--slot", slot) for slot in slots},
-        connectors={"smtp": ("connect", "smtp"), "http": ("serve",)},
+        connectors={**{name: ("connect", name) for name in connectors}, "http": ("serve",)},
     )
 
 

@@ -1,0 +1,28 @@
+"""What a parsed reading of a device is: the typed message that `parse iot` prints and intake decides on."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal
+
+ReadingType = Literal["measurement", "alarm", "alarm_clear", "event", "heartbeat"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """One thing that a device told: a measured value, an alarm, the end of an alarm, an event, a sign of life.
+
+    `device` comes from the topic, never from the payload. Whole numbers stay exact. `at` is the device's own time,
+    aware, None when it gave none. `down` tells of a sign that the device is gone (a will, a death certificate).
+    """
+
+    device: str | None
+    type: ReadingType
+    name: str | None = None
+    value: int | float | Decimal | str | bool | None = None
+    unit: str | None = None
+    severity: str | None = None
+    text: str | None = None
+    at: datetime | None = None
+    down: bool = False
+    defects: tuple[str, ...] = ()
