@@ -1,16 +1,18 @@
 """`casestream parse`."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from pipeline.commands.options import ConfigFile, Json
-from pipeline.topics import READABLE
+from pipeline.commands.parsers import CHANNELS
+from pipeline.commands.parsers.channel import Asked, Reader
+from pipeline.config import Config
 
-if TYPE_CHECKING:
-    from pipeline.config import Config
+Format = Annotated[str | None, typer.Option("--format", help="What wrote the files; guessed otherwise.")]
+Topic = Annotated[str | None, typer.Option("--topic", help="The MQTT topic that the files came by.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -18,32 +20,46 @@ def register(app: typer.Typer) -> None:
 
     @app.command(epilog="Example: casestream parse email message.eml --json")
     def parse(
-        channel: Annotated[str, typer.Argument(help=f"What the files are: {', '.join(READABLE)}.", show_default=False)],
+        channel: Annotated[str, typer.Argument(help=f"What the files are: {', '.join(CHANNELS)}.", show_default=False)],
         files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Messages as received.", show_default=False)],
         config: ConfigFile = None,
+        format_: Format = None,
+        topic: Topic = None,
         json: Json = False,
     ) -> None:
         """Print what the pipeline reads in each message, without any server."""
         import orjson
 
-        if channel not in READABLE:
-            typer.echo(f"there is no channel {channel} to parse; there are: {', '.join(READABLE)}", err=True)
-            raise typer.Exit(2)
-        settings = _settings(config)
-        to_object = _email_reader(settings) if channel == "email" else _form_reader(settings)
+        _check(channel, format_, topic)
+        reader = CHANNELS[channel].reader(Asked(_settings(config), format_, topic))
         option = orjson.OPT_UTC_Z | (0 if json else orjson.OPT_INDENT_2)
         for file in files:
-            for found in _objects(file, to_object):
+            for found in _objects(file, reader):
                 typer.echo(orjson.dumps({"file": _printable(file), **found}, option=option))
 
 
-def _objects(file: Path, to_object: Callable[[bytes], dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def _check(channel: str, format_: str | None, topic: str | None) -> None:
+    known = CHANNELS.get(channel)
+    if known is None:
+        wrong = f"there is no channel {channel} to parse; there are: {', '.join(CHANNELS)}"
+    elif format_ is not None and format_ not in known.formats:
+        formats = f"there are: {', '.join(known.formats)}" if known.formats else "it is not asked for there"
+        wrong = f"parse {channel} knows no --format {format_}; {formats}"
+    elif topic is not None and not known.topics:
+        wrong = f"parse {channel} takes no --topic"
+    else:
+        return
+    typer.echo(wrong, err=True)
+    raise typer.Exit(2)
+
+
+def _objects(file: Path, reader: Reader) -> Iterator[dict[str, Any]]:
     try:
         raw = file.read_bytes()
     except OSError as error:
         yield {"error": f"cannot read it: {error.strerror}"}
         return
-    yield to_object(raw)
+    yield from reader(raw)
 
 
 def _printable(file: Path) -> str:
@@ -51,7 +67,7 @@ def _printable(file: Path) -> str:
     return str(file).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
-def _settings(config: Path | None) -> "Config | None":
+def _settings(config: Path | None) -> Config | None:
     """What the configuration says, if there is one; a mistake in it ends the command."""
     if config is None:
         config = Path("casestream.toml")
@@ -70,41 +86,3 @@ def _settings(config: Path | None) -> "Config | None":
     except (TOMLDecodeError, ValidationError, UnicodeDecodeError) as error:
         typer.echo(f"{config}: {error}", err=True)
     raise typer.Exit(2)
-
-
-def _email_reader(settings: "Config | None") -> Callable[[bytes], dict[str, Any]]:
-    """Mails; without a configuration none counts as our own."""
-    from dataclasses import asdict
-
-    from pipeline.parse.email import parse_email
-
-    domain = settings.desk.domain if settings else None
-
-    def to_object(raw: bytes) -> dict[str, Any]:
-        mail = asdict(parse_email(raw, our_domain=domain))
-        return {("from" if name == "from_" else name): value for name, value in mail.items()}
-
-    return to_object
-
-
-def _form_reader(settings: "Config | None") -> Callable[[bytes], dict[str, Any]]:
-    """Forms as JSON or urlencoded; which one it is stands in the field `form`."""
-    from dataclasses import asdict
-
-    from pipeline.config.channels import Form
-    from pipeline.parse.form_body import Malformed, read_body
-    from pipeline.parse.web import parse_form
-
-    forms = {form.name: form for form in settings.form} if settings else {}
-    any_form = Form(name="form")
-
-    def to_object(raw: bytes) -> dict[str, Any]:
-        is_json = raw.lstrip()[:1] in {b"{", b"["}
-        content_type = "application/json" if is_json else "application/x-www-form-urlencoded"
-        try:
-            name = read_body(raw, content_type).fields.get("form", "")
-        except Malformed:
-            name = ""
-        return {**asdict(parse_form(raw, content_type, forms.get(name, any_form))), "form": name}
-
-    return to_object

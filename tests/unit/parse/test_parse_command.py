@@ -58,6 +58,13 @@ def test_an_unknown_channel_is_wrong_usage_and_the_channels_are_named(mail: Path
     assert "email" in result.stderr
 
 
+@pytest.mark.parametrize("option", ["--format", "--topic"])
+def test_an_option_that_means_nothing_to_a_channel_is_wrong_usage(mail: Path, option: str) -> None:
+    result = run("email", mail, option, "x")
+    assert result.exit_code == 2
+    assert option in result.stderr
+
+
 def test_a_form_is_judged_by_what_its_configuration_requires(tmp_path: Path) -> None:
     config = tmp_path / "desk.toml"
     config.write_text('[[form]]\nname = "contact"\nrequired = ["email", "phone"]\n', "utf-8")

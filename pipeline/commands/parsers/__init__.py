@@ -1,0 +1,8 @@
+"""How `casestream parse` reads the files of each channel, a file for each."""
+
+from collections.abc import Mapping
+
+from pipeline.commands.parsers import email, web
+from pipeline.commands.parsers.channel import Channel
+
+CHANNELS: Mapping[str, Channel] = {"email": email.CHANNEL, "web": web.CHANNEL}
