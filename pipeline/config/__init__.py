@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel, model_validator
 
-from pipeline.config.channels import Form, Mailbox, Smtp
+from pipeline.config.channels import DeviceFeed, Form, Mailbox, Phone, Smtp, Social
 from pipeline.config.sections import Automatic, Blobs, Desk, Http, Kafka, Mail, Mqtt, Postgres, Queue, Threading, Worker
 from pipeline.config.values import Section
 
@@ -31,6 +31,9 @@ class Config(Section):
     queue: tuple[Queue, ...] = (Queue(name="Support"),)
     mailbox: tuple[Mailbox, ...] = ()
     form: tuple[Form, ...] = ()
+    phone: tuple[Phone, ...] = ()
+    social: tuple[Social, ...] = ()
+    device_feed: tuple[DeviceFeed, ...] = ()
     threading: Threading = Threading()
     automatic: Automatic = Automatic()
 
@@ -117,10 +120,10 @@ def conflicts(values: Mapping[str, Any]) -> Iterator[tuple[Location, str]]:
     queues = [record.get("name") for _, record in _records(values, "queue")] if "queue" in values else ["Support"]
     if values.get("queue") in ([], ()):
         yield ("queue",), "at least one [[queue]] is needed"
-    yield from _doubled(values, "queue")
-    yield from _doubled(values, "form")
+    for kind in ("queue", "form", "phone", "device_feed"):
+        yield from _doubled(values, kind)
     names = ", ".join(f'"{name}"' for name in queues)
-    for kind in ("mailbox", "form"):
+    for kind in ("mailbox", "form", "phone", "social", "device_feed"):
         for index, record in _records(values, kind):
             name = record.get("queue")
             if isinstance(name, str) and name not in queues:

@@ -1,8 +1,8 @@
 """The sections of the channels: what each listens to, and what it takes."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from pipeline.config.values import Address, FormName, Listen, Network, Origin, Section
 
@@ -45,3 +45,46 @@ class Form(Section):
     max_files: Annotated[int, Field(ge=0)] = 10
     max_file_size: Annotated[int, Field(ge=0)] = 10_485_760
     per_minute: Annotated[int, Field(ge=1)] = 60
+
+
+Opening = Literal["answered", "missed", "voicemail", "busy", "failed"]
+"""How a call may end, as far as a desk's policy tells the ways apart."""
+
+_SHORT_FORMS: dict[str, tuple[Opening, ...]] = {
+    "never": (),
+    "answered": ("answered",),
+    "missed": ("missed", "voicemail"),
+    "always": ("answered", "missed", "voicemail", "busy", "failed"),
+}
+
+
+class Phone(Section):
+    """A telephone exchange: how it tells of calls, which calls open a case, which join one."""
+
+    name: FormName
+    queue: str | None = None
+    format: Literal["cti", "asterisk-csv", "asterisk-cel", "freeswitch-json"] = "cti"
+    opens_case: tuple[Opening, ...] = ("missed", "voicemail")
+    joins: Literal["only active case", "never"] = "only active case"
+
+    @field_validator("opens_case", mode="before")
+    @classmethod
+    def _short(cls, value: object) -> object:
+        return _SHORT_FORMS.get(value, (value,)) if isinstance(value, str) else value
+
+
+class Social(Section):
+    """A page or account of ours on a social platform."""
+
+    platform: Literal["facebook", "messenger", "x", "mastodon"]
+    queue: str | None = None
+
+
+class DeviceFeed(Section):
+    """Topics that devices publish to, and which of their own alarms open a case."""
+
+    name: FormName
+    queue: str | None = None
+    topics: Annotated[tuple[str, ...], Field(min_length=1)]
+    format: Literal["thin-edge", "json", "sparkplug"] = "thin-edge"
+    opens_case: tuple[str, ...] = ("critical", "major")

@@ -30,13 +30,15 @@ class Post:
     """An item as one delivery tells of it; several may tell of the same `id` (edits, removals, repetitions).
 
     `conversation` is what its answers share: of a comment its post, of a direct message the pair of parties, the same
-    in both directions. `reason` says why it opens a case, or why not. Times are aware and in UTC.
+    in both directions. `answers` is the item it was written under, where the platform tells. `reason` says why it
+    opens a case, or why not. Times are aware and in UTC.
     """
 
     platform: Platform
     kind: PostKind = "other"
     id: str | None = None
     conversation: str | None = None
+    answers: str | None = None
     author: Author = Author()
     text: str = ""
     attachments: tuple[Media, ...] = ()
