@@ -8,6 +8,7 @@ from uuid import UUID
 from pipeline.domain.cases import Case
 from pipeline.domain.matching import Party
 from pipeline.domain.outcomes import Outcome
+from pipeline.domain.speaker import Standing
 from pipeline.domain.threading import ThreadLink
 from pipeline.store.ports import Facts
 from pipeline.wire import Envelope, Record
@@ -21,7 +22,8 @@ class Incoming:
     References from the newest; `tokens` and `references` are the numbers of cases that a signature of ours proves, in
     an id or address and in the subject; `dedupe_near` are the keys of the windows beside that of `dedupe_key`, for
     what counts as the same only for some time; `automatic` holds when it counts as automatic under the desk's policy,
-    `may_append` when it may join a case, `may_open` when it may open one.
+    `may_append` when it may join a case, `may_open` when it may open one; `standing` says how far its sender is
+    believed.
     """
 
     record: Record
@@ -44,6 +46,7 @@ class Incoming:
     automatic: bool = False
     may_append: bool = True
     may_open: bool = True
+    standing: Standing = "unproven"
     dedupe_near: tuple[str, ...] = ()
     quarantine: str | None = None
     flags: tuple[str, ...] = ()

@@ -63,7 +63,7 @@ class OpenOrAppend:
             if case is None:
                 continue
             if not self._may_append(message, case):
-                stranger_to = stranger_to or (case, f"{candidate.reason}, but its sender takes no part in that case")
+                stranger_to = stranger_to or (case, f"{candidate.reason}, but {self._objection(message)}")
                 continue
             queue = self._rules.queues.get(case.queue) or self._rules.queues[self._rules.default_queue]
             effect = join_or_follow(
@@ -79,14 +79,21 @@ class OpenOrAppend:
                 self._append(message, batch, case, candidate, effect)
             return
         if not message.may_open:
-            message.outcome = Suppressed(f"automatic mail ({message.auto}) that belongs to no case")
+            why = f": {stranger_to[1]}" if stranger_to else ""
+            message.outcome = Suppressed(f"automatic mail ({message.auto}) that belongs to no case{why}")
         elif stranger_to is not None:
             case, reason = stranger_to
             self._open(message, batch, reason=reason, linked_to=case)
         else:
             self._open(message, batch, reason="it belongs to no case yet")
 
+    @staticmethod
+    def _objection(message: Incoming) -> str:
+        return "its sender is unproven" if message.standing == "refuted" else "its sender takes no part in that case"
+
     def _may_append(self, message: Incoming, case: Case) -> bool:
+        if message.standing == "refuted":
+            return False  # nor a bounce: text of whoever forged it would stand on the case
         if message.auto == "bounce":
             return True  # the mailer daemon takes part nowhere, but knows what it returns
         return may_append(case, sender=message.sender, party=message.party, policy=self._rules.participants)
@@ -113,7 +120,7 @@ class OpenOrAppend:
             account=message.party.account if message.party else None,
             follow_up_of=follow_up_of.id if follow_up_of else None,
             linked_to=linked_to.id if linked_to else None,
-            flags=message.flags + (("not a participant",) if linked_to else ()),
+            flags=message.flags + (("not a participant",) if linked_to and message.standing != "refuted" else ()),
         )
         batch.cases[case.id] = batch.opened[case.id] = case
         message.outcome = Opened(reason)
@@ -145,7 +152,9 @@ class OpenOrAppend:
         case.revision += 1
         if case.id not in batch.opened:
             batch.changed[case.id] = case
-        contact_id = message.party.contact.id if message.party and message.party.contact else None
+        # under nobody's name, so that an id that someone forged draws none of the contact's real mails to it
+        party = message.party if message.standing != "refuted" else None
+        contact_id = party.contact.id if party and party.contact else None
         known = {(link.id, link.own) for key in (message.own, *message.mentioned) if key
                  for link in batch.links.get(key, ()) if link.case_id == case.id}  # fmt: skip
         for key, own in ((message.own, True), *((mention, False) for mention in message.mentioned)):
@@ -158,8 +167,8 @@ class OpenOrAppend:
         self._add_participants(message, batch, case)
 
     def _add_participants(self, message: Incoming, batch: Batch, case: Case) -> None:
-        """The sender, and whom a customer copied; a robot, or who was only copied, brings nobody in."""
-        if message.automatic:
+        """The sender, and whom a customer copied; a robot, a forger, or who was only copied, brings nobody in."""
+        if message.automatic or message.standing == "refuted":
             return
         policy = self._rules.participants
         opens = isinstance(message.outcome, Opened)

@@ -33,8 +33,8 @@ class Match:
 
     def _admits(self, message: Incoming, batch: Batch) -> bool:
         """Whether an unknown sender gets a contact; decides the message where the policy says otherwise."""
-        if message.automatic:
-            return False  # a robot is nobody's customer
+        if message.automatic or self._rules.is_ours(message.sender or ""):
+            return False  # neither a robot nor a mailbox of ours is anybody's customer
         account = batch.facts.accounts.get(account_domain(message.sender or "") or "")
         policy = self._rules.queues[message.queue].new_sender
         if account is not None or policy == "create":

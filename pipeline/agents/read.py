@@ -9,10 +9,12 @@ from uuid_utils.compat import uuid7
 from pipeline.agents.batch import Incoming
 from pipeline.agents.rules import Rules
 from pipeline.blobs import BlobStore
+from pipeline.config.channels import Mailbox
 from pipeline.domain import automatic
 from pipeline.domain.duplicates import digest, mail_key, window_keys
 from pipeline.domain.matching import normal_address
 from pipeline.domain.outcomes import Dead
+from pipeline.domain.speaker import believe, read_verdict
 from pipeline.domain.threading import thread_key
 from pipeline.parse.addresses import MAX_ADDRESS
 from pipeline.parse.email import parse_email
@@ -87,6 +89,12 @@ class Reader:
         mentioned = _mentions(mail)
         recipients = [normal_address(address.address) for address in (*mail.to, *mail.cc)]
         delivered = envelope.facts.get("envelopeto", "").split(",")
+        mailbox = self._mailbox_of_mail(recipients, delivered, envelope)
+        belief = believe(
+            read_verdict(envelope.facts.get("authresults", "")),
+            as_us=sender is not None and rules.is_ours(_without_plus(sender)),
+            doubt=mailbox.unauthenticated if mailbox else "flag",
+        )
         return Incoming(
             record=record,
             envelope=envelope,
@@ -95,7 +103,7 @@ class Reader:
             kind="email",
             subject=mail.subject,
             text=mail.text,
-            queue=self._queue_of_mail(recipients, delivered, envelope),
+            queue=(mailbox and mailbox.queue) or rules.default_queue,
             dedupe_key=mail_key(
                 message_id=mail.message_id,
                 sender=sender or "",
@@ -114,12 +122,15 @@ class Reader:
             copied=frozenset(
                 address
                 for address in recipients[:MAX_COPIED]
-                if address and _without_plus(address) not in rules.queue_of_address
+                if address and _without_plus(address) not in rules.mailbox_of_address
             ),
             auto=auto,
             automatic=automatic.is_automatic(auto, policy),
             may_append=automatic.may_append(auto, policy),
             may_open=automatic.may_open(auto, policy),
+            standing=belief.standing,
+            quarantine=belief.quarantine,
+            flags=belief.flags,
             defects=mail.defects,
         )
 
@@ -129,13 +140,13 @@ class Reader:
             return "loop"
         return "auto-generated" if mail.auto == "loop" else mail.auto
 
-    def _queue_of_mail(self, recipients: list[str], delivered: list[str], envelope: Envelope) -> str:
-        """The queue of the first mailbox of ours in To, then Cc, else of the one it was delivered to."""
-        known = self._rules.queue_of_address
+    def _mailbox_of_mail(self, recipients: list[str], delivered: list[str], envelope: Envelope) -> Mailbox | None:
+        """The first mailbox of ours in To, then Cc, else the one it was delivered to."""
+        known = self._rules.mailbox_of_address
         for address in (*recipients, *map(normal_address, delivered), envelope.source.rpartition("/")[2]):
-            if queue := known.get(_without_plus(address)) or known.get(address):
-                return queue
-        return self._rules.default_queue
+            if mailbox := known.get(_without_plus(address)) or known.get(address):
+                return mailbox
+        return None
 
     def _form(self, record: Record, envelope: Envelope, raw: bytes) -> Incoming:
         name = envelope.facts.get("form", envelope.source.rpartition("/")[2])

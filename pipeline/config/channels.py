@@ -27,6 +27,7 @@ class Mailbox(Section):
     aliases: tuple[Address, ...] = ()
     via: tuple[Address, ...] = ()
     queue: str | None = None
+    unauthenticated: Literal["flag", "quarantine", "accept"] = "flag"
 
     @property
     def addresses(self) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,6 +27,7 @@ FIELDS = ("status", "priority", "queue")
 
 _OF_TIME = frozenset({"tick", "advance"})
 _VERDICTS = ("pass", "fail", "none")
+_VERDICT = re.compile(r"(?:[a-z]+=[^;=]*; *)*dmarc=[a-z]+(?:; *[a-z]+=[^;]*)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,13 +164,21 @@ class _Line:
         if self._desk.recipients.find(mailbox) is None:
             there = ", ".join(self._desk.mailboxes) or "none"
             self.says.append(f'no [[mailbox]] takes mail to "{mailbox}"; there are: {there}')
-        auth = self._values.get("auth", "none")
-        if auth not in _VERDICTS:
-            self.says.append(f'"auth" is {_shown(auth)}; there are: {", ".join(_VERDICTS)}')
+        auth = self._auth()
         raw = self._raw()
         if raw is None or self.says:
             return None
-        return mail_envelope(raw, name=name, at=at, mailbox=mailbox, facts={"auth": auth})
+        return mail_envelope(raw, name=name, at=at, mailbox=mailbox, facts={"authresults": auth})
+
+    def _auth(self) -> str:
+        """What was found out about the sender: a word, or all of it, as the connector writes it."""
+        auth = self._values.get("auth", "none")
+        if auth in _VERDICTS:
+            return f"dmarc={auth}"
+        if isinstance(auth, str) and _VERDICT.fullmatch(auth):
+            return auth
+        self.says.append(f'"auth" is {_shown(auth)}; there are: {", ".join(_VERDICTS)}')
+        return ""
 
     def _raw(self) -> bytes | None:
         given = [key for key in ("file", "raw", "raw_base64") if key in self._values]

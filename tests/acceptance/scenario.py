@@ -1,10 +1,10 @@
 """A scenario: what a support lead would say, and a journal that holds the desk to it.
 
 A mail of a journal is written by its headers' names: `from`, `to`, `cc`, `subject`, `in_reply_to`, `references`,
-`message_id`, `date`, `text`, and any others under `headers`. What it leaves out is filled in: its Message-ID is
-`<ID@mail.example>`, its date is its `at`. A mail may be `like` an earlier one; ids of mails stand for their
-Message-IDs. `{token of 1001}`, `{address of 1001}` and `{reference in 1001}` are what our own mail about a case would
-bear; cases are numbered from 1001, in the order in which they are opened.
+`message_id`, `date`, `text`, and any others under `headers`; `auth` is what was found out about its sender. What it
+leaves out is filled in: its Message-ID is `<ID@mail.example>`, its date is its `at`. A mail may be `like` an earlier
+one; ids of mails stand for their Message-IDs. `{token of 1001}`, `{address of 1001}` and `{reference in 1001}` are what
+our own mail about a case would bear; cases are numbered from 1001, in the order in which they are opened.
 """
 
 import re
@@ -34,7 +34,7 @@ _DEFAULTS: Mapping[str, Any] = {
 _HEADERS = {"from": "From", "to": "To", "cc": "Cc", "subject": "Subject", "message_id": "Message-ID",
             "in_reply_to": "In-Reply-To", "references": "References", "date": "Date"}  # fmt: skip
 _OURS = re.compile(r"\{(forged |foreign |older |retired )?(token of|address of|reference in) (\d+)\}")
-_PLAIN = {"at", "id", "like", "text", "headers", "mailbox", "channel", "payload", "do"}
+_PLAIN = {"auth", "at", "id", "like", "text", "headers", "mailbox", "channel", "payload", "do"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +79,7 @@ def _line(line: dict[str, Any], mails: dict[str, dict[str, Any]]) -> dict[str, A
     mails[line["id"]].setdefault("date", format_datetime(datetime.fromisoformat(line["at"])))
     headers = {"to": MAILBOX, "subject": "Printer", **mails[line["id"]]}
     envelope = {"at": line["at"], "id": line["id"], "channel": "email", "mailbox": line.get("mailbox", MAILBOX)}
+    envelope["auth"] = whole.get("auth", "none")
     return {**envelope, "raw": _mail(headers, mails)}
 
 

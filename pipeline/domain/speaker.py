@@ -1,0 +1,95 @@
+"""Who speaks: how far the From of a mail is believed.
+
+Source: RFC 7489 (DMARC), section 6.6.2 for the results and 6.3 for the policy that a domain's owner publishes.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, cast, get_args
+
+Dmarc = Literal["pass", "fail", "none", "temperror"]
+Policy = Literal["none", "quarantine", "reject"]
+Standing = Literal["proven", "unproven", "refuted"]
+Doubt = Literal["flag", "quarantine", "accept"]
+
+FLAG = "unproven sender"
+MAX_WHY = 300
+
+_CLEAN = str.maketrans({";": ",", "\r": " ", "\n": " ", "\0": " "})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What was found out about the From of a mail; `policy` is what its domain's owner asks for mail that fails.
+
+    As text, in a header of its record: `spf=pass; dkim=none; dmarc=pass; policy=reject; why=SPF of acme.example`.
+    """
+
+    dmarc: Dmarc = "none"
+    policy: Policy = "none"
+    spf: str = "none"
+    dkim: str = "none"
+    why: str = ""
+
+    def __str__(self) -> str:
+        why = f"; why={self.why.translate(_CLEAN)[:MAX_WHY]}" if self.why else ""
+        return f"spf={self.spf}; dkim={self.dkim}; dmarc={self.dmarc}; policy={self.policy}{why}"
+
+
+def read_verdict(text: str) -> Verdict:
+    """The verdict that a text says; what it leaves out, or says in words that we do not know, is none."""
+    said = {name.strip(): value.strip() for name, _, value in (part.partition("=") for part in text.split(";"))}
+    dmarc, policy = said.get("dmarc"), said.get("policy")
+    return Verdict(
+        dmarc=cast(Dmarc, dmarc) if dmarc in get_args(Dmarc) else "none",
+        policy=cast(Policy, policy) if policy in get_args(Policy) else "none",
+        spf=said.get("spf", "none"),
+        dkim=said.get("dkim", "none"),
+        why=said.get("why", ""),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Belief:
+    """How far a From is believed, and what the mailbox wants done about one that is not."""
+
+    standing: Standing
+    flags: tuple[str, ...] = ()
+    quarantine: str | None = None
+
+
+def believe(verdict: Verdict, *, as_us: bool, doubt: Doubt) -> Belief:
+    """How far a From is believed; `as_us` when it is an address of our own, `doubt` is the mailbox's policy.
+
+    A mailbox that accepts what is refuted takes it like a mail about which nothing was found out: as anybody's, but
+    as nobody's proof.
+    """
+    found = standing(verdict, as_us=as_us)
+    if found != "refuted":
+        return Belief(found)
+    if doubt == "accept":
+        return Belief("unproven")
+    if doubt == "quarantine":
+        return Belief(found, quarantine=f"its sender is unproven: {_refutation(verdict)}")
+    return Belief(found, (FLAG,))
+
+
+def standing(verdict: Verdict, *, as_us: bool) -> Standing:
+    """What a verdict makes of a From.
+
+    Only a pass proves. A fail refutes, and so does a pass that is missing where the owner asks for quarantine or
+    rejection. No verdict proves nothing and refutes nobody, but who speaks as us needs a proof.
+    """
+    if verdict.dmarc == "pass":
+        return "proven"
+    if as_us or verdict.dmarc == "fail" or verdict.policy != "none":
+        return "refuted"
+    return "unproven"
+
+
+def _refutation(verdict: Verdict) -> str:
+    why = f", {verdict.why}" if verdict.why else ""
+    if verdict.dmarc == "fail":
+        return f"DMARC fails{why}"
+    if verdict.policy != "none":
+        return f"its domain asks to {verdict.policy} mail that does not pass DMARC, and this did not{why}"
+    return "it comes from an address of ours, and nothing shows that we sent it"
