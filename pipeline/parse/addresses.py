@@ -9,11 +9,13 @@ from pipeline.parse.words import decode_words, one_line
 MAX_ADDRESSES = 1000
 MAX_ADDRESS = 500
 MAX_NAME = 500
+MAX_REMEMBERED = 200
 
 _SPECIAL = re.compile(r'["()<>,;:\\]')
 _SIMPLE = re.compile(
     r'(?:"([^"\\<>(),;:@=]*)"[ \t]*|([^"\\<>(),;:@=]*))<([^\s"\\<>(),;:@]+@[^\s"\\<>(),;:@]+)>', re.ASCII
 )
+_BARE = re.compile(r"""[^\s"\\<>(),;:@='\[\]]+@[^\s"\\<>(),;:@='\[\]]+""", re.ASCII)
 _USABLE = re.compile(r"""(?:[^\s@<>()\[\]",;:\\]+|"[^"\r\n]{1,64}")@(?:[^\s@<>()\[\]",;:\\]+|\[[^\s@\[\]\\]+\])""")
 _ROUTE = re.compile(r"^@[^:]*:")
 _BLANK = re.compile(r"\s+")
@@ -21,7 +23,14 @@ _BLANK = re.compile(r"\s+")
 
 def read_addresses(value: str) -> tuple[Address, ...]:
     """The mailboxes in a header, those of groups included; what is no address at all is left out."""
+    return _remembered(value) if len(value) <= MAX_REMEMBERED else _addresses(value)
+
+
+def _addresses(value: str) -> tuple[Address, ...]:
     return tuple(address for address, _ in _read(value, decode=True) if address.address)
+
+
+_remembered = lru_cache(maxsize=1024)(_addresses)  # most mails are to the same few mailboxes
 
 
 @lru_cache(maxsize=256)
@@ -49,6 +58,8 @@ def _read(value: str, *, decode: bool) -> list[tuple[Address, bool]]:
     """Each mailbox with whether it stood in a group."""
     if simple := _SIMPLE.fullmatch(value):
         return [(Address(one_line(simple[1] or simple[2] or "")[:MAX_NAME], simple[3][:MAX_ADDRESS]), False)]
+    if _BARE.fullmatch(value):
+        return [(Address("", value[:MAX_ADDRESS]), False)]
     found = [(_mailbox(entry), entry.in_group) for entry in _entries(value)]
     if decode and "=?" in value and not any("@" in address.address for address, _ in found):
         return _read(decode_words(value), decode=False)  # mailers that encode the address with its name

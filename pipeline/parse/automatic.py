@@ -17,7 +17,11 @@ _FAILED = re.compile(
     re.IGNORECASE,
 )
 _AUTO_REPLY = ("x-autoreply", "x-autorespond", "x-autoresponder", "x-auto-reply-from", "x-autoreply-from")
-_LISTS = ("list-id", "list-unsubscribe", "list-post")
+_LISTS = frozenset({"list-id", "list-unsubscribe", "list-post"})
+_TELLING = frozenset({
+    *_AUTO_REPLY, *_LISTS, "auto-submitted", "precedence", "x-auto-response-suppress", "x-loop", "x-casestream-loop",
+    "x-failed-recipients",
+})  # fmt: skip
 
 
 def classify(
@@ -31,6 +35,12 @@ def classify(
         return "loop"
     if is_bounce(headers, whole, sender):
         return "bounce"
+    if headers.has_any(_TELLING) or whole.is_multipart:
+        return _by_headers(headers, whole)
+    return None
+
+
+def _by_headers(headers: Headers, whole: Part) -> Automatic | None:
     submitted = headers.raw("auto-submitted").partition(";")[0].strip().lower()
     precedence = headers.raw("precedence").strip().lower()
     if (
@@ -40,7 +50,7 @@ def classify(
         or _report_type(whole) == "disposition-notification"
     ):
         return "auto-reply"
-    listed = precedence == "list" or any(name in headers for name in _LISTS)
+    listed = precedence == "list" or headers.has_any(_LISTS)
     if submitted not in {"", "no"} or _SUPPRESS.search(headers.raw("x-auto-response-suppress")):
         return "auto-generated"
     if listed:

@@ -197,8 +197,11 @@ def _people(headers: Headers, name: str, defects: list[str]) -> tuple[Address, .
     values = headers.all(name)
     if not values:
         return ()
-    found = (person for value in values for person in read_addresses(value))
-    people = tuple(islice(found, MAX_ADDRESSES + 1))
+    if len(values) == 1:
+        people = read_addresses(values[0])
+    else:
+        found = (person for value in values for person in read_addresses(value))
+        people = tuple(islice(found, MAX_ADDRESSES + 1))
     if len(people) > MAX_ADDRESSES:
         defects.append(f"too many addresses in {name}")
         people = people[:MAX_ADDRESSES]

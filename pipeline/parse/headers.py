@@ -12,7 +12,6 @@ MAX_VALUE = 65_536
 MAX_BLOCK = 2_097_152
 
 _BLANK_LINE = re.compile(rb"\n\r?\n")
-_FOLD = re.compile(r"\r?\n(?=[ \t])")
 _NAME = re.compile(r"([!-9;-~]{1,100})[ \t]*:")
 _UNCAPPED = frozenset({"references"})  # capped by its reader, which keeps both ends
 
@@ -20,31 +19,32 @@ _UNCAPPED = frozenset({"references"})  # capped by its reader, which keeps both 
 class Headers:
     """Values by lower-case name, in their order; bytes that are no UTF-8 wait as surrogates until they are read."""
 
-    __slots__ = ("_values", "count")
+    __slots__ = ("_are_plain", "_values")
 
-    def __init__(self) -> None:
-        self._values: dict[str, list[str]] = {}
-        self.count = 0
-
-    def add(self, name: str, value: str) -> None:
-        """Keep one more header; the name in lower case."""
-        self.count += 1
-        if (values := self._values.get(name)) is None:
-            self._values[name] = [value]
-        else:
-            values.append(value)
+    def __init__(self, values: dict[str, list[str]] | None = None, *, are_plain: bool = True) -> None:
+        self._values = {} if values is None else values
+        self._are_plain = are_plain
 
     def __contains__(self, name: str) -> bool:
         return name in self._values
 
+    def has_any(self, names: frozenset[str]) -> bool:
+        """Whether a header of one of these names is there."""
+        return not names.isdisjoint(self._values)
+
     def raw(self, name: str) -> str:
         """The first value as it stands, its encoded words undecoded; empty when there is none."""
         values = self._values.get(name)
-        return readable(values[0]) if values else ""
+        if not values:
+            return ""
+        return values[0] if self._are_plain else readable(values[0])
 
     def all(self, name: str) -> list[str]:
         """Every value as it stands."""
-        return [readable(value) for value in self._values.get(name, ())]
+        values = self._values.get(name)
+        if not values:
+            return []
+        return values if self._are_plain else [readable(value) for value in values]
 
     def text(self, name: str) -> str:
         """The first value as text on one line."""
@@ -53,44 +53,52 @@ class Headers:
 
 def read_headers(raw: bytes, start: int, end: int, defects: list[str]) -> tuple[Headers, int]:
     """The headers between two offsets, and the offset where the body starts."""
-    headers = Headers()
     if raw.startswith((b"\n", b"\r\n"), start, end):
-        return headers, min(end, raw.index(b"\n", start) + 1)
+        return Headers(), min(end, raw.index(b"\n", start) + 1)
     blank = _BLANK_LINE.search(raw, start, end)
     stop, body = (blank.start() + 1, blank.end()) if blank else (end, end)
-    if stop - start > MAX_BLOCK:
-        defects.append("headers too long")
-        stop = start + MAX_BLOCK
-    text = raw[start:stop].decode("utf-8", "surrogateescape")
-    lines = _FOLD.sub("", text).split("\n")
+    text = raw[start : min(stop, start + MAX_BLOCK)].decode("utf-8", "surrogateescape")
+    lines = _unfolded(text).split("\n", MAX_HEADERS)
+    too_long = "headers too long" if stop - start > MAX_BLOCK else ""
+    if len(lines) > MAX_HEADERS:
+        lines.pop()
+        too_long = "too many headers"
+    values: dict[str, list[str]] = {}
+    headers = Headers(values, are_plain=text.isascii() and "\x1b" not in text and "\0" not in text)
     strange = 0
     for number, line in enumerate(lines):
         written, colon, value = line.partition(":")
-        name = header_name(written) if colon and len(written) <= MAX_NAME else None
+        name = header_name(written) if colon else None
         if name is None:
             if not line.strip() or (number == 0 and line.startswith(("From ", ">From "))):
                 continue
-            if not strange and not any(map(_NAME.match, lines[number + 1 : number + MAX_HEADERS])):
+            if not strange and not any(map(_NAME.match, lines[number + 1 :])):
                 defects.append("no blank line before the body")
                 return headers, _offset_of(raw, start, stop, line)
             strange += 1
             continue
-        if headers.count >= MAX_HEADERS:
-            defects.append("too many headers")
-            break
         if len(value) > MAX_VALUE and name not in _UNCAPPED:
             defects.append(f"{name[:40]} too long")
             value = value[:MAX_VALUE]
-        headers.add(name, value.strip())
-    if strange:
-        defects.append("lines among the headers that are none")
+        if name in values:
+            values[name].append(value.strip())
+        else:
+            values[name] = [value.strip()]
+    defects += filter(None, (too_long, "lines among the headers that are none" if strange else ""))
     return headers, body
+
+
+def _unfolded(text: str) -> str:
+    """The block with one line for each header (RFC 5322, 2.2.3)."""
+    if "\r" in text:
+        text = text.replace("\r\n", "\n")
+    return text.replace("\n ", " ").replace("\n\t", "\t")
 
 
 @lru_cache(maxsize=1024)
 def header_name(written: str) -> str | None:
     """A header's name in lower case; None for what cannot be one (RFC 5322, 3.6.8)."""
-    name = written.rstrip(" \t")
+    name = written.rstrip(" \t") if len(written) <= 2 * MAX_NAME else ""
     return name.lower() if _NAME.fullmatch(f"{name}:") else None
 
 

@@ -14,8 +14,10 @@ _TOKEN = re.compile(r"(?:[\w-]{1,64}\.)?[1-9]\d{0,17}\.\d{1,4}\.[0-9a-f]{32}", r
 
 def read_ids(value: str) -> tuple[str, ...]:
     """The ids in a header, with their `<>`; of very many the first, which is the root, and the newest."""
+    if not value:
+        return ()
     found = _ANGLED.findall(value)
-    if not found and value:
+    if not found:
         found = value.split() if "@" in value else [value]
     ids = tuple(dict.fromkeys(_id(text) for text in found if text.strip()))
     return ids if len(ids) <= MAX_IDS else (ids[0], *ids[1 - MAX_IDS :])
@@ -60,7 +62,8 @@ def _is_ours(host: str, domain: str | None) -> bool:
 
 def _id(text: str) -> str:
     """One id without the blanks that folding left; a long one keeps its start and becomes unique by a digest."""
-    text = _BLANK.sub("", text)
+    if not text.isprintable() or " " in text:
+        text = _BLANK.sub("", text)
     if len(text) > MAX_ID:
         digest = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:32]
         text = f"{text[: MAX_ID - 40]}.{digest}"
