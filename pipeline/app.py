@@ -1,6 +1,6 @@
 """Where everything is built and wired: read it as the diagram of the system.
 
-    connectors ──► Kafka inbound.* ──► worker (Faust) ──► Settler: Reader → Intake(steps) ──► PostgreSQL
+    connectors ──► Kafka inbound.* ──► worker (Faust) ──► Settler: Reading → Intake(steps) ──► PostgreSQL
     PostgreSQL outbox ──► relay ──► Kafka case.events           clock: what time alone brings about
 
 Each process builds one part and imports only what that part needs, so that six processes stay small.
@@ -14,6 +14,7 @@ from pipeline.config import Config
 if TYPE_CHECKING:
     from pipeline.agents.clock import Clock
     from pipeline.agents.intake import Intake
+    from pipeline.agents.reading import Reading
     from pipeline.agents.relay import Relay
     from pipeline.agents.retrial import Retrial
     from pipeline.agents.rules import Rules
@@ -66,44 +67,42 @@ def build_intake(rules: "Rules") -> "Intake":
     return Intake((Dedupe(), Match(rules), OpenOrAppend(rules), Route()))
 
 
-def build_settler(config: Config, store: "Store | None" = None) -> "Settler":
-    """What settles the records of one channel, on a connection of its own unless a store is given."""
-    from pathlib import Path
-
+def build_settler(config: Config, store: "Store", reading: "Reading | None" = None) -> "Settler":
+    """What settles the records of one channel; it reads them here unless it is told otherwise."""
     from pipeline.agents.read import Reader
+    from pipeline.agents.reading import ReadHere
     from pipeline.agents.rules import compile_rules
     from pipeline.agents.settle import Settler
-    from pipeline.blobs import BlobStore
-    from pipeline.store.postgres import PostgresStore
 
-    rules = compile_rules(config)
-    reader = Reader(rules, BlobStore(Path(config.blobs.url)))
-    return Settler(store or PostgresStore(config.postgres.dsn), reader, build_intake(rules))
+    return Settler(store, reading or ReadHere(Reader.of(config)), build_intake(compile_rules(config)))
 
 
 def build_worker(config: Config, channels: Sequence[str], slot: str | None) -> "Worker":
-    """One consumer group a channel, any number of workers in each."""
+    """One consumer group a channel, any number of workers in each; one process reads for all channels of a worker."""
+    from pipeline.agents.read import Reader
+    from pipeline.agents.reading import ReadAhead
+    from pipeline.agents.reading_process import ReadingProcess
     from pipeline.runtime.worker import Worker
     from pipeline.store.ledger import PostgresLedger
+    from pipeline.store.postgres import PostgresStore
 
-    settle_for = {channel: build_settler(config) for channel in channels}
+    process = ReadingProcess(config)
+    settle_for = {
+        channel: build_settler(config, PostgresStore(config.postgres.dsn), ReadAhead(process, Reader.of(config)))
+        for channel in channels
+    }
     return Worker(config.kafka, channels, settle_for, PostgresLedger(config.postgres.dsn), slot)
 
 
 def build_retrial(config: Config) -> "Retrial":
     """What settles dead letters after all, in place, for the verb that a person calls."""
-    from pathlib import Path
-
     from pipeline.agents.read import Reader
     from pipeline.agents.retrial import Retrial
     from pipeline.agents.rules import compile_rules
-    from pipeline.blobs import BlobStore
     from pipeline.store.dead import DeadLetters, LetterStore
 
-    rules = compile_rules(config)
     dsn = config.postgres.dsn
-    reader = Reader(rules, BlobStore(Path(config.blobs.url)))
-    return Retrial(DeadLetters(dsn), LetterStore(dsn), reader, build_intake(rules))
+    return Retrial(DeadLetters(dsn), LetterStore(dsn), Reader.of(config), build_intake(compile_rules(config)))
 
 
 def event_source(config: Config) -> str:

@@ -3,12 +3,15 @@
 import re
 from dataclasses import dataclass
 from email.utils import parseaddr
+from pathlib import Path
+from typing import Self
 
 from uuid_utils.compat import uuid7
 
 from pipeline.agents.batch import Incoming
-from pipeline.agents.rules import Rules
+from pipeline.agents.rules import Rules, compile_rules
 from pipeline.blobs import BlobStore
+from pipeline.config import Config
 from pipeline.config.channels import Mailbox
 from pipeline.domain import automatic
 from pipeline.domain.duplicates import digest, mail_key, window_keys
@@ -48,6 +51,11 @@ class Reader:
     def __init__(self, rules: Rules, blobs: BlobStore) -> None:
         self._rules = rules
         self._blobs = blobs
+
+    @classmethod
+    def of(cls, config: Config) -> Self:
+        """The reader of a desk. Raises LookupError when a secret is not there."""
+        return cls(compile_rules(config), BlobStore(Path(config.blobs.url)))
 
     def read(self, record: Record) -> Incoming | Unread:
         """The typed message of a record. Never raises: a record that cannot be read is dead, alone."""

@@ -10,7 +10,8 @@ import structlog
 from pipeline.agents.batch import Incoming
 from pipeline.agents.deadletters import dead_changes
 from pipeline.agents.intake import Intake
-from pipeline.agents.read import Reader, Unread
+from pipeline.agents.read import Unread
+from pipeline.agents.reading import Reading
 from pipeline.domain.outcomes import Dead
 from pipeline.errors import CasestreamError, Retry
 from pipeline.store.ports import Position, Settled, Store, Strikes, Transaction
@@ -65,11 +66,15 @@ def breaker_reason(strikes: Strikes) -> str | None:
 class Settler:
     """The `Settle` of a channel; one batch at a time."""
 
-    def __init__(self, store: Store, reader: Reader, intake: Intake) -> None:
+    def __init__(self, store: Store, reading: Reading, intake: Intake) -> None:
         self._store = store
-        self._reader = reader
+        self._reading = reading
         self._intake = intake
         self._begun: set[Partition] = set()
+
+    def expect(self, records: Sequence[Record]) -> None:
+        """Take note of a batch that comes soon, so that it may be read meanwhile."""
+        self._reading.expect(records)
 
     async def __call__(self, records: Sequence[Record]) -> Settled:
         """Settle a batch and return after its commit; tries again for as long as the store asks to."""
@@ -95,27 +100,23 @@ class Settler:
 
     async def _settle_together(self, records: Sequence[Record]) -> Settled:
         """The normal way; what goes wrong unexpectedly is then looked for partition by partition."""
-        read = self._anew(records)
+        read = await self._reading.read(records)
         if not _surprising(read):
             try:
                 async for attempt in _again():
                     with attempt:
-                        return await self._settle_whole(read if attempt.num == 1 else self._anew(records))
+                        return await self._settle_whole(read if attempt.num == 1 else await self._reading.read(records))
             except CasestreamError:
                 raise
             except Exception as error:  # noqa: BLE001  # any surprise of a statement is looked for below
                 _log.warning("batch failed, looking for the record", error=repr(error)[:500], records=len(records))
-            read = self._anew(records)
+            read = await self._reading.read(records)
         partitions = dict.fromkeys(Partition(one.record.topic, one.record.partition) for one in read)
         results = []
         for partition in partitions:
             part = [one for one in read if (one.record.topic, one.record.partition) == partition]
             results.append(await self._settle_carefully(partition, part))
         return _merged(results)
-
-    def _anew(self, records: Sequence[Record]) -> list[Incoming | Unread]:
-        """The messages as they are read, before any attempt has left decisions on them."""
-        return [self._reader.read(record) for record in records]
 
     async def _settle_whole(self, read: Sequence[Incoming | Unread]) -> Settled:
         async with self._store.transaction() as tx:
@@ -139,10 +140,10 @@ class Settler:
         attempts = await self._begin({partition}, alone=True)
         if attempts[partition] >= DEAD_AT:
             dead = Dead("the process died each time it was at this record", "unexpected", "process")
-            read: Incoming | Unread = self._reader.unread(record, dead)
+            read: list[Incoming | Unread] = [self._reading.unread(record, dead)]
         else:
-            read = self._reader.read(record)
-        return await self._settle_carefully(partition, [read])
+            read = await self._reading.read([record])
+        return await self._settle_carefully(partition, read)
 
     async def _unless_next(self, partition: Partition, record: Record) -> Settled | None:
         """What becomes of a record that is not next: nothing; it must not count as begun in the next one's stead."""

@@ -257,6 +257,7 @@ class Consumer(faust_aiokafka.Consumer):
                 await self.wait(self.can_resume_flow)  # type: ignore[arg-type]  # Faust names the other kind of event
             if self.should_stop:
                 return
+            self.lane.settle.expect(batch.records)
             message = self._message(batch)
             yield message.tp, message
 

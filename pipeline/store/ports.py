@@ -41,6 +41,9 @@ class Settled:
 class Settle(Protocol):
     """Settles a batch of records in one transaction; retries by itself while PostgreSQL is away."""
 
+    def expect(self, records: Sequence[Record]) -> None:
+        """Take note of a batch that comes soon; it may still be dropped."""
+
     async def __call__(self, records: Sequence[Record]) -> Settled:
         """Return after the commit. Raises Stop when a person must look."""
 

@@ -12,6 +12,7 @@ import orjson
 from pipeline import app
 from pipeline.agents.intake import Intake, Step
 from pipeline.agents.read import Reader
+from pipeline.agents.reading import ReadHere
 from pipeline.agents.rules import compile_rules
 from pipeline.agents.settle import Settler
 from pipeline.blobs import BlobStore
@@ -65,11 +66,11 @@ class Desk:
         """The verb as a process is started with it."""
         return [sys.executable, "-m", "pipeline", *args, "--data", str(self.folder)]
 
-    def settler(self, *more: Step) -> Settler:
-        """A settler of its own connection; with more steps of a test's own at the end."""
+    def settler(self, *more: Step, reader: type[Reader] = Reader) -> Settler:
+        """A settler of its own connection; with more steps of a test's own at the end, or a reader of its own."""
         rules = compile_rules(self.config)
-        reader = Reader(rules, BlobStore(self.folder / "blobs"))
-        return Settler(PostgresStore(self.dsn), reader, Intake((*app.build_intake(rules)._steps, *more)))
+        reading = ReadHere(reader(rules, BlobStore(self.folder / "blobs")))
+        return Settler(PostgresStore(self.dsn), reading, Intake((*app.build_intake(rules)._steps, *more)))
 
     def mail(
         self,

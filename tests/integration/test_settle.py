@@ -11,6 +11,7 @@ import pytest
 from desk import Desk, close
 
 from pipeline.agents.batch import Batch, Incoming
+from pipeline.agents.read import Reader
 from pipeline.agents.settle import Settler
 from pipeline.errors import Stop
 from pipeline.store.ledger import PartitionRow, PostgresLedger
@@ -146,16 +147,17 @@ def test_poison_that_a_step_meets_is_buried_alone_too(desk: Desk) -> None:
     assert outcomes(desk) == {"received": 20, "opened": 18, "dead": 2}
 
 
-def test_a_parser_that_raises_is_unexpected(desk: Desk) -> None:
-    settler = desk.settler()
-    parse = settler._reader._parsed
+class Fragile(Reader):
+    """A reader with a bug."""
 
-    def fragile(record: Record, envelope: Envelope, raw: bytes) -> Incoming:
+    def _parsed(self, record: Record, envelope: Envelope, raw: bytes) -> Incoming:
         if b"poison" in raw:
             raise RecursionError("too deep")
-        return parse(record, envelope, raw)
+        return super()._parsed(record, envelope, raw)
 
-    settler._reader._parsed = fragile  # type: ignore[method-assign]  # a parser with a bug
+
+def test_a_parser_that_raises_is_unexpected(desk: Desk) -> None:
+    settler = desk.settler(reader=Fragile)
     settle(settler, [desk.mail(0, "a"), poisoned(desk, 1), desk.mail(2, "b")])
     assert outcomes(desk) == {"received": 3, "opened": 2, "dead": 1}
     assert ask(desk, "SELECT log_offset, kind, place FROM dead_letter") == [(1, "unexpected", "parse email")]

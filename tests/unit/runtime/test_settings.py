@@ -22,8 +22,12 @@ class NoLedger(OffsetLedger):
         raise NotImplementedError
 
 
-async def no_settle(records: Sequence[Record]) -> Settled:
-    raise NotImplementedError
+class NoSettle:
+    def expect(self, records: Sequence[Record]) -> None:
+        raise NotImplementedError
+
+    async def __call__(self, records: Sequence[Record]) -> Settled:
+        raise NotImplementedError
 
 
 def no_end(code: int, reason: str, error: BaseException | None = None) -> None:
@@ -33,7 +37,7 @@ def no_end(code: int, reason: str, error: BaseException | None = None) -> None:
 def channel(slot: str | None) -> Channel:
     async def build() -> Channel:
         kafka = Kafka(servers="a.example:9092, b.example:9093", topic_prefix="prod.")
-        return Channel(Lane("web", kafka, slot, no_settle, NoLedger(), no_end))
+        return Channel(Lane("web", kafka, slot, NoSettle(), NoLedger(), no_end))
 
     return asyncio.run(build())
 
