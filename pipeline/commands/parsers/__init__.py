@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from pipeline.commands.parsers import email, web
+from pipeline.commands.parsers import email, social, web
 from pipeline.commands.parsers.channel import Channel
 
-CHANNELS: Mapping[str, Channel] = {"email": email.CHANNEL, "web": web.CHANNEL}
+CHANNELS: Mapping[str, Channel] = {"email": email.CHANNEL, "social": social.CHANNEL, "web": web.CHANNEL}
