@@ -206,7 +206,11 @@ def _people(headers: Headers, name: str, defects: list[str]) -> tuple[Address, .
     if len(people) > MAX_ADDRESSES:
         defects.append(f"too many addresses in {name}")
         people = people[:MAX_ADDRESSES]
-    if not any(person.address for person in people) and any(value.strip(" ,;") for value in values) and not any(":" in value for value in values):
+    if (
+        not any(person.address for person in people)
+        and any(value.strip(" ,;") for value in values)
+        and not any(":" in value for value in values)
+    ):
         defects.append(f"{name} unreadable")
     return people
 

@@ -90,7 +90,7 @@ def test_an_impossible_date_is_none_with_a_defect(written: str) -> None:
 
 
 def test_of_several_dates_the_first_that_can_be_read_counts() -> None:
-    parsed = mail("Date: Mon, 2 Mar 2026 10:0", "Date: Mon, 2 Mar 2026 10:00:00 +0100")
+    parsed = mail("Date: Mon, 2 Mar 2026 at ten", "Date: Mon, 2 Mar 2026 10:00:00 +0100")
     assert parsed.date == datetime(2026, 3, 2, 9, tzinfo=UTC)
     assert "Date more than once" in parsed.defects
 
