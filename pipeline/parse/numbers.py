@@ -1,6 +1,6 @@
 """Telephone numbers as exchanges write them → E.164.
 
-Sources: ITU-T E.164 (at most 15 digits), RFC 3966 (tel:), RFC 3261 (sip:); the numbering plans come with libphonenumber.
+Sources: ITU-T E.164 (at most 15 digits), RFC 3966 (tel:), RFC 3261 (sip:); numbering plans are libphonenumber's.
 """
 
 import re
@@ -31,10 +31,27 @@ _CLOSED_LENGTHS = 2
 """A plan whose land lines have so many lengths at most is closed: without its prefix a number is still whole."""
 
 _WITHHELD = frozenset(
-    """
-    anonymous anonym anonymousinvalid unknown unbekannt private privat privé privado restricted withheld unavailable
-    blocked hidden unterdrückt clir callerid-withheld nocallerid 0000000000
-    """.split()
+    [
+        "anonymous",
+        "anonym",
+        "anonymousinvalid",
+        "unknown",
+        "unbekannt",
+        "private",
+        "privat",
+        "privé",
+        "privado",
+        "restricted",
+        "withheld",
+        "unavailable",
+        "blocked",
+        "hidden",
+        "unterdrückt",
+        "clir",
+        "callerid-withheld",
+        "nocallerid",
+        "0000000000",
+    ]
 )
 _SIP = re.compile(r"[^<]{0,200}<?\s*sips?:(?:(?P<user>[^@>;]*)@)?(?P<host>[^>;?\s]*)", re.IGNORECASE)
 _AT = re.compile(r"(?P<user>[^@\s<>]+)@(?P<host>[^@\s<>]+)")
@@ -129,7 +146,7 @@ def _is_national(text: str, digits: str, country: str | None, number: PhoneNumbe
     Where lengths vary freely (Germany, Austria), a number without the prefix may as well be a neighbour's; there only
     a slash sets its area code apart.
     """
-    plan = PhoneMetadata.metadata_for_region(country)
+    plan = PhoneMetadata.metadata_for_region(country or "")
     if plan is None:
         return False
     if plan.national_prefix and digits.startswith(plan.national_prefix):
