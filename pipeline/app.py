@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from pipeline.store.ports import Store
 
 
-CONNECTORS = ("smtp",)
+CONNECTORS = ("smtp", "imap")
 """The connectors that run in a process of their own; those of HTTP are served together."""
 
 
-def wanted_connectors(config: Config) -> list[str]:  # noqa: ARG001  # mail over SMTP is always taken
-    """The connectors that a configuration asks for."""
-    return ["smtp"]
+def wanted_connectors(config: Config) -> list[str]:
+    """The connectors that a configuration asks for; mail over SMTP is always taken."""
+    return ["smtp", *(["imap"] if any(mailbox.imap for mailbox in config.mailbox) else [])]
 
 
 def build_publisher(config: Config, log: "Log") -> "Publisher":
@@ -53,6 +53,11 @@ def build_connector(name: str, config: Config, publisher: "Publisher") -> "Conne
             from pipeline.connectors.email_smtp import SmtpConnector
 
             return SmtpConnector(config, publisher)
+        case "imap":
+            from pipeline.connectors.email_imap import ImapConnector
+            from pipeline.store.bookmarks import PostgresBookmarks
+
+            return ImapConnector(config, publisher, PostgresBookmarks(config.postgres.dsn))
     raise LookupError(f"there is no connector {name}; there are: {', '.join(CONNECTORS)}")
 
 

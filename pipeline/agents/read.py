@@ -137,7 +137,7 @@ class Reader:
             may_append=automatic.may_append(auto, policy),
             may_open=automatic.may_open(auto, policy),
             standing=belief.standing,
-            quarantine=belief.quarantine,
+            quarantine=_clean(envelope.facts.get("quarantine", "")) or belief.quarantine,
             flags=belief.flags,
             defects=mail.defects,
         )

@@ -49,7 +49,7 @@ async def _run(names: list[str], config: Config) -> None:
         addresses = []
         for name, connector in connectors.items():
             addresses.append(await connector.start())
-            typer.echo(f"{name} listens on {addresses[-1]}", err=True)
+            typer.echo(f"{name}: {addresses[-1]}", err=True)
         announce(", ".join(addresses))
         await stop.wait()
         await asyncio.gather(*(connector.stop() for connector in connectors.values()))

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, model_validator
 
 from pipeline.config.channels import DeviceFeed, Form, Mailbox, Phone, Smtp, Social
+from pipeline.config.imap import ImapPlace, imap_place
 from pipeline.config.sections import Automatic, Blobs, Desk, Http, Kafka, Mail, Mqtt, Postgres, Queue, Threading, Worker
 from pipeline.config.values import Section
 
@@ -129,6 +130,7 @@ def conflicts(values: Mapping[str, Any]) -> Iterator[tuple[Location, str]]:
             if isinstance(name, str) and name not in queues:
                 yield (kind, index, "queue"), f'[[{kind}]] names queue "{name}", which is not there; there are: {names}'
     yield from _shared_addresses(values)
+    yield from _unreadable_mailboxes(values)
     kafka = values.get("kafka")
     if isinstance(kafka, Mapping) and str(kafka.get("security_protocol")).startswith("SASL_"):
         for key in ("sasl_mechanism", "username", "password"):
@@ -172,6 +174,24 @@ def _shared_addresses(values: Mapping[str, Any]) -> Iterator[tuple[Location, str
                 )
             else:
                 owners[address.lower()] = index
+
+
+def _unreadable_mailboxes(values: Mapping[str, Any]) -> Iterator[tuple[Location, str]]:
+    readers: dict[ImapPlace, int] = {}
+    for index, record in _records(values, "mailbox"):
+        url, address = record.get("imap"), record.get("address")
+        if not isinstance(url, str) or not isinstance(address, str):
+            continue
+        if not record.get("password") and not record.get("oauth"):
+            yield ("mailbox", index, "imap"), '[[mailbox]] imap needs "password" or "oauth" too'
+        try:
+            place = imap_place(url, address.lower())
+        except ValueError:
+            continue
+        if place in readers:
+            says = f"the {_nth(readers[place] + 1)} [[mailbox]] reads this very folder; one must do, with aliases"
+            yield ("mailbox", index, "imap"), says
+        readers.setdefault(place, index)
 
 
 def _nth(number: int) -> str:

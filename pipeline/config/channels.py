@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
+from pipeline.config.imap import ImapUrl, OAuth, Settle
 from pipeline.config.values import Address, FormName, Listen, Network, Origin, Section
 
 
@@ -21,13 +22,22 @@ class Smtp(Section):
 
 
 class Mailbox(Section):
-    """An address of ours; mail to it opens cases in its queue."""
+    """An address of ours; mail to it opens cases in its queue. With `imap` its folder is read as well."""
 
     address: Address
     aliases: tuple[Address, ...] = ()
     via: tuple[Address, ...] = ()
     queue: str | None = None
     unauthenticated: Literal["flag", "quarantine", "accept"] = "flag"
+    imap: ImapUrl | None = None
+    password: str | None = None
+    oauth: OAuth | None = None
+    settle: Settle = "seen"
+    first_read: Literal["all", "new"] = "all"
+    poll_seconds: Annotated[float, Field(ge=1, le=60)] = 60.0
+    max_size: Annotated[int, Field(ge=65536)] = 26_214_400
+    authserv: str | None = None
+    ca: str | None = None
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -59,16 +69,12 @@ _SHORT_FORMS: dict[str, tuple[Opening, ...]] = {
 }
 
 
-PhoneFormat = Literal["cti", "twilio", "asterisk-csv", "asterisk-cel", "freeswitch-json"]
-"""How an exchange tells of calls: events over HTTP, or records in files."""
-
-
 class Phone(Section):
     """A telephone exchange: how it tells of calls, which calls open a case, which join one."""
 
     name: FormName
     queue: str | None = None
-    format: PhoneFormat = "cti"
+    format: Literal["cti", "asterisk-csv", "asterisk-cel", "freeswitch-json"] = "cti"
     opens_case: tuple[Opening, ...] = ("missed", "voicemail")
     joins: Literal["only active case", "never"] = "only active case"
 

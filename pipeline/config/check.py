@@ -16,7 +16,9 @@ from pipeline.config.lines import Lines
 from pipeline.config.schema import choices, heading, homes, is_list, is_record, keys
 from pipeline.config.values import read_secret
 
-SECRETS = frozenset({"secret", "password", "token", "app_secret", "verify_token"})
+SECRETS = frozenset(
+    {"secret", "password", "token", "app_secret", "verify_token", "access_token", "client_secret", "refresh_token"}
+)
 
 _SYNTAX_HINTS = {
     "Invalid value": 'a value is missing or not in quotes; text is written "like this"',

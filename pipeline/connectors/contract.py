@@ -2,9 +2,10 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, Self
 
 from pipeline.blobs import BlobStore
 from pipeline.connectors.space import FreeSpace
@@ -26,21 +27,43 @@ class Receipt:
 
 @dataclass(slots=True)
 class Health:
-    """What a connector did since it started; `refused` counts by reason."""
+    """What a connector did since it started; `refused` counts by reason.
+
+    `lag` counts the messages that are known to wait at the source, `state` says what it does now or what is in its
+    way, `parts` tells the same of each source that it asks.
+    """
 
     received: int = 0
     published: int = 0
     refused: Counter[str] = field(default_factory=Counter)
     last_success: datetime | None = None
+    lag: int = 0
+    state: str = ""
+    parts: Mapping[str, "Health"] = field(default_factory=dict)
+
+    @classmethod
+    def of_parts(cls, parts: Mapping[str, "Health"]) -> Self:
+        """The sums of what each part tells, and the latest of their successes."""
+        all_of_them = parts.values()
+        return cls(
+            received=sum(part.received for part in all_of_them),
+            published=sum(part.published for part in all_of_them),
+            refused=sum((part.refused for part in all_of_them), Counter()),
+            last_success=max((part.last_success for part in all_of_them if part.last_success), default=None),
+            lag=sum(part.lag for part in all_of_them),
+            parts=parts,
+        )
 
 
 class Connector(Protocol):
     """Takes messages from one kind of source and settles each once the log holds it."""
 
-    health: Health
+    @property
+    def health(self) -> Health:
+        """What it did since it started."""
 
     async def start(self) -> str:
-        """Begin to listen; returns the address as HOST:PORT."""
+        """Begin; returns the address it listens on as HOST:PORT, or the names of what it reads."""
 
     async def stop(self) -> None:
         """Take nothing new, finish what was begun, then return."""

@@ -9,16 +9,19 @@ from typing import Protocol
 
 import httpx
 import pytest
+from imap_standin import Standin
 
 from pipeline.api.app import create_app
 from pipeline.blobs import BlobStore
 from pipeline.config import Config
-from pipeline.connectors.contract import Health, Publisher
+from pipeline.connectors.contract import Health, Publisher, Receipt
+from pipeline.connectors.email_imap import ImapConnector
 from pipeline.connectors.email_smtp import SmtpConnector
 from pipeline.connectors.space import FreeSpace
 from pipeline.connectors.web import FormConnector
 from pipeline.connectors.web_http import FormRoutes
 from pipeline.log import Log, MemoryLog
+from pipeline.store.bookmarks import MemoryBookmarks
 from pipeline.wire import Envelope
 
 CONFIG = Config.model_validate(
@@ -42,7 +45,8 @@ class Answer:
 class Source(Protocol):
     """A source that is connected, and delivers the same message whenever it is asked to."""
 
-    health: Health
+    @property
+    def health(self) -> Health: ...
 
     async def deliver(self) -> Answer: ...
 
@@ -85,6 +89,43 @@ class WebSource:
         )
 
 
+class ImapSource:
+    """A folder into which the mail is put; settled is what is marked as seen."""
+
+    def __init__(self, connector: ImapConnector, server: Standin, refusals: list[str]) -> None:
+        self._connector = connector
+        self._server = server
+        self._refusals = refusals
+
+    @property
+    def health(self) -> Health:
+        return self._connector.health
+
+    async def deliver(self) -> Answer:
+        before = len(self._refusals)
+        uid = await self._server.deliver(b"Message-ID: <same@c.example>\r\n\r\nhello")
+        mail = self._server.inbox.mails[uid]
+        await self._server.until(lambda: bool(mail.flags) or len(self._refusals) > before)
+        return Answer(bool(mail.flags), not mail.flags, "".join(self._refusals[before:]))
+
+
+class TellingPublisher(Publisher):
+    """Notes each refusal, which a mailbox is not told of."""
+
+    def __init__(self, inner: Publisher, server: Standin, refusals: list[str]) -> None:
+        self._inner = inner
+        self._server = server
+        self._refusals = refusals
+
+    async def publish(self, envelope: Envelope, health: Health) -> Receipt:
+        try:
+            return await self._inner.publish(envelope, health)
+        except Exception as error:
+            self._refusals.append(str(error))
+            await self._server.notify()
+            raise
+
+
 @asynccontextmanager
 async def smtp(publisher: Publisher) -> AsyncIterator[Source]:
     connector = SmtpConnector(CONFIG, publisher)
@@ -101,9 +142,23 @@ async def web(publisher: Publisher) -> AsyncIterator[Source]:
         yield WebSource(connector.health, client)
 
 
+@asynccontextmanager
+async def imap(publisher: Publisher) -> AsyncIterator[Source]:
+    server = Standin()
+    port = await server.start()
+    mailbox = {"address": "support@desk.example", "imap": f"imap://127.0.0.1:{port}", "password": server.password}
+    refusals: list[str] = []
+    telling = TellingPublisher(publisher, server, refusals)
+    connector = ImapConnector(Config.model_validate({"mailbox": [mailbox]}), telling, MemoryBookmarks())
+    await connector.start()
+    yield ImapSource(connector, server, refusals)
+    await connector.stop()
+    await server.stop()
+
+
 Driver = Callable[[Publisher], AbstractAsyncContextManager[Source]]
 
-every_connector = pytest.mark.parametrize("driver", [smtp, web])
+every_connector = pytest.mark.parametrize("driver", [smtp, web, imap])
 
 
 @dataclass

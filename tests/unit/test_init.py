@@ -28,6 +28,9 @@ EXAMPLES = {
     "aliases",
     "via",
     "origins",
+    "imap",
+    "oauth",
+    "authserv",
 }
 
 

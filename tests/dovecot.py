@@ -1,0 +1,182 @@
+"""Dovecot as a process of the test's own: its configuration, users and mail in a folder that goes with it."""
+
+import grp
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from signal import SIGTERM
+
+from pipeline.embedded import ports
+from pipeline.embedded.child import Child
+
+BINARY = "/usr/sbin/dovecot"
+PASSWORD = "open sesame"
+READY_WITHIN = 20.0
+
+_CONFIG = """\
+base_dir = {folder}/run
+state_dir = {folder}/state
+log_path = {folder}/dovecot.log
+protocols = imap
+listen = 127.0.0.1
+ssl = no
+disable_plaintext_auth = no
+default_internal_user = {internal}
+default_internal_group = {group}
+default_login_user = {login}
+mail_location = maildir:{folder}/mail/%u
+mail_fsync = never
+first_valid_uid = 1
+mail_max_userip_connections = 100
+service imap-login {{
+  chroot =
+  inet_listener imap {{
+    port = {port}
+  }}
+  inet_listener imaps {{
+    port = 0
+  }}
+}}
+service anvil {{
+  chroot =
+}}
+passdb {{
+  driver = passwd-file
+  args = scheme=PLAIN {folder}/users
+}}
+userdb {{
+  driver = static
+  args = uid={uid} gid={gid} home={folder}/home/%u
+}}
+namespace inbox {{
+  inbox = yes
+  separator = /
+}}
+"""
+
+
+def installed() -> bool:
+    """Whether Debian's dovecot-imapd is here."""
+    return Path(BINARY).exists()
+
+
+class Dovecot:
+    """A server with one user; it can be stopped, killed and started again on the same port and mail."""
+
+    def __init__(self, user: str = "support@desk.example") -> None:
+        self.user = user
+        self.port = ports.free()
+        self._folder = Path(tempfile.mkdtemp(prefix="dovecot-"))  # short, since sockets lie in it
+        self._folder.chmod(0o755)
+        self._owner = _owner()
+        for name in ("run", "state", "mail", "home"):
+            (self._folder / name).mkdir()
+        for name in ("mail", "home"):
+            os.chown(self._folder / name, self._owner.pw_uid, self._owner.pw_gid)
+        root = os.getuid() == 0
+        (self._folder / "dovecot.conf").write_text(
+            _CONFIG.format(
+                folder=self._folder,
+                port=self.port,
+                internal="dovecot" if root else self._owner.pw_name,
+                group="dovecot" if root else grp.getgrgid(self._owner.pw_gid).gr_name,
+                login="dovenull" if root else self._owner.pw_name,
+                uid=self._owner.pw_uid,
+                gid=self._owner.pw_gid,
+            )
+        )
+        (self._folder / "users").write_text(f"{user}:{{PLAIN}}{PASSWORD}\n")
+        self._delivered = 0
+        self._child: Child | None = None
+        self._make_maildir()
+
+    @property
+    def url(self) -> str:
+        """The address of the user's INBOX, as a configuration has it."""
+        return f"imap://127.0.0.1:{self.port}/INBOX"
+
+    def start(self) -> None:
+        """Start it, and return when it greets."""
+        command = [BINARY, "-F", "-c", str(self._folder / "dovecot.conf")]
+        self._child = Child.spawn(command, log=self._folder / "start.log")
+        deadline = time.monotonic() + READY_WITHIN
+        while not self._greets():
+            assert self._child.running, self.log
+            assert time.monotonic() < deadline, self.log
+            time.sleep(0.02)
+
+    def stop(self) -> None:
+        """End it as an administrator does, with every connection."""
+        child, self._child = self._child, None
+        if child is not None and child.running:
+            child.send(SIGTERM)
+            deadline = time.monotonic() + READY_WITHIN
+            while child.running:
+                assert time.monotonic() < deadline, "dovecot does not end"
+                time.sleep(0.02)
+
+    def remove(self) -> None:
+        """End it, and take its folder away."""
+        self.stop()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    @property
+    def log(self) -> str:
+        """What it said."""
+        return "".join(
+            (self._folder / name).read_text("utf-8", "replace")
+            for name in ("start.log", "dovecot.log")
+            if (self._folder / name).exists()
+        )
+
+    def deliver(self, mails: Iterable[bytes]) -> None:
+        """Put mails into the INBOX as a delivery agent does: written whole, then named into `new`."""
+        for raw in mails:
+            self._delivered += 1
+            name = f"{time.time_ns() // 1_000_000_000}.M{self._delivered:09d}P{os.getpid()}.test"
+            written = self._maildir / "tmp" / name
+            written.write_bytes(raw)
+            os.chown(written, self._owner.pw_uid, self._owner.pw_gid)
+            written.rename(self._maildir / "new" / name)
+
+    def files(self, folder: str = "") -> list[str]:
+        """The names of the mails in a folder, with their flags behind the comma."""
+        place = self._maildir / f".{folder}" if folder else self._maildir
+        return [file.name for name in ("new", "cur") if (place / name).exists() for file in (place / name).iterdir()]
+
+    def renumber(self) -> None:
+        """Lose the index with its UIDs, as a restored backup does: UIDVALIDITY changes."""
+        for file in self._maildir.glob("dovecot*"):
+            file.unlink()
+
+    @property
+    def _maildir(self) -> Path:
+        return self._folder / "mail" / self.user
+
+    def _make_maildir(self) -> None:
+        for place in (self._maildir, *(self._maildir / name for name in ("tmp", "new", "cur"))):
+            place.mkdir()
+            os.chown(place, self._owner.pw_uid, self._owner.pw_gid)
+
+    def _greets(self) -> bool:
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), 2) as connection:
+                return connection.recv(64).startswith(b"* OK")
+        except OSError:
+            return False
+
+
+def _owner() -> pwd.struct_passwd:
+    """Who owns the mail: Dovecot refuses that to root."""
+    return pwd.getpwnam("nobody") if os.getuid() == 0 else pwd.getpwuid(os.getuid())
+
+
+def version() -> str:
+    """What is installed."""
+    return subprocess.run([BINARY, "--version"], capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603
