@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from pipeline.config import Config
 
 if TYPE_CHECKING:
+    from fastapi import APIRouter
+
     from pipeline.agents.clock import Clock
     from pipeline.agents.intake import Intake
     from pipeline.agents.reading import Reading
@@ -59,6 +61,14 @@ def build_connector(name: str, config: Config, publisher: "Publisher") -> "Conne
 
             return ImapConnector(config, publisher, PostgresBookmarks(config.postgres.dsn))
     raise LookupError(f"there is no connector {name}; there are: {', '.join(CONNECTORS)}")
+
+
+def build_routes(config: Config, publisher: "Publisher") -> "list[APIRouter]":
+    """What the sources post to over HTTP: the routes of each connector that is called rather than runs."""
+    from pipeline.connectors.web import FormConnector
+    from pipeline.connectors.web_http import FormRoutes
+
+    return [FormRoutes(FormConnector(config, publisher), config.http).router()]
 
 
 def build_intake(rules: "Rules") -> "Intake":

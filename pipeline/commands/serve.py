@@ -37,8 +37,6 @@ async def _run(config: Config) -> None:
     import uvicorn
 
     from pipeline.api.app import create_app
-    from pipeline.connectors.web import FormConnector
-    from pipeline.connectors.web_http import FormRoutes
     from pipeline.log import KafkaLog
     from pipeline.ready import announce
 
@@ -58,10 +56,8 @@ async def _run(config: Config) -> None:
     listener = socket.create_server((host.strip("[]"), int(port)), family=family, backlog=1024)
     address = f"{host}:{listener.getsockname()[1]}"
     async with KafkaLog(config.kafka) as log:
-        publisher = house.build_publisher(config, log)
-        forms = FormConnector(config, publisher)
         settings = uvicorn.Config(
-            create_app([FormRoutes(forms, config.http).router()]),
+            create_app(house.build_routes(config, house.build_publisher(config, log))),
             http="httptools",
             lifespan="off",
             log_level="warning",
