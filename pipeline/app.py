@@ -53,8 +53,10 @@ def build_connector(name: str, config: Config, publisher: "Publisher") -> "Conne
     match name:
         case "smtp":
             from pipeline.connectors.email_smtp import SmtpConnector
+            from pipeline.connectors.sender_check import SenderCheck
 
-            return SmtpConnector(config, publisher)
+            check = SenderCheck(config.smtp) if config.smtp.authenticate else None
+            return SmtpConnector(config, publisher, check=check)
         case "imap":
             from pipeline.connectors.email_imap import ImapConnector
             from pipeline.store.bookmarks import PostgresBookmarks

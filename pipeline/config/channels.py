@@ -13,6 +13,7 @@ class Smtp(Section):
 
     listen: Listen = "127.0.0.1:2525"
     trusted: tuple[Network, ...] = ("127.0.0.0/8",)
+    authenticate: bool = True
     max_size: Annotated[int, Field(ge=65536)] = 20_971_520
     max_recipients: Annotated[int, Field(ge=1)] = 100
     max_connections: Annotated[int, Field(ge=1)] = 1000

@@ -12,6 +12,7 @@ from aiosmtpd.smtp import Session
 from pipeline.config import Config
 from pipeline.connectors.contract import Health, Publisher
 from pipeline.connectors.recipients import Recipients
+from pipeline.connectors.sender_check import SenderCheck
 from pipeline.connectors.smtp_protocol import SessionLimits, SmtpSession, Transaction, ip_of
 from pipeline.errors import Reject
 from pipeline.parse.keys import header_ids
@@ -28,7 +29,11 @@ class SmtpConnector:
     """Listens for mail servers; one mail is one envelope, however many of our addresses it names."""
 
     def __init__(
-        self, config: Config, publisher: Publisher, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self,
+        config: Config,
+        publisher: Publisher,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        check: SenderCheck | None = None,
     ) -> None:
         self.health = Health()
         self._settings = config.smtp
@@ -36,6 +41,7 @@ class SmtpConnector:
         self._recipients = Recipients(config.mailbox)
         self._publisher = publisher
         self._now = now
+        self._check = check
         self._sessions: set[SmtpSession] = set()
         self._per_address: Counter[str] = Counter()
         self._server: asyncio.Server | None = None
@@ -148,6 +154,17 @@ class SmtpConnector:
         del server
         ids = header_ids(raw)
         own = ids.message_id or str(uuid4())
+        peer, helo = ip_of(session.peer), str(session.host_name)
+        mail_from = "" if envelope.mail_from == "<>" else str(envelope.mail_from)
+        facts = {
+            "envelopefrom": mail_from,
+            "envelopeto": ",".join(envelope.rcpt_tos),
+            "remoteip": peer,
+            "mailbox": ",".join(mailbox.address for mailbox in envelope.mailboxes),
+            "helo": helo,
+        }
+        if self._check is not None and not self._check.trusts(peer):
+            facts["authresults"] = str(await self._check.verdict(raw, ip=peer, helo=helo, mail_from=mail_from))
         receipt = await self._publisher.publish(
             Envelope(
                 id=own,
@@ -157,13 +174,7 @@ class SmtpConnector:
                 time=self._now(),
                 content_type="message/rfc822",
                 raw=raw,
-                facts={
-                    "envelopefrom": "" if envelope.mail_from == "<>" else str(envelope.mail_from),
-                    "envelopeto": ",".join(envelope.rcpt_tos),
-                    "remoteip": ip_of(session.peer),
-                    "mailbox": ",".join(mailbox.address for mailbox in envelope.mailboxes),
-                    "helo": str(session.host_name),
-                },
+                facts=facts,
             ),
             self.health,
         )

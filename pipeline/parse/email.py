@@ -79,6 +79,15 @@ def parse_email(raw: bytes, *, our_domain: str | None = None, with_html: bool = 
     )
 
 
+def read_author(raw: bytes) -> str | None:
+    """The address that `parse_email` finds in From, by the same reading; None when the speaker is unknown."""
+    defects: list[str] = []
+    raw, start = _beginning(raw, defects)
+    headers, _ = read_headers(raw, start, len(raw), defects)
+    speaker, _ = _speakers(headers, defects)
+    return speaker.address if speaker else None
+
+
 def _beginning(raw: bytes, defects: list[str]) -> tuple[bytes, int]:
     """The bytes, with line breaks we can count on, and where the headers start."""
     if b"\0" in raw:

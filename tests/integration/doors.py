@@ -9,6 +9,7 @@ from pipeline.blobs import BlobStore
 from pipeline.config import Config
 from pipeline.connectors.contract import Publisher
 from pipeline.connectors.email_smtp import SmtpConnector
+from pipeline.connectors.sender_check import SenderCheck
 from pipeline.connectors.space import FreeSpace
 from pipeline.log import Log
 
@@ -58,7 +59,9 @@ class Client:
 
 
 @asynccontextmanager
-async def smtp_door(log: Log, data: Path, free: float = 1.0, **settings: object) -> AsyncIterator["Door"]:
+async def smtp_door(
+    log: Log, data: Path, free: float = 1.0, check: SenderCheck | None = None, **settings: object
+) -> AsyncIterator["Door"]:
     """A connector for support@desk.example on a port of its own."""
     config = Config.model_validate(
         {
@@ -67,7 +70,7 @@ async def smtp_door(log: Log, data: Path, free: float = 1.0, **settings: object)
         }
     )
     publisher = Publisher(log, BlobStore(data), FreeSpace(data, 0.15, share=lambda _: free))
-    connector = SmtpConnector(config, publisher)
+    connector = SmtpConnector(config, publisher, check=check)
     address = await connector.start()
     door = Door(connector, int(address.rpartition(":")[2]))
     try:
