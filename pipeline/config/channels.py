@@ -70,12 +70,16 @@ _SHORT_FORMS: dict[str, tuple[Opening, ...]] = {
 }
 
 
+PhoneFormat = Literal["cti", "twilio", "asterisk-csv", "asterisk-cel", "freeswitch-json"]
+"""How an exchange tells of calls: events over HTTP, or records in files."""
+
+
 class Phone(Section):
     """A telephone exchange: how it tells of calls, which calls open a case, which join one."""
 
     name: FormName
     queue: str | None = None
-    format: Literal["cti", "asterisk-csv", "asterisk-cel", "freeswitch-json"] = "cti"
+    format: PhoneFormat = "cti"
     opens_case: tuple[Opening, ...] = ("missed", "voicemail")
     joins: Literal["only active case", "never"] = "only active case"
 

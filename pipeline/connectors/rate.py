@@ -1,13 +1,24 @@
 """How often each client may come."""
 
+import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+
+from pipeline.errors import Reject
 
 REMEMBERED = 50_000
 """Clients that are remembered; of more, those who came longest ago begin anew."""
 
 MINUTE = 60.0
+
+
+class TooOften(Reject):
+    """The client comes too often; `seconds` says when it may again."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(429, "too many requests from you, try again later")
+        self.seconds = max(1, math.ceil(seconds))
 
 
 class RateLimit:

@@ -1,6 +1,5 @@
 """Takes web forms and settles each with a receipt once the log holds it."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,7 +10,7 @@ from pipeline.config import Config
 from pipeline.config.channels import Form
 from pipeline.connectors.clients import bucket
 from pipeline.connectors.contract import Health, Publisher, Receipt
-from pipeline.connectors.rate import RateLimit
+from pipeline.connectors.rate import RateLimit, TooOften
 from pipeline.errors import Reject
 from pipeline.parse.form_body import media_type
 from pipeline.parse.web import WebForm, parse_form
@@ -34,14 +33,6 @@ class FormRequest:
     idempotency_key: str = ""
 
 
-class TooOften(Reject):
-    """The client comes too often; `seconds` says when it may again."""
-
-    def __init__(self, seconds: float) -> None:
-        super().__init__(429, "too many forms from you, try again later")
-        self.seconds = max(1, math.ceil(seconds))
-
-
 class FormConnector:
     """Knows the forms, what each allows, and who has sent how many."""
 
@@ -58,15 +49,15 @@ class FormConnector:
         """The form of that name. Raises Reject(404), which names none of those there are."""
         form = self._forms.get(name)
         if form is None:
-            raise self._refused("unknown form", Reject(404, "there is no such form"))
+            raise self.refused("unknown form", Reject(404, "there is no such form"))
         return form
 
     def admit(self, form: Form, client: str, content_type: str, content_encoding: str) -> None:
         """Look at what is known before the body is read. Raises Reject."""
         if wait := self._rates[form.name].wait(bucket(client)):
-            raise self._refused("too often", TooOften(wait))
+            raise self.refused("too often", TooOften(wait))
         if media_type(content_type) not in ACCEPTED or content_encoding not in {"", "identity"}:
-            raise self._refused("content type", Reject(415, f"send it uncompressed as one of {', '.join(ACCEPTED)}"))
+            raise self.refused("content type", Reject(415, f"send it uncompressed as one of {', '.join(ACCEPTED)}"))
 
     async def receive(self, request: FormRequest) -> Receipt:
         """The receipt, once the log holds the form. Raises Reject with its HTTP status, Retry when the log is away.
@@ -76,9 +67,9 @@ class FormConnector:
         form = self.find(request.form)
         seen = parse_form(request.raw, request.content_type, form)
         if seen.malformed:
-            raise self._refused("malformed", Reject(400, seen.malformed))
+            raise self.refused("malformed", Reject(400, seen.malformed))
         if seen.errors:
-            raise self._refused("invalid", Reject(422, "some fields are wrong", errors=seen.errors))
+            raise self.refused("invalid", Reject(422, "some fields are wrong", errors=seen.errors))
         return await self._publisher.publish(self._envelope(request, seen), self.health)
 
     def _envelope(self, request: FormRequest, seen: WebForm) -> Envelope:
@@ -99,18 +90,11 @@ class FormConnector:
             facts={name: value[:_MAX_FACT] for name, value in facts.items()},
         )
 
-    def refuse_size(self) -> Reject:
-        """The refusal of a body larger than the port takes."""
-        return self._refused("too large", Reject(413, "the form is larger than we take"))
-
-    def refuse_slow(self) -> Reject:
-        """The refusal of a body that does not come."""
-        return self._refused("too slow", Reject(408, "the form did not arrive in time"))
-
     def refuse_origin(self) -> Reject:
         """The refusal of a site that may not send this form."""
-        return self._refused("origin", Reject(403, "this site may not send this form"))
+        return self.refused("origin", Reject(403, "this site may not send this form"))
 
-    def _refused(self, reason: str, refusal: Reject) -> Reject:
+    def refused(self, reason: str, refusal: Reject) -> Reject:
+        """The refusal, counted under its reason."""
         self.health.refused[reason] += 1
         return refusal

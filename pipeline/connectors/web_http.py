@@ -1,22 +1,18 @@
-"""The HTTP side of web forms: routes, cross-origin rules, and bodies that are bounded in size and time."""
+"""The HTTP side of web forms: routes and cross-origin rules."""
 
-import asyncio
 from collections.abc import Mapping
 
 from fastapi import APIRouter, Request, Response
-from starlette.requests import ClientDisconnect
 
 from pipeline.config.channels import Form
 from pipeline.config.sections import Http
 from pipeline.connectors.clients import Clients
-from pipeline.connectors.web import FormConnector, FormRequest, TooOften
+from pipeline.connectors.http_body import BODY_SECONDS, BodyRefused, closing, read_body
+from pipeline.connectors.rate import TooOften
+from pipeline.connectors.web import FormConnector, FormRequest
 from pipeline.errors import Reject, Retry
 from pipeline.problems import problem
 
-BODY_SECONDS = 60.0
-"""How long a body may take, and a second more for every BYTES_PER_SECOND of it."""
-
-BYTES_PER_SECOND = 16_384
 RETRY_SECONDS = "10"
 
 
@@ -46,7 +42,7 @@ class FormRoutes:
         except TooOften as refusal:
             return problem(429, refusal.message, headers={**cors, "Retry-After": str(refusal.seconds)})
         except Reject as refusal:
-            return problem(refusal.status, refusal.message, refusal.errors, {**cors, **_closing(refusal.status)})
+            return problem(refusal.status, refusal.message, refusal.errors, {**cors, **closing(refusal.status)})
         except Retry:
             return problem(503, "we cannot keep it now, send it again", headers={**cors, "Retry-After": RETRY_SECONDS})
         return Response(f'{{"receipt":"{receipt.id}"}}', 202, headers=dict(cors), media_type="application/json")
@@ -94,26 +90,8 @@ class FormRoutes:
         )
 
     async def _body(self, request: Request) -> bytes:
-        """The whole body. Raises Reject when it is too large, too slow or cut off, whatever its length says."""
-        announced = request.headers.get("content-length", "0")
-        if not announced.isdecimal() or int(announced[:20]) > self._max_size:
-            raise self._connector.refuse_size()
-        body = bytearray()
-        began = asyncio.get_running_loop().time()
         try:
-            async with asyncio.timeout(self._body_seconds) as deadline:
-                async for chunk in request.stream():
-                    body += chunk
-                    if len(body) > self._max_size:
-                        raise self._connector.refuse_size()
-                    deadline.reschedule(began + self._body_seconds + len(body) / BYTES_PER_SECOND)
-        except TimeoutError as error:
-            raise self._connector.refuse_slow() from error
-        except ClientDisconnect as error:
-            raise Reject(400, "the body ended before its length") from error
-        return bytes(body)
-
-
-def _closing(status: int) -> dict[str, str]:
-    """After a body that was not read to its end, the connection cannot be used again."""
-    return {"Connection": "close"} if status in {403, 404, 408, 413, 415} else {}
+            return await read_body(request, self._max_size, self._body_seconds)
+        except BodyRefused as refusal:
+            self._connector.refused(refusal.reason, refusal)
+            raise

@@ -22,12 +22,16 @@ _BLANK = re.compile(r"\s+")
 
 
 def read_addresses(value: str) -> tuple[Address, ...]:
-    """The mailboxes in a header, those of groups included; what is no address at all is left out."""
+    """The mailboxes in a header, those of groups included; of one without an address, its name.
+
+    `Name (address)`, as some mailers write it, is taken as meant. A speaker's is not: see `read_speaker`.
+    """
     return _remembered(value) if len(value) <= MAX_REMEMBERED else _addresses(value)
 
 
 def _addresses(value: str) -> tuple[Address, ...]:
-    return tuple(address for address, _ in _read(value, decode=True) if address.address)
+    found = (address for address, _ in _read(value, decode=True, turned=True))
+    return tuple(address for address in found if address.address or address.name)
 
 
 _remembered = lru_cache(maxsize=1024)(_addresses)  # most mails are to the same few mailboxes
@@ -54,15 +58,15 @@ def is_usable(address: str) -> bool:
     return len(address) <= MAX_ADDRESS and _USABLE.fullmatch(address) is not None
 
 
-def _read(value: str, *, decode: bool) -> list[tuple[Address, bool]]:
+def _read(value: str, *, decode: bool, turned: bool = False) -> list[tuple[Address, bool]]:
     """Each mailbox with whether it stood in a group."""
     if simple := _SIMPLE.fullmatch(value):
         return [(Address(one_line(simple[1] or simple[2] or "")[:MAX_NAME], simple[3][:MAX_ADDRESS]), False)]
     if _BARE.fullmatch(value):
         return [(Address("", value[:MAX_ADDRESS]), False)]
-    found = [(_mailbox(entry), entry.in_group) for entry in _entries(value)]
+    found = [(_mailbox(entry, turned=turned), entry.in_group) for entry in _entries(value)]
     if decode and "=?" in value and not any("@" in address.address for address, _ in found):
-        return _read(decode_words(value), decode=False)  # mailers that encode the address with its name
+        return _read(decode_words(value), decode=False, turned=turned)  # mailers that encode the address with its name
     return [(address, in_group) for address, in_group in found if address.name or address.address or in_group]
 
 
@@ -170,7 +174,7 @@ def _end_of_angle(value: str, position: int) -> int:
     return len(value) if end < 0 else end
 
 
-def _mailbox(entry: _Entry) -> Address:
+def _mailbox(entry: _Entry, *, turned: bool) -> Address:
     words = "".join(entry.words)
     if entry.angled is not None:
         address, name = entry.angled, words
@@ -178,7 +182,9 @@ def _mailbox(entry: _Entry) -> Address:
         address, name = _quote_local(entry), ""
     else:
         address, name = _bare(words)
-    if not name.strip() and entry.comments:
+    if turned and not address and entry.comments and is_usable(entry.comments[-1].strip()):
+        address = entry.comments[-1]
+    elif not name.strip() and entry.comments:
         name = entry.comments[-1]
     address = _ROUTE.sub("", _plain_address(address))
     if not entry.closed:
@@ -195,7 +201,7 @@ def _bare(words: str) -> tuple[str, str]:
         return addresses[0].strip("'"), " ".join(piece for piece in pieces if piece is not addresses[0])
     if addresses:
         return joined, ""
-    return ("", joined) if len(pieces) > 1 or "=?" in joined else (joined, "")
+    return "", joined
 
 
 def _quote_local(entry: _Entry) -> str:

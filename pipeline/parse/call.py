@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Literal
 
 Direction = Literal["in", "out", "internal"]
+CallEvent = Literal["ring", "answer", "hangup", "record", "other"]
 CallState = Literal["ringing", "answered", "completed", "missed", "busy", "failed", "voicemail"]
 
 
@@ -14,7 +15,8 @@ class Call:
 
     Numbers are E.164 where possible, else the digits as they came, None when withheld; `to` is who was reached.
     Times are aware; `duration_s` counts from the start to the end, `billable_s` is talk time alone. `agent` is whom
-    the exchange names as ours. What could not be read is None, with the reason in `defects`.
+    the exchange names as ours. `event` is what happened, or a whole `record`; `linked_id` is what all legs of one call
+    share where the exchange tells it. What could not be read is None, with the reason in `defects`.
     """
 
     call_id: str | None = None
@@ -29,4 +31,6 @@ class Call:
     duration_s: int | None = None
     billable_s: int | None = None
     agent: str | None = None
+    event: CallEvent = "record"
+    linked_id: str | None = None
     defects: tuple[str, ...] = ()

@@ -27,6 +27,7 @@ from pipeline.parse.words import decode_words, one_line
 MAX_TEXT = 1_048_576  # bytes of all text parts of a mail together; the raw mail keeps the rest
 MAX_SUBJECT = 2_000
 MAX_DEFECTS = 50
+MAX_DATES = 5
 
 _CID = re.compile(r"cid:([^\s\"'<>)]{1,250})", re.IGNORECASE)
 _MARKUP = re.compile(r"<[^<>]{0,200}>")
@@ -154,7 +155,7 @@ class _Sources:
         return known
 
     def _read(self, part: Part) -> str:
-        data = decoded(self._raw, part)
+        data = decoded(self._raw, part, self._defects)
         if len(data) > self._left:
             self._defects.append("text too long")
             data = data[: self._left]
@@ -214,7 +215,11 @@ def _people(headers: Headers, name: str, defects: list[str]) -> tuple[Address, .
     if len(people) > MAX_ADDRESSES:
         defects.append(f"too many addresses in {name}")
         people = people[:MAX_ADDRESSES]
-    if not people and any(value.strip(" ,;") for value in values) and not any(":" in value for value in values):
+    if (
+        not any(person.address for person in people)
+        and any(value.strip(" ,;") for value in values)
+        and not any(":" in value for value in values)
+    ):
         defects.append(f"{name} unreadable")
     return people
 
@@ -227,10 +232,12 @@ def _references(headers: Headers, defects: list[str]) -> tuple[str, ...]:
 
 
 def _date(headers: Headers, defects: list[str]) -> datetime | None:
-    value = headers.raw("date")
-    date = read_date(value) if value else None
+    values = headers.all("date")
+    date = next(filter(None, map(read_date, values[:MAX_DATES])), None)
     if date is None:
-        defects.append("Date unreadable or impossible" if value else "no Date")
+        defects.append("Date unreadable or impossible" if any(values) else "no Date")
+    elif len(values) > 1:
+        defects.append("Date more than once")
     return date
 
 

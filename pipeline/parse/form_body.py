@@ -1,6 +1,5 @@
 """The body of a form post → its fields and files, whichever of the three ways it was sent."""
 
-import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,19 +8,15 @@ from urllib.parse import parse_qsl
 
 from pipeline.parse.filename import safe_name
 from pipeline.parse.message import Attachment
+from pipeline.parse.strict_json import Malformed, read_json
 
 MAX_PARTS = 1000
-_MAX_NUMBER = 64
 _MAX_PART_HEADER = 16_384
 
 _PARAMETER = re.compile(r';\s*([A-Za-z]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;"]+))')
 _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,./:=? -]{1,200}")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _FORM_ESCAPES = {"%22": '"', "%0D": " ", "%0A": " ", "%0d": " ", "%0a": " "}
-
-
-class Malformed(ValueError):  # noqa: N818 - reads as what the body is, like the errors of the house
-    """The body is not what its content type says; the text tells why."""
 
 
 class Unsupported(Malformed):
@@ -63,20 +58,7 @@ def read_body(raw: bytes, content_type: str) -> Submitted:
 
 
 def _read_json(raw: bytes, _: str) -> Submitted:
-    try:
-        values = json.loads(
-            raw.decode("utf-8-sig"),
-            object_pairs_hook=_unique,
-            parse_constant=_no_number,
-            parse_int=_literal,
-            parse_float=_literal,
-        )
-    except Malformed:
-        raise
-    except RecursionError as error:
-        raise Malformed("the JSON is nested too deep") from error
-    except ValueError as error:
-        raise Malformed("the body is not JSON") from error
+    values = read_json(raw)
     if not isinstance(values, dict):
         raise Malformed("the JSON is not an object")
     submitted = Submitted()
@@ -87,24 +69,6 @@ def _read_json(raw: bytes, _: str) -> Submitted:
         else:
             submitted.fields[name] = text
     return submitted
-
-
-def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise Malformed("a key is there twice")
-    return found
-
-
-def _no_number(name: str) -> object:
-    raise Malformed(f"{name} is no number")
-
-
-def _literal(digits: str) -> str:
-    """A number as it was written, so that it stays exact."""
-    if len(digits) > _MAX_NUMBER:
-        raise Malformed("a number is too long")
-    return digits
 
 
 def _text(value: object) -> str | None:

@@ -4,7 +4,7 @@ import re
 
 from pipeline.parse import phrases
 
-WINDOW = 4
+WINDOW = 5
 MAX_LENGTH = 400
 MAX_RULE = 120
 COLONS = ":\uff1a"  # the second is the full-width one of Chinese and Japanese
@@ -15,13 +15,17 @@ _SAYS = re.compile(rf"(?:^|[\s\d,>\"'*)\uff0c])(?:{phrases.WROTE})(?=$|[\s*<\"'(
 _STARTS = re.compile(rf"[\s*_]*(?:(?:{phrases.DATE_STARTS})\b|\d{{1,4}}[-./年 ]|在|于)", re.IGNORECASE)
 _ENDS = re.compile(rf"[{COLONS}][\s*_]*$")
 _EVIDENCE = re.compile(r"\d[-./:年 ,]|@|\d{4}")
+_KNOWING = re.compile(r"@|\d{4}|\d[:.]\d\d")
 _MESSAGE = re.compile(phrases.MESSAGE, re.IGNORECASE)
 _DATED = re.compile(
     r"\d{4}[-/]\d{1,2}[-/]\d{1,2}(?: (?=.{0,90}[<@])| \d\d?:\d\d(?::\d\d)? (?:GMT|UTC|[+-]\d\d))[^\n]{1,200}$"
 )
+_DAY = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)|(?<!\d)\d{1,2}([./-])[ ]?\d{1,2}\1[ ]?\d{2}(?!\d)")
+_HOUR = re.compile(r"(?<!\d)\d{1,2}[:.h]\d\d(?!\d)")
+_MAILBOX = re.compile(r"[<(][^<>()\s@]{1,100}@[^<>()\s@]{1,200}[>)]")
 _MAILBOX_END = re.compile(r"<[^<>\s]{1,200}@[^<>\s]{1,200}>\s?[:\uff1a]?$")
 _BEGIN = re.compile(
-    rf"^[\s*>]*(?:-{{0,20}} ?)?(?:{phrases.EARLIER_MESSAGE})[ \-*]{{0,20}}:?[ \-*]{{0,20}}$", re.IGNORECASE
+    rf"^[\s*>]*(?:-{{0,20}} ?)?(?:{phrases.EARLIER_MESSAGE})[ \-*]{{0,20}}[{COLONS}]?[ \-*]{{0,20}}$", re.IGNORECASE
 )
 _FIELD = re.compile(
     rf"^[\s*_>]*(?:(?P<who>{phrases.WHO})|(?P<when>{phrases.WHEN})|(?P<whom>{phrases.TO_WHOM_OR_WHAT}))[\s*_]{{0,3}}[{COLONS}]",
@@ -34,17 +38,36 @@ def introduction_at(lines: list[str], index: int) -> int:
     if count := _dated_at(lines, index):
         return count
     line = lines[index]
-    if not _STARTS.match(line) and not _ENDS.search(line) and ("@" not in line or len(line) > MAX_LENGTH):
+    starts = _STARTS.match(line) is not None
+    dated = _is_dated(line)
+    if len(line) > MAX_LENGTH or not (starts or dated or "@" in line or _ENDS.search(line)):
         return 0
     window = ""
     for count, part in enumerate(map(str.strip, lines[index : index + WINDOW]), 1):
+        if not part and not (starts and dated):  # one client leaves blank lines around the mailbox
+            return 0
         window = f"{window} {part}"
-        if not part or len(window) > MAX_LENGTH:
+        if len(window) > MAX_LENGTH or (count > 1 and _starts_anew(part, dated=dated)):
             return 0
         if _ENDS.search(part):
-            says = _SAYS.search(window) and (_EVIDENCE.search(window) or _is_quote_next(lines, index + count))
-            return count if says else 0
+            return count if _introduces(window, lines, index + count) else 0
     return 0
+
+
+def _starts_anew(part: str, *, dated: bool) -> bool:
+    """Whether the introduction starts at this line, and what stands above it is prose."""
+    return not dated and _is_dated(part) and _STARTS.match(part) is not None
+
+
+def _introduces(window: str, lines: list[str], following: int) -> bool:
+    """Whether it says that somebody wrote, or names a mailbox and a time, as in any language."""
+    if _SAYS.search(window):
+        return _EVIDENCE.search(window) is not None or _is_quote_next(lines, following)
+    return _MAILBOX.search(window) is not None and _is_dated(window)
+
+
+def _is_dated(text: str) -> bool:
+    return _DAY.search(text) is not None and _HOUR.search(text) is not None
 
 
 def _dated_at(lines: list[str], index: int) -> int:
@@ -67,7 +90,7 @@ def is_rule(line: str) -> bool:
     if bare and bare[0] in "-_—=" and bare[-1] in "-_—=":
         inner = bare.strip("-_—= \t*")
         return bool(_MESSAGE.search(inner) or (_SAYS.search(inner) and _EVIDENCE.search(inner)))
-    return (":" in bare[-2:] or bare[:1] == "-") and _BEGIN.match(line) is not None
+    return (":" in bare[-2:] or COLONS[1] in bare[-1:] or bare[:1] == "-") and _BEGIN.match(line) is not None
 
 
 def header_block_at(lines: list[str], index: int) -> bool:
@@ -79,16 +102,20 @@ def header_block_at(lines: list[str], index: int) -> bool:
     kinds = {first.lastgroup}
     fields = 1
     blanks = 0
+    known = bool(_KNOWING.search(lines[index][:200]))
     for line in lines[index + 1 : index + 9]:
         found = _FIELD.match(line[:80])
         if found:
             kinds.add(found.lastgroup)
             fields += 1
+            known = known or bool(_KNOWING.search(line[:200]))
         elif not line.strip("> *"):
             blanks += 1
             if blanks > _MAX_BLANKS:  # some clients put a blank line between any two headers
                 break
-    return {"who", "when"} <= kinds or (fields >= _FIELDS and "who" in kinds)  # two could be prose
+    if fields < _FIELDS:  # two could be prose
+        return known and {"who", "when"} <= kinds
+    return "who" in kinds
 
 
 def _is_quote_next(lines: list[str], index: int) -> bool:

@@ -10,6 +10,7 @@ from pipeline.parse.parameters import read_parameters
 MAX_DEPTH = 50
 MAX_PARTS = 1000
 MAX_STRAYS = 100_000
+MAX_TAIL = 100  # blanks behind the closing boundary
 
 _TYPE = re.compile(r"[a-z0-9!#$&^_.+-]+/[a-z0-9!#$&^_.+*-]+")
 _FIRST_BOUNDARY = re.compile(rb"^--([^\r\n]{1,100}?)[ \t]*\r?$", re.MULTILINE)
@@ -133,8 +134,15 @@ def _cut(raw: bytes, part: Part, delimiter: bytes, budget: _Budget) -> list[tupl
         opened = position = min(line_end + 1, part.end)
     if opened >= 0:
         budget.defects.append("multipart without closing boundary")
-        spans.append((opened, part.end))
+        spans.append((opened, _before_closing(raw, opened, part.end, delimiter)))
     return spans
+
+
+def _before_closing(raw: bytes, start: int, end: int, delimiter: bytes) -> int:
+    """Where the last part ends: before a closing boundary that lacks the line break ahead of it, if there is one."""
+    closing = delimiter + b"--"
+    found = raw.rfind(closing, max(start, end - len(closing) - MAX_TAIL), end)
+    return found if found >= 0 and not raw[found + len(closing) : end].strip() else end
 
 
 def _before_line_break(raw: bytes, start: int, end: int) -> int:

@@ -2,13 +2,13 @@
 
 import re
 
-from pipeline.parse.introduction import COLONS, header_block_at, introduction_at, is_rule
+from pipeline.parse.introduction import COLONS, WINDOW, header_block_at, introduction_at, is_rule
 from pipeline.parse.signature import MAX_LINES_AFTER, is_delimiter, is_device_line, is_footer
 
 MAX_LINES = 20_000
 _MAX_HEADER_LINES = 12
-_MARKS = frozenset("-\u2013\u2014_=*~|")
-_DECORATION = frozenset("-\u2013\u2014_=*~+#. \u00a0")
+_MARKS = frozenset("-\u2013\u2014_=*~|\u1427")  # the last is what trackers of opened mail leave in Gmail
+_DECORATION = frozenset("-\u2013\u2014_=*~+#. \u00a0\u1427")
 _INITIALS = re.compile(r"[A-Z]{1,3}>")
 
 _OWN, _BLANK, _QUOTE = "own", "blank", "quote"
@@ -91,12 +91,12 @@ def _special(lines: list[str], index: int, kinds: list[str], *, own: bool, signi
 
 
 def _near_colon(lines: list[str]) -> bytearray:
-    """Which lines end with a colon, stand up to three above one, or look like a header."""
+    """Which lines end with a colon, stand shortly above one, or look like a header."""
     near = bytearray(len(lines))
     for index, line in enumerate(lines):
         tail = line[-4:]
         if ":" in tail or COLONS[1] in tail:
-            for place in range(max(0, index - 3), index + 1):
+            for place in range(max(0, index - WINDOW + 1), index + 1):
                 near[place] = 1
         elif ":" in (head := line[:24]) or COLONS[1] in head or ("@" in line and head[:4].isdecimal()):
             near[index] = 1

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pipeline.config.channels import Form
-from pipeline.parse.form_body import Malformed, Submitted, read_body
+from pipeline.parse.form_body import Submitted, read_body
 from pipeline.parse.message import Attachment
+from pipeline.parse.strict_json import Malformed
 
 ALIASES: Mapping[str, str] = {
     **dict.fromkeys(("name", "fullname", "yourname"), "name"),

@@ -19,8 +19,11 @@ HELD = (12.0, 15.0)
 CAUGHT_WITHIN = 6.0
 STOP = "stop"
 
-_WEIGHTS = {"worker": 5, "smtp": 2, "http": 2, "relay": 3, "kafka": 2, "postgres": 2, "clock": 1, STOP: 6}
-_HELD = ("worker", "worker", "worker", "worker", "relay", "smtp", "http", "kafka")
+READER = "reader"
+"""The process in which a worker has its messages read; no part of the desk by itself."""
+
+_WEIGHTS = {"worker": 5, READER: 3, "smtp": 2, "http": 2, "relay": 3, "kafka": 2, "postgres": 2, "clock": 1, STOP: 6}
+_HELD = ("worker", "worker", "worker", "worker", READER, "relay", "smtp", "http", "kafka")
 _IDLE_IN_TRANSACTION = """
 SELECT pid, xact_start, state_change FROM pg_stat_activity
 WHERE state = 'idle in transaction' AND backend_type = 'client backend' AND datname = current_database()
@@ -89,6 +92,13 @@ class Killer:
 
     def _alive(self, kind: str) -> list[int]:
         """Processes of the desk's own that do this work and were not killed yet; who is stopped shall wake up."""
+        if kind == READER:
+            return [
+                child
+                for pid in self._alive("worker")
+                for child in _children(pid)
+                if child not in {self._held, *self._killed}
+            ]
         found = []
         for name, part in self._desk.parts().items():
             pid = part["pid"]
@@ -130,6 +140,12 @@ class Killer:
     def _still_there(self, connection: psycopg.Connection, before: set[tuple[object, ...]]) -> bool:
         time.sleep(0.1)  # nobody who runs thinks for so long between two statements
         return bool(before & _in_transaction(connection))
+
+
+def _children(pid: int) -> list[int]:
+    with suppress(psutil.NoSuchProcess):
+        return [child.pid for child in psutil.Process(pid).children()]
+    return []
 
 
 def _in_transaction(connection: psycopg.Connection) -> set[tuple[object, ...]]:

@@ -11,7 +11,8 @@ def reader(asked: Asked) -> Reader:
     from dataclasses import asdict
 
     from pipeline.config.channels import Form
-    from pipeline.parse.form_body import Malformed, read_body
+    from pipeline.parse.form_body import read_body
+    from pipeline.parse.strict_json import Malformed
     from pipeline.parse.web import parse_form
 
     forms = {form.name: form for form in asked.config.form} if asked.config else {}

@@ -158,6 +158,22 @@ def test_nul_is_dropped_with_a_defect() -> None:
     assert "NUL bytes" in parsed.defects
 
 
+def test_text_that_is_no_base64_is_shown_as_it_stands() -> None:
+    parsed = parse(part("text/plain", "Hello, Ana!\r\nbye", "Content-Transfer-Encoding: base64"))
+    assert parsed.text == "Hello, Ana!\nbye"
+    assert "text that is not in Base64 as it says" in parsed.defects
+
+
+def test_an_unknown_encoding_is_taken_as_none() -> None:
+    parsed = parse(part("text/plain", "Hello", "Content-Transfer-Encoding: x-zip"))
+    assert parsed.text == "Hello"
+    assert "Content-Transfer-Encoding unknown" in parsed.defects
+
+
+def test_a_closing_boundary_without_a_line_break_ahead_of_it_is_no_text() -> None:
+    assert parse("Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nhello--b--\r\n").text == "hello"
+
+
 def test_quoted_printable_and_base64_are_decoded_even_when_broken() -> None:
     broken = part("text/plain", "SGVs\r\nbG8", "Content-Transfer-Encoding: base64")
     assert parse(broken).text == "Hello"

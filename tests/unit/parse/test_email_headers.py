@@ -89,6 +89,29 @@ def test_an_impossible_date_is_none_with_a_defect(written: str) -> None:
     assert "Date unreadable or impossible" in parsed.defects
 
 
+def test_of_several_dates_the_first_that_can_be_read_counts() -> None:
+    parsed = mail("Date: Mon, 2 Mar 2026 at ten", "Date: Mon, 2 Mar 2026 10:00:00 +0100")
+    assert parsed.date == datetime(2026, 3, 2, 9, tzinfo=UTC)
+    assert "Date more than once" in parsed.defects
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("Everyone", Address("Everyone", "")),
+        ("All of sales", Address("All of sales", "")),
+        ("=?iso-8859-2?Q?Namedy=F1ski?= (n@acme.example)", Address("Namedyński", "n@acme.example")),
+        ("n@acme.example (Namedyński)", Address("Namedyński", "n@acme.example")),
+    ],
+)
+def test_a_recipient_is_kept_as_far_as_it_is_named(written: str, expected: Address) -> None:
+    assert mail(f"To: {written}").to == (expected,)
+
+
+def test_an_address_in_a_comment_never_speaks() -> None:
+    assert mail("From: Ana (ana@acme.example)").from_ is None
+
+
 def test_an_absent_date_is_a_defect() -> None:
     assert "no Date" in mail("Subject: s").defects
 

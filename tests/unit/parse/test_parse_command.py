@@ -74,3 +74,14 @@ def test_a_form_is_judged_by_what_its_configuration_requires(tmp_path: Path) -> 
     assert found["form"] == "contact"
     assert found["errors"] == {"phone": "required"}
     assert "form" not in found["fields"]
+
+
+def test_a_delivery_of_a_social_platform_yields_an_object_for_each_item(tmp_path: Path) -> None:
+    file = tmp_path / "hook.json"
+    change = {"field": "feed", "value": {"item": "comment", "verb": "add", "comment_id": "5_9", "post_id": "1_5"}}
+    file.write_text(json.dumps({"object": "page", "entry": [{"id": "1", "changes": [change, 3]}]}), "utf-8")
+    first, second = map(json.loads, run("social", file, "--json").stdout.splitlines())
+    assert {"platform", "kind", "id", "conversation", "author", "text", "attachments", "created_at"} <= set(first)
+    assert (first["file"], first["id"], first["opens_case"]) == (str(file), "5_9", True)
+    assert (second["platform"], second["opens_case"]) == (None, False)
+    assert second["reason"]

@@ -1,0 +1,52 @@
+"""Scores the parsers by test data that others wrote, with a peer's score beside it.
+
+    python bench/corpora.py [--scorers DIRECTORY] [SCRIPT ...]
+
+Each scorer is a script that drives the built command from outside and ends a suite with a line like
+`mail stalwart: 584/611`. Peers: Python's email package for mails, email-reply-parser for what was newly written.
+"""
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SCRIPTS = ("mail", "reply", "phone", "social", "iot", "webform")
+PEERS = {"mail": "Python's email", "reply": "email-reply-parser"}
+
+_FIGURE = re.compile(r"(.+): (\d+)/(\d+)")
+
+
+def main() -> None:
+    """Print a line a suite: the score, its share, the peer's."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--scorers", type=Path, default=ROOT / ".." / "shared" / "acceptance")
+    parser.add_argument("scripts", nargs="*", default=SCRIPTS, metavar="SCRIPT", help=" ".join(SCRIPTS))
+    asked = parser.parse_args()
+    if not asked.scorers.is_dir():
+        sys.exit(f"{asked.scorers} is not there; name the folder of the scorers with --scorers")
+    for script in asked.scripts:
+        theirs = _figures(asked.scorers / f"{script}.py", "--baseline") if script in PEERS else {}
+        for suite, (passed, total) in _figures(asked.scorers / f"{script}.py").items():
+            beside = ""
+            if suite in theirs:
+                peer_passed, peer_total = theirs[suite]
+                beside = f"   {PEERS[script]}: {peer_passed}/{peer_total} {peer_passed / peer_total:.1%}"
+            print(f"{suite}: {passed}/{total} {passed / total:.1%}{beside}", flush=True)
+
+
+def _figures(script: Path, *options: str) -> dict[str, tuple[int, int]]:
+    """Passed and total by suite; of a suite's lines the last is its figure."""
+    command = [sys.executable, str(script), *options]
+    environment = {"CASESTREAM": f"{sys.executable} -m pipeline", **os.environ}
+    out = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600, check=True).stdout
+    lines = [line for line in out.splitlines() if line and not line.startswith(" ")]
+    found = {m[1]: (int(m[2]), int(m[3])) for line in lines if (m := _FIGURE.fullmatch(line))}
+    return {name: figure for name, figure in found.items() if name.split()[0] == script.stem}
+
+
+if __name__ == "__main__":
+    main()
