@@ -15,6 +15,7 @@ from pipeline.parse.charset import decode
 from pipeline.parse.content import decoded
 from pipeline.parse.dates import read_date
 from pipeline.parse.filename import name_by_type, safe_name
+from pipeline.parse.forwarded import read_forwarded
 from pipeline.parse.headers import MAX_VALUE, Headers, read_headers
 from pipeline.parse.html import declared_charset, html_to_text
 from pipeline.parse.ids import MAX_ID, read_case_references, read_ids, read_message_id
@@ -77,6 +78,7 @@ def parse_email(raw: bytes, *, our_domain: str | None = None, with_html: bool = 
             subject, (*in_reply_to, *references), tuple(a.address for a in (*to, *cc)), our_domain
         ),
         defects=tuple(dict.fromkeys(defects))[:MAX_DEFECTS],
+        forwarded=None if auto == "bounce" else read_forwarded(raw, whole, subject, text),
     )
 
 

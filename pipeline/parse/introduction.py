@@ -118,6 +118,12 @@ def header_block_at(lines: list[str], index: int) -> bool:
     return "who" in kinds
 
 
+def field_at(line: str) -> tuple[str, str] | None:
+    """What kind of header of an earlier message the line is (who, when, whom), and its value; None for another line."""
+    found = _FIELD.match(line[:80])
+    return (found.lastgroup or "", line[found.end() :].strip(" \t*_\u00a0")) if found else None
+
+
 def _is_quote_next(lines: list[str], index: int) -> bool:
     for line in lines[index : index + 3]:
         if line.strip():

@@ -42,7 +42,8 @@ class Email:
     """A mail as far as it can be read; what had to be repaired stands in `defects`.
 
     Ids keep their `<>`, `date` is aware and in UTC, no text holds NUL or a lone surrogate. `from_` and `sender` are
-    None when unusable. `text` is the readable body, `reply` what the author newly wrote in it.
+    None when unusable. `text` is the readable body, `reply` what the author newly wrote in it. `forwarded` is the
+    first sender inside a forward.
     """
 
     message_id: str | None = None
@@ -65,3 +66,4 @@ class Email:
     bounce: Bounce | None = None
     references_case: tuple[str, ...] = ()
     defects: tuple[str, ...] = ()
+    forwarded: Address | None = None

@@ -31,6 +31,14 @@ EARLIER_MESSAGE = (
     r"(?:以下是)?转发的?(?:邮件|消息|信息)|开始转发的?(?:邮件|信息)|開始轉寄郵件|轉寄的?(?:郵件|訊息)|原始(?:邮件|郵件)|"
     r"転送(?:された)?メッセージ|元のメッセージ|전달된 메시지|원본 메시지"
 )
+FORWARDED = (
+    r"forward|weitergeleitet|transféré|réexpédié|reenviado|inoltrato|encaminhada|doorgestuurd|vidarebefordra|videresend|"
+    r"välitetty|przekazan|přeposl|переадресован|пересыла|перенаправлен|başlangıcı|yönlendiril|iletilen|továbbított|"
+    r"转发|轉寄|転送|전달"
+)
+FORWARD_PREFIXES = (
+    r"fwd?|wg|tr|rv|enc|i|doorst|vb|vl|vs|pd|i̇lt|ilt|trs|tov|továbbítás|πρθ|przek|пересл|转发|轉寄|轉送|転送|전달"
+)
 WHO = (
     r"From|Von|De la|De|Da|Van|Fra|Från|Lähettäjä|Od|Від|От|Kimden|Gönderen|Feladó|Odesílatel|Odesilatel|Από|"
     r"发件人|寄件者|寄件人|差出人|보낸 ?사람|발신"
