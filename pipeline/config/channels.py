@@ -5,7 +5,17 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from pipeline.config.imap import ImapUrl, OAuth, Settle
-from pipeline.config.values import Address, FormName, Listen, Network, Origin, Section
+from pipeline.config.values import (
+    Address,
+    DevicePattern,
+    FeedName,
+    FormName,
+    Listen,
+    Network,
+    Origin,
+    Section,
+    TopicFilter,
+)
 
 
 class Smtp(Section):
@@ -97,10 +107,15 @@ class Social(Section):
 
 
 class DeviceFeed(Section):
-    """Topics that devices publish to, and which of their own alarms open a case."""
+    """Topics that devices publish to, what their payloads are, and which of their own alarms open a case.
 
-    name: FormName
-    queue: str | None = None
-    topics: Annotated[tuple[str, ...], Field(min_length=1)]
+    `device` says where in a topic the device is named. Connectors that share the topics name the same group `shared`.
+    """
+
+    name: FeedName
+    topics: Annotated[tuple[TopicFilter, ...], Field(min_length=1)]
     format: Literal["thin-edge", "json", "sparkplug"] = "thin-edge"
+    queue: str | None = None
+    device: DevicePattern | None = None
+    shared: FeedName | None = None
     opens_case: tuple[str, ...] = ("critical", "major")

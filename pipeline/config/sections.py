@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from pipeline.config.values import Country, Dsn, Listen, Network, Section, Servers, Timezone, read_secret
+from pipeline.config.values import Broker, Country, Dsn, Listen, Network, Section, Servers, Timezone, read_secret
 
 SHORTEST_SECRET = 16
 
@@ -63,7 +63,20 @@ class Postgres(Section):
 
 
 class Mqtt(Section):
-    url: str = "embedded"
+    """Where devices publish.
+
+    `client_id` names our session at the broker: every connector needs one of its own, and the same one each time.
+    At most `receive_maximum` readings are ours without being settled; packets over `max_packet` bytes are not wanted.
+    """
+
+    url: Broker = "embedded"
+    version: Literal["5", "3.1.1"] = "5"
+    username: str | None = None
+    password: str | None = None
+    ca: str | None = None
+    client_id: Annotated[str, Field(min_length=1, max_length=128)] = "casestream"
+    receive_maximum: Annotated[int, Field(ge=1, le=65535)] = 2000
+    max_packet: Annotated[int, Field(ge=1024, le=16_777_216)] = 1_048_576
 
 
 class Mail(Section):

@@ -86,6 +86,46 @@ def _form_name(value: str) -> str:
 FormName = Annotated[str, AfterValidator(_form_name)]
 
 
+def _feed_name(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", value):
+        raise ValueError("write letters, digits, - and _, at most 64, no - or _ first")
+    return value
+
+
+FeedName = Annotated[str, AfterValidator(_feed_name)]
+
+
+def _topic_filter(value: str) -> str:
+    *before, last = value.split("/")
+    wild = [level for level in before if "#" in level or ("+" in level and level != "+")]
+    if not value or wild or ("#" in last and last != "#") or ("+" in last and last != "+") or "\0" in value:
+        raise ValueError('write levels between slashes, + for any one, # last for all below, like "te/+/+/+/+/a/+"')
+    if value.startswith("$share/"):
+        raise ValueError('write the topics alone and the group as shared = "…"')
+    return value
+
+
+TopicFilter = Annotated[str, AfterValidator(_topic_filter)]
+
+
+def _device_pattern(value: str) -> str:
+    if value.count("{device}") != 1:
+        raise ValueError('say where in the topic the device is, once, like "plant/{device}/+"')
+    return _topic_filter(value)
+
+
+DevicePattern = Annotated[str, AfterValidator(_device_pattern)]
+
+
+def _broker(value: str) -> str:
+    if value != "embedded" and not re.fullmatch(r"mqtts?://([^\s/:@\[\]]+|\[[0-9a-fA-F:]+\])(:\d{1,5})?/?", value):
+        raise ValueError('write "embedded", "mqtt://HOST:PORT" or "mqtts://HOST:PORT"; name and password have own keys')
+    return value
+
+
+Broker = Annotated[str, AfterValidator(_broker)]
+
+
 def _servers(value: str) -> str:
     if value != "embedded" and not all(re.fullmatch(r"\s*\S+:\d{1,5}\s*", server) for server in value.split(",")):
         raise ValueError('write "embedded" or servers as "HOST:PORT,HOST:PORT"')

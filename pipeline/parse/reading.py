@@ -7,6 +7,8 @@ from typing import Literal
 
 ReadingType = Literal["measurement", "alarm", "alarm_clear", "event", "heartbeat"]
 
+Value = int | float | Decimal | str | bool | None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
@@ -19,10 +21,20 @@ class Reading:
     device: str | None
     type: ReadingType
     name: str | None = None
-    value: int | float | Decimal | str | bool | None = None
+    value: Value = None
     unit: str | None = None
     severity: str | None = None
     text: str | None = None
     at: datetime | None = None
     down: bool = False
     defects: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What one message of a device told: readings, else why it is none or why it cannot be read."""
+
+    readings: tuple[Reading, ...] = ()
+    no_reading: str | None = None
+    unreadable: str | None = None
+    device: str | None = None

@@ -31,6 +31,8 @@ EXAMPLES = {
     "imap",
     "oauth",
     "authserv",
+    "device",
+    "shared",
 }
 
 
