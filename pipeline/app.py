@@ -70,7 +70,13 @@ def build_routes(config: Config, publisher: "Publisher") -> "list[APIRouter]":
     from pipeline.connectors.web import FormConnector
     from pipeline.connectors.web_http import FormRoutes
 
-    return [FormRoutes(FormConnector(config, publisher), config.http).router()]
+    routes = [FormRoutes(FormConnector(config, publisher), config.http).router()]
+    if config.social:
+        from pipeline.connectors.social import SocialConnector
+        from pipeline.connectors.social_http import SocialRoutes
+
+        routes.append(SocialRoutes(SocialConnector(config, publisher), config.http).router())
+    return routes
 
 
 def build_intake(rules: "Rules") -> "Intake":

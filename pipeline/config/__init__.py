@@ -121,7 +121,7 @@ def conflicts(values: Mapping[str, Any]) -> Iterator[tuple[Location, str]]:
     queues = [record.get("name") for _, record in _records(values, "queue")] if "queue" in values else ["Support"]
     if values.get("queue") in ([], ()):
         yield ("queue",), "at least one [[queue]] is needed"
-    for kind in ("queue", "form", "phone", "device_feed"):
+    for kind in ("queue", "form", "phone", "social", "device_feed"):
         yield from _doubled(values, kind)
     names = ", ".join(f'"{name}"' for name in queues)
     for kind in ("mailbox", "form", "phone", "social", "device_feed"):
@@ -149,7 +149,7 @@ def _records(values: Mapping[str, Any], kind: str) -> Iterator[tuple[int, Mappin
 def _doubled(values: Mapping[str, Any], kind: str) -> Iterator[tuple[Location, str]]:
     seen: set[str] = set()
     for index, record in _records(values, kind):
-        name = record.get("name")
+        name = record.get("name") or (record.get("platform") if kind == "social" else None)
         if isinstance(name, str) and name in seen:
             yield (kind, index, "name"), f'[[{kind}]] "{name}" is there twice; give each a name of its own'
         elif isinstance(name, str):

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from pipeline.config.imap import ImapUrl, OAuth, Settle
 from pipeline.config.values import (
@@ -14,6 +14,7 @@ from pipeline.config.values import (
     Network,
     Origin,
     Section,
+    Site,
     TopicFilter,
 )
 
@@ -100,10 +101,31 @@ class Phone(Section):
 
 
 class Social(Section):
-    """A page or account of ours on a social platform."""
+    """A page or account of ours on a social platform, and what proves to each other who we are."""
 
     platform: Literal["facebook", "messenger", "x", "mastodon"]
+    name: FormName = ""
     queue: str | None = None
+    app_secret: str | None = None
+    verify_token: str | None = None
+    page_id: str | None = None
+    access_token: str | None = None
+    server: Site | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, values: object) -> object:
+        """Without a name of its own, it is called as its platform is."""
+        if isinstance(values, dict) and not values.get("name") and isinstance(values.get("platform"), str):
+            return {**values, "name": values["platform"]}
+        return values
+
+    @property
+    def lacking(self) -> tuple[str, ...]:
+        """The keys without which nothing can be taken from this platform."""
+        needed = {"x": ("app_secret",), "mastodon": ("server", "access_token")}
+        keys = needed.get(self.platform, ("app_secret", "verify_token"))
+        return tuple(key for key in keys if getattr(self, key) is None)
 
 
 class DeviceFeed(Section):

@@ -231,6 +231,10 @@ def _warnings(values: Mapping[str, Any], config: Config, place: _Places) -> Iter
     if not config.desk.secret:
         says = '[desk] secret is not set; write secret = ["env:CASESTREAM_SECRET"], so that references can be signed'
         yield place.finding(("desk",), says, mistake=False)
+    for index, page in enumerate(config.social):
+        for key in page.lacking:
+            says = f'[[social]] "{page.name}" lacks "{key}"; until it is there, nothing is taken from it'
+            yield place.finding(("social", index), says, mistake=False)
     for location, value in _secrets(values, ()):
         if problem := _exposed(value, open_to_all=location[:2] not in place.variables):
             yield place.finding(location, f"{_subject(location)}: {problem}", mistake=False)

@@ -77,9 +77,18 @@ def _origin(value: str) -> str:
 Origin = Annotated[str, AfterValidator(_origin)]
 
 
+def _site(value: str) -> str:
+    if not re.fullmatch(r"https?://[^/\s@]+/?", value):
+        raise ValueError('write a server as its scheme and host alone, for example "https://social.example"')
+    return value.rstrip("/")
+
+
+Site = Annotated[str, AfterValidator(_site)]
+
+
 def _form_name(value: str) -> str:
     if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", value):
-        raise ValueError("a form's name is in its address: small letters, digits, - and _, at most 64, no - or _ first")
+        raise ValueError("a name in an address has small letters, digits, - and _, at most 64, no - or _ first")
     return value
 
 

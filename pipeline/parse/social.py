@@ -24,11 +24,20 @@ _META_OBJECTS = {
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One item: `raw` is a delivery of it alone, in its own bytes; `post` is None where it cannot be read."""
+    """One item: `raw` is a delivery of it alone, in its own bytes; `post` is None where it cannot be read.
+
+    `account` is whose page or subscription it was delivered for, where the platform tells.
+    """
 
     raw: bytes
     post: Post | None
     problem: str = ""
+    account: str | None = None
+
+    @property
+    def id(self) -> str:
+        """The same for every delivery of one change of one item; of what cannot be read, a digest."""
+        return change_id(self.post, self.raw) if self.post else f"unreadable:{_digest(self.raw)}"
 
 
 def split_delivery(raw: bytes, own: str | None = None) -> list[Item]:
@@ -69,21 +78,32 @@ def parse_post(raw: bytes, own: str | None = None) -> Post:
 def change_id(post: Post, raw: bytes) -> str:
     """The same for every delivery of one change of one item: a repetition is a duplicate, an edit is not."""
     if post.id is None:
-        return f"{post.platform}:{post.kind}:{sha256(raw).hexdigest()[:32]}"
+        return f"{post.platform}:{post.kind}:{_digest(raw)}"
     if post.kind in {"reaction", "other"}:  # their ids are counted apart from those of posts
         return f"{post.platform}:{post.kind}:{post.id}"
     if post.change in {"add", "remove", "share"}:
         return f"{post.platform}:{post.id}:{post.change}"
     moment = post.changed_at or post.created_at
-    when = f"{moment.timestamp():.3f}" if moment else sha256(raw).hexdigest()[:32]
+    when = f"{moment.timestamp():.3f}" if moment else _digest(raw)
     return f"{post.platform}:{post.id}:{post.change}:{when}"
 
 
 def _item(raw: bytes, own: str | None) -> Item:
+    account = _account(raw)
     try:
-        return Item(raw, parse_post(raw, own))
+        return Item(raw, parse_post(raw, own), account=account)
     except Malformed as problem:
-        return Item(raw, None, str(problem))
+        return Item(raw, None, str(problem), account)
+
+
+def _account(raw: bytes) -> str | None:
+    delivery = Payload(read_json(raw))
+    entry = next(delivery.each("entry"), Payload(None))
+    return entry.word("id") or delivery.word("for_user_id")
+
+
+def _digest(raw: bytes) -> str:
+    return sha256(raw).hexdigest()[:32]
 
 
 def _alone(whole: object, text: str) -> Iterator[str]:

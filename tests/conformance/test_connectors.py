@@ -1,6 +1,8 @@
 """Every connector keeps to the contract: receive, publish, and only then settle."""
 
 import asyncio
+import hmac
+from base64 import b64encode
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
@@ -17,6 +19,8 @@ from pipeline.config import Config
 from pipeline.connectors.contract import Health, Publisher, Receipt
 from pipeline.connectors.email_imap import ImapConnector
 from pipeline.connectors.email_smtp import SmtpConnector
+from pipeline.connectors.social import SocialConnector
+from pipeline.connectors.social_http import SocialRoutes
 from pipeline.connectors.space import FreeSpace
 from pipeline.connectors.web import FormConnector
 from pipeline.connectors.web_http import FormRoutes
@@ -29,6 +33,7 @@ CONFIG = Config.model_validate(
         "smtp": {"listen": "127.0.0.1:0"},
         "mailbox": [{"address": "support@desk.example"}],
         "form": [{"name": "contact"}],
+        "social": [{"platform": "facebook", "app_secret": "f"}, {"platform": "x", "app_secret": "x"}],
     }
 )
 
@@ -142,6 +147,40 @@ async def web(publisher: Publisher) -> AsyncIterator[Source]:
         yield WebSource(connector.health, client)
 
 
+class HookSource:
+    def __init__(self, health: Health, client: httpx.AsyncClient, path: str, raw: bytes, signature: str) -> None:
+        self.health = health
+        self._client = client
+        self._path = path
+        self._raw = raw
+        self._headers = {"X-Hub-Signature-256": signature, "x-twitter-webhooks-signature": signature}
+
+    async def deliver(self) -> Answer:
+        reply = await self._client.post(self._path, content=self._raw, headers=self._headers)
+        again = reply.status_code == 503 and "retry-after" in reply.headers
+        return Answer(reply.status_code == 200, again, "" if reply.is_success else reply.json()["detail"])
+
+
+@asynccontextmanager
+async def hooked(publisher: Publisher, path: str, raw: bytes, signature: str) -> AsyncIterator[Source]:
+    connector = SocialConnector(CONFIG, publisher)
+    transport = httpx.ASGITransport(create_app([SocialRoutes(connector, CONFIG.http).router()]))
+    async with httpx.AsyncClient(transport=transport, base_url="http://desk.example") as client:
+        yield HookSource(connector.health, client, path, raw, signature)
+
+
+def facebook(publisher: Publisher) -> AbstractAsyncContextManager[Source]:
+    said = b'{"sender":{"id":"7"},"recipient":{"id":"1"},"message":{"mid":"m_1","text":"hello"}}'
+    raw = b'{"object":"page","entry":[{"id":"1","time":1,"messaging":[%b]}]}' % said
+    return hooked(publisher, "/social/facebook", raw, "sha256=" + hmac.new(b"f", raw, "sha256").hexdigest())
+
+
+def x(publisher: Publisher) -> AbstractAsyncContextManager[Source]:
+    raw = b'{"for_user_id":"1","tweet_create_events":[{"id_str":"9","text":"hello","user":{"id_str":"7"}}]}'
+    signature = b64encode(hmac.new(b"x", raw, "sha256").digest()).decode()
+    return hooked(publisher, "/social/x", raw, f"sha256={signature}")
+
+
 @asynccontextmanager
 async def imap(publisher: Publisher) -> AsyncIterator[Source]:
     server = Standin()
@@ -158,7 +197,7 @@ async def imap(publisher: Publisher) -> AsyncIterator[Source]:
 
 Driver = Callable[[Publisher], AbstractAsyncContextManager[Source]]
 
-every_connector = pytest.mark.parametrize("driver", [smtp, web, imap])
+every_connector = pytest.mark.parametrize("driver", [smtp, web, facebook, x, imap])
 
 
 @dataclass

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-import uvicorn
-from doors import Client
+from doors import Client, http_port
 
 from pipeline.api.app import create_app
 from pipeline.blobs import BlobStore
@@ -35,20 +34,8 @@ async def serving(log: MemoryLog, data: Path, body_seconds: float = 10.0, **form
     )
     publisher = Publisher(log, BlobStore(data), FreeSpace(data, 0.15, share=lambda _: 1.0))
     app = create_app([FormRoutes(FormConnector(config, publisher), config.http, body_seconds).router()])
-    ready: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-
-    class Server(uvicorn.Server):
-        async def startup(self, sockets: object = None) -> None:
-            await super().startup(sockets)  # type: ignore[arg-type]
-            ready.set_result(self.servers[0].sockets[0].getsockname()[1])
-
-    server = Server(
-        uvicorn.Config(app, port=0, http="httptools", lifespan="off", log_level="error", proxy_headers=False)
-    )
-    task = asyncio.create_task(server._serve())
-    yield await ready
-    server.should_exit = True
-    await task
+    async with http_port(app) as port:
+        yield port
 
 
 def over_http(

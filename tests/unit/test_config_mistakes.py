@@ -37,6 +37,12 @@ FAULTS = {
     "a number too large": Wrong("[worker]\nprocesses = 65\n", 2, "must be at most 64, not 65"),
     "a time-out of nothing": Wrong("[smtp]\ndata_timeout = 0\n", 2, "must be more than 0, not 0"),
     "text for a list": Wrong('[smtp]\ntrusted = "10.0.0.0/8"\n', 2, "should be a list in brackets"),
+    "two pages without a name": Wrong(
+        '[[social]]\nplatform = "x"\n[[social]]\nplatform = "x"\n', 3, '[[social]] "x" is there twice'
+    ),
+    "a server with a path": Wrong(
+        '[[social]]\nplatform = "mastodon"\nserver = "https://m.example/api"\n', 3, "its scheme and host alone"
+    ),
     "an element of a list": Wrong(
         '[smtp]\ntrusted = [\n  "10.0.0.0/8",\n  # ours\n  "ten",\n]\n', 5, "write a network like"
     ),
@@ -209,3 +215,10 @@ def test_a_secret_from_a_variable_is_no_warning() -> None:
 def _config(checked: Checked) -> Config:
     assert checked.config is not None, checked.findings
     return checked.config
+
+
+def test_a_page_that_nothing_can_be_taken_from_is_told() -> None:
+    secret = '[desk]\nsecret = "a secret of the desk"\n'
+    says = [finding.says for finding in examine(Source(f'{secret}[[social]]\nplatform = "mastodon"\n')).findings]
+    assert '[[social]] "mastodon" lacks "server"; until it is there, nothing is taken from it' in says
+    assert '[[social]] "mastodon" lacks "access_token"; until it is there, nothing is taken from it' in says

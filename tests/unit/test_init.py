@@ -33,6 +33,12 @@ EXAMPLES = {
     "authserv",
     "device",
     "shared",
+    "name",
+    "app_secret",
+    "verify_token",
+    "page_id",
+    "access_token",
+    "server",
 }
 
 

@@ -1,0 +1,96 @@
+"""The HTTP side of social platforms: one address for each page, asked with GET and delivered to with POST."""
+
+from fastapi import APIRouter, Request, Response
+
+from pipeline.config.channels import Social
+from pipeline.config.sections import Http
+from pipeline.connectors.clients import Clients
+from pipeline.connectors.door import Door
+from pipeline.connectors.facebook_http import FacebookDoor
+from pipeline.connectors.http_body import BODY_SECONDS, BodyRefused, closing, is_compressed, read_body
+from pipeline.connectors.rate import TooOften
+from pipeline.connectors.social import SocialConnector
+from pipeline.connectors.x_http import XDoor
+from pipeline.errors import Reject, Retry, Stop
+from pipeline.problems import problem
+
+RETRY_SECONDS = "10"
+_NO_GUESSING = {"X-Content-Type-Options": "nosniff"}
+
+
+class SocialRoutes:
+    """`GET` and `POST /social/NAME`. Raises Stop when a secret that is named is not there."""
+
+    def __init__(self, connector: SocialConnector, settings: Http, body_seconds: float = BODY_SECONDS) -> None:
+        self._connector = connector
+        self._max_size = settings.max_size
+        self._clients = Clients(settings.proxies)
+        self._body_seconds = body_seconds
+        self._doors = {name: door for name, page in connector.pages.items() if (door := _door(page))}
+
+    def router(self) -> APIRouter:
+        """The routes, to be mounted into the application."""
+        router = APIRouter()
+        router.add_api_route("/social/{name}", self.get, methods=["GET"], response_model=None)
+        router.add_api_route("/social/{name}", self.post, methods=["POST"], response_model=None)
+        return router
+
+    async def get(self, name: str, request: Request) -> Response:
+        """Answer a platform that asks whether the address is ours."""
+        try:
+            _, door = self._find(name)
+            self._connector.admit_question(self._client(request))
+            answer = door.answer(request.query_params)
+        except TooOften as refusal:
+            return problem(429, refusal.message, headers={"Retry-After": str(refusal.seconds)})
+        except Reject as refusal:
+            if refusal.status != 404:  # noqa: PLR2004 - counted where it was raised
+                self._connector.refused("challenge", refusal)
+            return problem(refusal.status, refusal.message)
+        return Response(answer.body, media_type=answer.media_type, headers=_NO_GUESSING)
+
+    async def post(self, name: str, request: Request) -> Response:
+        """Take one delivery; 200 once the log holds all of it."""
+        try:
+            page, door = self._find(name)
+            raw = await self._body(request)
+            if not door.is_authentic(raw, request.headers):
+                raise self._connector.forged(self._client(request))
+            await self._connector.receive(page, raw)
+        except TooOften as refusal:
+            return problem(429, refusal.message, headers={"Retry-After": str(refusal.seconds)})
+        except Reject as refusal:
+            return problem(refusal.status, refusal.message, headers=closing(refusal.status))
+        except Retry:
+            return problem(503, "we cannot keep it now, send it again", headers={"Retry-After": RETRY_SECONDS})
+        return Response("EVENT_RECEIVED", media_type="text/plain")
+
+    def _find(self, name: str) -> tuple[Social, Door]:
+        page = self._connector.find(name)
+        door = self._doors.get(name)
+        if door is None:
+            raise self._connector.refused("unknown page", Reject(404, "there is no such address"))
+        return page, door
+
+    async def _body(self, request: Request) -> bytes:
+        if is_compressed(request):
+            raise self._connector.refused("content type", Reject(415, "send it uncompressed"))
+        try:
+            return await read_body(request, self._max_size, self._body_seconds)
+        except BodyRefused as refusal:
+            self._connector.refused(refusal.reason, refusal)
+            raise
+
+    def _client(self, request: Request) -> str:
+        peer = request.client.host if request.client else "local"
+        return self._clients.address(peer, ",".join(request.headers.getlist("x-forwarded-for")))
+
+
+def _door(page: Social) -> Door | None:
+    """The way in for a platform that delivers; Mastodon is asked."""
+    if page.platform == "mastodon":
+        return None
+    try:
+        return XDoor(page) if page.platform == "x" else FacebookDoor(page)
+    except LookupError as error:
+        raise Stop(f'[[social]] "{page.name}": {error}') from error
