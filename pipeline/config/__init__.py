@@ -131,6 +131,7 @@ def conflicts(values: Mapping[str, Any]) -> Iterator[tuple[Location, str]]:
                 yield (kind, index, "queue"), f'[[{kind}]] names queue "{name}", which is not there; there are: {names}'
     yield from _shared_addresses(values)
     yield from _unreadable_mailboxes(values)
+    yield from _shared_directories(values)
     kafka = values.get("kafka")
     if isinstance(kafka, Mapping) and str(kafka.get("security_protocol")).startswith("SASL_"):
         for key in ("sasl_mechanism", "username", "password"):
@@ -192,6 +193,18 @@ def _unreadable_mailboxes(values: Mapping[str, Any]) -> Iterator[tuple[Location,
             says = f"the {_nth(readers[place] + 1)} [[mailbox]] reads this very folder; one must do, with aliases"
             yield ("mailbox", index, "imap"), says
         readers.setdefault(place, index)
+
+
+def _shared_directories(values: Mapping[str, Any]) -> Iterator[tuple[Location, str]]:
+    readers: dict[str, int] = {}
+    for index, record in _records(values, "phone"):
+        directory = record.get("directory")
+        if not isinstance(directory, str):
+            continue
+        if directory in readers:
+            says = f"the {_nth(readers[directory] + 1)} [[phone]] reads this very directory; give each its own"
+            yield ("phone", index, "directory"), says
+        readers.setdefault(directory, index)
 
 
 def _nth(number: int) -> str:

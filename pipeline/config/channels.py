@@ -7,6 +7,7 @@ from pydantic import Field, field_validator, model_validator
 from pipeline.config.imap import ImapUrl, OAuth, Settle
 from pipeline.config.values import (
     Address,
+    Country,
     DevicePattern,
     FeedName,
     FormName,
@@ -15,6 +16,7 @@ from pipeline.config.values import (
     Origin,
     Section,
     Site,
+    Timezone,
     TopicFilter,
 )
 
@@ -84,15 +86,35 @@ _SHORT_FORMS: dict[str, tuple[Opening, ...]] = {
 PhoneFormat = Literal["cti", "twilio", "asterisk-csv", "asterisk-cel", "freeswitch-json"]
 """How an exchange tells of calls: events over HTTP, or records in files."""
 
+ONLY_POSTED = frozenset({"cti", "twilio"})
+ONLY_FILES = frozenset({"asterisk-csv", "asterisk-cel"})
+SHORTEST_TOKEN = 16
+
 
 class Phone(Section):
-    """A telephone exchange: how it tells of calls, which calls open a case, which join one."""
+    """A telephone exchange: how it tells of calls, which calls open a case, which join one.
+
+    Events are posted with its `token`; records are read from the files of its `directory`. `country` and `timezone`
+    are the desk's unless it stands elsewhere.
+    """
 
     name: FormName
     queue: str | None = None
     format: PhoneFormat = "cti"
+    token: str | None = None
+    per_minute: Annotated[int, Field(ge=1)] = 600
+    directory: str | None = None
+    country: Country | None = None
+    timezone: Timezone | None = None
     opens_case: tuple[Opening, ...] = ("missed", "voicemail")
     joins: Literal["only active case", "never"] = "only active case"
+
+    @field_validator("token")
+    @classmethod
+    def _long_enough(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("env:", "file:")) and len(value) < SHORTEST_TOKEN:
+            raise ValueError(f"a token needs at least {SHORTEST_TOKEN} characters; write env:NAME or file:PATH")
+        return value
 
     @field_validator("opens_case", mode="before")
     @classmethod

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from pipeline.config import Config, Location, conflicts, lay_over, overrides
+from pipeline.config.channels import ONLY_FILES, ONLY_POSTED, Phone
 from pipeline.config.lines import Lines
 from pipeline.config.schema import choices, heading, homes, is_list, is_record, keys
 from pipeline.config.values import read_secret
@@ -235,9 +236,21 @@ def _warnings(values: Mapping[str, Any], config: Config, place: _Places) -> Iter
         for key in page.lacking:
             says = f'[[social]] "{page.name}" lacks "{key}"; until it is there, nothing is taken from it'
             yield place.finding(("social", index), says, mistake=False)
+    for index, exchange in enumerate(config.phone):
+        if problem := _deaf(exchange):
+            yield place.finding(("phone", index), f'[[phone]] "{exchange.name}" {problem}', mistake=False)
     for location, value in _secrets(values, ()):
         if problem := _exposed(value, open_to_all=location[:2] not in place.variables):
             yield place.finding(location, f"{_subject(location)}: {problem}", mistake=False)
+
+
+def _deaf(exchange: Phone) -> str | None:
+    """Why what an exchange tells would not be heard."""
+    if exchange.directory and exchange.format in ONLY_POSTED:
+        return f'posts "{exchange.format}" over HTTP; its directory is not read'
+    if exchange.directory or (exchange.token and exchange.format not in ONLY_FILES):
+        return None
+    return f'has no "{"directory" if exchange.format in ONLY_FILES else "token"}", so that nothing tells of its calls'
 
 
 def _exposed(value: str, *, open_to_all: bool) -> str | None:

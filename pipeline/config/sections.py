@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from pipeline.config.values import Broker, Country, Dsn, Listen, Network, Section, Servers, Timezone, read_secret
+from pipeline.config.values import Broker, Country, Dsn, Listen, Network, Section, Servers, Timezone, Url, read_secret
 
 SHORTEST_SECRET = 16
 
@@ -94,9 +94,10 @@ class Blobs(Section):
 
 
 class Http(Section):
-    """The port of web forms, the API and the console."""
+    """The port of web forms, of exchanges and platforms that call us, the API and the console; `url` leads there."""
 
     listen: Listen = "127.0.0.1:8025"
+    url: Url | None = None
     max_size: Annotated[int, Field(ge=65536)] = 26_214_400
     proxies: tuple[Network, ...] = ()
 

@@ -86,6 +86,15 @@ def _site(value: str) -> str:
 Site = Annotated[str, AfterValidator(_site)]
 
 
+def _url(value: str) -> str:
+    if not re.fullmatch(r"https?://[^/\s@?#]+(?:/[^\s?#]*)?", value):
+        raise ValueError('write the address that others call, for example "https://desk.contoso.example"')
+    return value.rstrip("/")
+
+
+Url = Annotated[str, AfterValidator(_url)]
+
+
 def _form_name(value: str) -> str:
     if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", value):
         raise ValueError("a name in an address has small letters, digits, - and _, at most 64, no - or _ first")

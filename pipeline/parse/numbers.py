@@ -79,7 +79,7 @@ def read_number(text: str, country: str | None) -> Number:
         return Number(None, "withheld")
     if address := _SIP.match(text) or _AT.fullmatch(text):
         return _of_address(text, address, country)
-    return _dialled(text, country) if _WRITTEN.match(text) or _DIALLED.fullmatch(text) else Number(text, NO_NUMBER)
+    return _dialled(text, country) if _WRITTEN.match(text) or _DIALLED.fullmatch(text) else _no_number(text)
 
 
 def e164(text: str, country: str | None) -> str | None:
@@ -93,6 +93,11 @@ def e164(text: str, country: str | None) -> str | None:
 def is_extension(number: str | None) -> bool:
     """Whether a number as `read_number` gives it can only mean a telephone of the exchange itself."""
     return number is not None and not number.startswith("+") and len(number) < 7  # noqa: PLR2004  # no trunk is shorter
+
+
+def _no_number(text: str) -> Number:
+    """What was written instead; a plus before it would promise E.164."""
+    return Number(text.lstrip("+ ") or None, NO_NUMBER)
 
 
 def _is_withheld(text: str) -> bool:
@@ -114,7 +119,7 @@ def _dialled(text: str, country: str | None) -> Number:
     if known := _parsed(text, country, digits):
         return Number(format_number(known, PhoneNumberFormat.E164))
     if not _DIALLED.fullmatch(text):
-        return Number(text, NO_NUMBER)
+        return _no_number(text)
     if len(digits) > E164_DIGITS + LONGEST_PREFIX:
         return Number(digits, f"{len(digits)} digits are more than a number has")
     if text.startswith("+"):

@@ -16,6 +16,7 @@ class Wrong(NamedTuple):
     phrase: str
 
 
+SIGNED = '[desk]\nsecret = "env:PATH"\n'
 FAULTS = {
     "a key without a value": Wrong("[desk]\nname = \n", 2, "a value is missing or not in quotes"),
     "text without quotes": Wrong("[desk]\nname = Contoso\n", 2, "not in quotes"),
@@ -61,6 +62,16 @@ FAULTS = {
     "a section in double brackets": Wrong('[[kafka]]\nservers = "k:1"\n', 1, "single brackets: [kafka]"),
     "a value where a section is": Wrong("kafka = 3\n", 1, "[kafka] should be a section with keys, not 3"),
     "a value where a record is": Wrong('queue = [\n  "A",\n]\n', 2, "[[queue]] should be a section with keys"),
+    "a token that can be guessed": Wrong('[[phone]]\nname = "pbx"\ntoken = "secret"\n', 3, "at least 16 characters"),
+    "a directory that two read": Wrong(
+        '[[phone]]\nname = "a"\nformat = "asterisk-csv"\ndirectory = "/d"\n'
+        '[[phone]]\nname = "b"\nformat = "asterisk-cel"\ndirectory = "/d"\n',
+        8,
+        "the first [[phone]] reads this very directory",
+    ),
+    "an address without a scheme": Wrong(
+        '[http]\nurl = "desk.contoso.example"\n', 2, "write the address that others call"
+    ),
     "a queue that is not there": Wrong(
         '[[queue]]\nname = "A"\n[[mailbox]]\naddress = "a@b.example"\nqueue = "B"\n', 5, 'not there; there are: "A"'
     ),
@@ -187,6 +198,9 @@ def test_a_wrong_address_of_an_embedded_part_names_its_file() -> None:
         ('[desk]\nsecret = "env:PATH"\n[kafka]\npassword = "p"\n', 4, "write env:NAME or file:PATH"),
         ('\n[desk]\nname = "A"\n', 2, "secret is not set"),
         ('[desk]\nsecret = "env:NO_SUCH_NAME"\n', 2, "the environment variable NO_SUCH_NAME is not set"),
+        (f'{SIGNED}[[phone]]\nname = "pbx"\n', 3, 'has no "token", so that nothing tells of its calls'),
+        (f'{SIGNED}[[phone]]\nname = "pbx"\nformat = "asterisk-csv"\n', 3, 'has no "directory"'),
+        (f'{SIGNED}[[phone]]\nname = "pbx"\ndirectory = "/d"\n', 3, "its directory is not read"),
         ('[desk]\nsecret = "file:no/such/file"\n', 2, "cannot read the secret file no/such/file"),
     ],
 )

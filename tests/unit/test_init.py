@@ -39,6 +39,10 @@ EXAMPLES = {
     "page_id",
     "access_token",
     "server",
+    "token",
+    "directory",
+    "timezone",
+    "url",
 }
 
 
