@@ -71,6 +71,11 @@ def build_routes(config: Config, publisher: "Publisher") -> "list[APIRouter]":
     from pipeline.connectors.web_http import FormRoutes
 
     routes = [FormRoutes(FormConnector(config, publisher), config.http).router()]
+    if config.phone:
+        from pipeline.connectors.phone import PhoneConnector
+        from pipeline.connectors.phone_http import PhoneRoutes
+
+        routes.append(PhoneRoutes(PhoneConnector(config, publisher), config.http).router())
     if config.social:
         from pipeline.connectors.social import SocialConnector
         from pipeline.connectors.social_http import SocialRoutes

@@ -23,6 +23,11 @@ class Clients:
             client = hop
         return client
 
+    def scheme(self, peer: str, forwarded_proto: str, own: str) -> str:
+        """Whether a client called by http or https: our own view, unless a proxy of ours says what it saw."""
+        told = forwarded_proto.rpartition(",")[2].strip().lower()
+        return told if told in {"http", "https"} and self._is_proxy(peer) else own
+
     def _is_proxy(self, address: str) -> bool:
         parsed = _parsed(address)
         return parsed is not None and any(parsed in proxy for proxy in self._proxies if proxy.version == parsed.version)

@@ -19,6 +19,8 @@ from pipeline.config import Config
 from pipeline.connectors.contract import Health, Publisher, Receipt
 from pipeline.connectors.email_imap import ImapConnector
 from pipeline.connectors.email_smtp import SmtpConnector
+from pipeline.connectors.phone import PhoneConnector
+from pipeline.connectors.phone_http import PhoneRoutes
 from pipeline.connectors.social import SocialConnector
 from pipeline.connectors.social_http import SocialRoutes
 from pipeline.connectors.space import FreeSpace
@@ -33,6 +35,7 @@ CONFIG = Config.model_validate(
         "smtp": {"listen": "127.0.0.1:0"},
         "mailbox": [{"address": "support@desk.example"}],
         "form": [{"name": "contact"}],
+        "phone": [{"name": "pbx", "token": "a-token-nobody-guesses"}],
         "social": [{"platform": "facebook", "app_secret": "f"}, {"platform": "x", "app_secret": "x"}],
     }
 )
@@ -92,6 +95,18 @@ class WebSource:
         return Answer(
             settled, reply.status_code == 503 and "retry-after" in reply.headers, reply.json().get("detail", "")
         )
+
+
+class PhoneSource:
+    def __init__(self, health: Health, client: httpx.AsyncClient) -> None:
+        self.health = health
+        self._client = client
+
+    async def deliver(self) -> Answer:
+        event = {"event": "newCall", "callId": "77", "from": "+4930123456", "to": "+493099"}
+        reply = await self._client.post("/phone/pbx/a-token-nobody-guesses", json=event)
+        retry = reply.status_code == 503 and "retry-after" in reply.headers
+        return Answer(reply.status_code == 204, retry, reply.json()["detail"] if retry else "")
 
 
 class ImapSource:
@@ -195,9 +210,17 @@ async def imap(publisher: Publisher) -> AsyncIterator[Source]:
     await server.stop()
 
 
+@asynccontextmanager
+async def phone(publisher: Publisher) -> AsyncIterator[Source]:
+    connector = PhoneConnector(CONFIG, publisher)
+    transport = httpx.ASGITransport(create_app([PhoneRoutes(connector, CONFIG.http).router()]))
+    async with httpx.AsyncClient(transport=transport, base_url="http://desk.example") as client:
+        yield PhoneSource(connector.health, client)
+
+
 Driver = Callable[[Publisher], AbstractAsyncContextManager[Source]]
 
-every_connector = pytest.mark.parametrize("driver", [smtp, web, facebook, x, imap])
+every_connector = pytest.mark.parametrize("driver", [smtp, web, facebook, x, imap, phone])
 
 
 @dataclass
