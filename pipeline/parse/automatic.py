@@ -8,15 +8,27 @@ from pipeline.parse.mime import Part
 
 _REPORT = frozenset({"delivery-status", "delivery"})
 _SUPPRESS = re.compile(r"\b(?:all|oof|autoreply)\b", re.IGNORECASE)
-_MACHINE = re.compile(r"(?:mail(?:er)?-?daemon|mail\.delivery|postmaster|mmdf|uucp)\b", re.IGNORECASE)
+_MACHINE = re.compile(
+    r"(?:mail(?:er)?-?daemon|mail\.delivery|mail-delivery|postmaster|mmdf|uucp|microsoftexchange[0-9a-f]+)\b",
+    re.IGNORECASE,
+)
 _FAILED = re.compile(
     r"undeliver|delivery (?:status|failure|has failed|report)|returned mail|mail delivery|failure notice|"
     r"delivery notification|not delivered|could not be delivered|returning message|"
     r"unzustellbar|nicht zugestellt|zustell|non remis|échec de|no se ha podido entregar|no entregado|mancata consegna|"
-    r"non distribu",
+    r"non distribu|niet bezorgd|onbestelbaar|não (?:foi )?(?:entregue|possível entregar)|no se puede entregar|"
+    r"non recapitabile|niedostarcz|nie można dostarczyć|не доставлен|недоставлен|не удается доставить|"
+    r"не удалось достав|nedoručiteln|kan inte levereras|kan ikke leveres|olevererbar|ei voi toimittaa|teslim edilemedi|"
+    r"配信不能|配信できません|未送达|无法投递|無法傳遞|退信|전달할 수 없음|"
+    r"(?:message|mail) (?:\S{1,40} )?delayed|delivery delayed|delayed mail|still trying to send|"
+    r"rejected:|mail system error",
     re.IGNORECASE,
 )
-_AUTO_REPLY = ("x-autoreply", "x-autorespond", "x-autoresponder", "x-auto-reply-from", "x-autoreply-from")
+_AUTO_REPLY = (
+    "x-autoreply", "x-autorespond", "x-autoresponder", "x-auto-reply-from", "x-autoreply-from", "x-mail-autoreply",
+    "x-vacation",
+)  # fmt: skip
+_NOBODY = frozenset({"<>", "<mailer-daemon>"})
 _LISTS = frozenset({"list-id", "list-unsubscribe", "list-post"})
 _TELLING = frozenset({
     *_AUTO_REPLY, *_LISTS, "auto-submitted", "precedence", "x-auto-response-suppress", "x-loop", "x-casestream-loop",
@@ -64,7 +76,11 @@ def is_bounce(headers: Headers, whole: Part, sender: str) -> bool:
         return True
     if "x-failed-recipients" in headers:  # Exim
         return True
-    return bool(_MACHINE.match(sender)) and bool(_FAILED.search(headers.text("subject")))
+    subject = headers.text("subject")
+    if _MACHINE.match(sender):
+        return _FAILED.search(subject) is not None
+    # Nobody's own replies, an absence note's too, quote the subject they answer behind a prefix.
+    return headers.raw("return-path").lower() in _NOBODY and _FAILED.match(subject) is not None
 
 
 def _report_type(whole: Part) -> str:

@@ -2,6 +2,7 @@
 
 import re
 
+from pipeline.parse.addresses import read_addresses
 from pipeline.parse.charset import decode
 from pipeline.parse.content import decoded
 from pipeline.parse.headers import Headers, read_headers
@@ -16,7 +17,9 @@ _ADDRESS = re.compile(r"[A-Za-z0-9._%+=&'/-]{1,64}@[A-Za-z0-9.-]{1,255}\.[A-Za-z
 _STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
 _CODE = re.compile(r"(?<![\d.-])([45]\d\d)[ -]")
 _MESSAGE_ID = re.compile(r"^[ \t>]*Message-ID:[ \t\r\n]*(<[^<>\r\n]{1,500}>)", re.IGNORECASE | re.MULTILINE)
-_NOT_RECIPIENTS = ("mailer-daemon", "postmaster", "mail-daemon")
+_NOT_RECIPIENTS = ("mailer-daemon", "postmaster", "mail-daemon", "mail.delivery", "microsoftexchange")
+_NAMED = re.compile(r"^[ \t>]*<([^<>@\s]{1,64}@[^<>@\s]{1,255})>:?", re.MULTILINE)  # qmail, Exim, Postfix
+_LATE = re.compile(r"\bdelayed\b|\bverzögert|still trying|\bretard|\bretras", re.IGNORECASE)
 
 
 def read_bounce(raw: bytes, whole: Part, headers: Headers, text: str) -> Bounce:
@@ -33,13 +36,36 @@ def read_bounce(raw: bytes, whole: Part, headers: Headers, text: str) -> Bounce:
         recipient = headers.text("x-failed-recipients").partition(",")[0].strip() or None
     text = text[:MAX_REPORT]
     if recipient is None:
-        recipient = next((a for a in _ADDRESS.findall(text) if not a.lower().startswith(_NOT_RECIPIENTS)), None)
+        recipient = _recipient_in(text, headers)
     if status is None:
         status = _status_in(text)
     if original is None:
         found = _MESSAGE_ID.search(text)
-        original = found[1] if found else next(iter(read_ids(headers.raw("in-reply-to"))), None)
-    return Bounce(recipient, status, action or ("failed" if status and status[0] == "5" else None), original)
+        original = found[1] if found else _answered(headers)
+    return Bounce(recipient, status, action or _action(status, headers), original)
+
+
+def _recipient_in(text: str, headers: Headers) -> str | None:
+    """The first address in the report that is neither a mail system's nor whom the report is for."""
+    not_meant = {person.address.lower() for person in read_addresses(headers.raw("to")[:MAX_REPORT])}
+    for address in (*_NAMED.findall(text), *_ADDRESS.findall(text)):
+        if address.lower() not in not_meant and not address.lower().startswith(_NOT_RECIPIENTS):
+            found: str = address
+            return found
+    return None
+
+
+def _answered(headers: Headers) -> str | None:
+    for name in "in-reply-to", "references":
+        if ids := read_ids(headers.raw(name)):
+            return ids[-1]
+    return None
+
+
+def _action(status: str | None, headers: Headers) -> str | None:
+    if (status and status[0] == "4") or _LATE.search(headers.text("subject")):
+        return "delayed"
+    return "failed" if status and status[0] == "5" else None
 
 
 def _fields(data: bytes) -> dict[str, str]:

@@ -19,10 +19,13 @@ from pipeline.parse.forwarded import read_forwarded
 from pipeline.parse.headers import MAX_VALUE, Headers, read_headers
 from pipeline.parse.html import declared_charset, html_to_text
 from pipeline.parse.ids import MAX_ID, read_case_references, read_ids, read_message_id
-from pipeline.parse.message import Address, Attachment, Email
-from pipeline.parse.mime import Part, read_parts
+from pipeline.parse.invitation import read_invitation
+from pipeline.parse.message import Address, Attachment, Email, Invitation
+from pipeline.parse.mime import MEDIA_TYPE, Part, read_parts
+from pipeline.parse.protection import read_protection
 from pipeline.parse.reply import split_reply
 from pipeline.parse.sanitise import is_heavy, sanitise
+from pipeline.parse.tnef import TnefFile, is_tnef, read_tnef
 from pipeline.parse.words import decode_words, one_line
 
 MAX_TEXT = 1_048_576  # bytes of all text parts of a mail together; the raw mail keeps the rest
@@ -48,6 +51,10 @@ def parse_email(raw: bytes, *, our_domain: str | None = None, with_html: bool = 
     body = read_body(whole)
     sources = _Sources(raw, defects)
     text = "\n".join(filter(None, (sources.text(section) for section in body.sections)))[:MAX_TEXT]
+    attachments, text = _attachments(raw, body, sources, text, defects)
+    invitation, description = _invitation(raw, whole)
+    if invitation and not text.strip():
+        text = "\n\n".join(filter(None, (invitation.summary, description)))
     message_id = read_message_id(headers.raw("message-id"), defects)
     subject = _subject(headers, defects)
     from_, sender = _speakers(headers, defects)
@@ -71,7 +78,7 @@ def parse_email(raw: bytes, *, our_domain: str | None = None, with_html: bool = 
         reply=reply,
         quoted=quoted,
         signature=signature,
-        attachments=tuple(_attachment(raw, part, sources, body) for part in body.attachments),
+        attachments=attachments,
         auto=auto,
         bounce=read_bounce(raw, whole, headers, text) if auto == "bounce" else None,
         references_case=read_case_references(
@@ -79,6 +86,8 @@ def parse_email(raw: bytes, *, our_domain: str | None = None, with_html: bool = 
         ),
         defects=tuple(dict.fromkeys(defects))[:MAX_DEFECTS],
         forwarded=None if auto == "bounce" else read_forwarded(raw, whole, subject, text),
+        protection=read_protection(whole, text),
+        invitation=invitation,
     )
 
 
@@ -243,8 +252,50 @@ def _date(headers: Headers, defects: list[str]) -> datetime | None:
     return date
 
 
-def _attachment(raw: bytes, part: Part, sources: _Sources, body: Body) -> Attachment:
-    data = decoded(raw, part)
+def _attachments(
+    raw: bytes, body: Body, sources: _Sources, text: str, defects: list[str]
+) -> tuple[tuple[Attachment, ...], str]:
+    """What is attached, that in a winmail.dat as if it were attached itself; its text too when the mail has none."""
+    attachments: list[Attachment] = []
+    for part in body.attachments:
+        data = decoded(raw, part)
+        tnef = read_tnef(data) if is_tnef(part) else None
+        if tnef is None:
+            attachments.append(_attachment(part, data, sources, body))
+            continue
+        defects.append("winmail.dat unpacked" if tnef.is_whole else "winmail.dat unpacked as far as it goes")
+        unpacked = tnef.text or html_to_text(tnef.html[:MAX_TEXT])
+        text = text if text.strip() else unpacked[:MAX_TEXT]
+        attachments += map(_unpacked, tnef.files)
+        if not tnef.is_whole or not (tnef.files or unpacked):
+            attachments.append(_attachment(part, data, sources, body))
+    return tuple(attachments), text
+
+
+def _invitation(raw: bytes, whole: Part) -> tuple[Invitation | None, str]:
+    """The meeting in the first calendar of the mail, with its description."""
+    if not whole.children and whole.content_type != "text/calendar":
+        return None, ""
+    for part in whole.walk():
+        if part.content_type == "text/calendar":
+            parameters = part.parameters
+            return read_invitation(decoded(raw, part), parameters.get("charset", ""), parameters.get("method", ""))
+    return None, ""
+
+
+def _unpacked(file: TnefFile) -> Attachment:
+    kind = file.content_type.lower() if MEDIA_TYPE.fullmatch(file.content_type.lower()) else "application/octet-stream"
+    return Attachment(
+        filename=safe_name(file.name) or name_by_type(kind),
+        content_type=kind,
+        size=len(file.data),
+        sha256=hashlib.sha256(file.data).hexdigest(),
+        inline=kind.startswith("image/") and bool(file.content_id),
+        content_id=f"<{one_line(file.content_id)[: MAX_ID - 2]}>" if file.content_id else None,
+    )
+
+
+def _attachment(part: Part, data: bytes, sources: _Sources, body: Body) -> Attachment:
     content_id = one_line(part.headers.raw("content-id"))[:MAX_ID] or None
     return Attachment(
         filename=_filename(part, data),

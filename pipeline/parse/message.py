@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+Protection = Literal["encrypted", "signed"]
 Automatic = Literal["loop", "bounce", "auto-reply", "auto-generated", "list"]
 
 
@@ -37,13 +38,25 @@ class Bounce:
     original_message_id: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """A meeting that a mail is about; `method` as iTIP says (request, reply, cancel …), `answer` a reply's."""
+
+    method: str
+    uid: str | None
+    summary: str
+    starts_at: datetime | None
+    organizer: str | None
+    answer: str | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Email:
     """A mail as far as it can be read; what had to be repaired stands in `defects`.
 
     Ids keep their `<>`, `date` is aware and in UTC, no text holds NUL or a lone surrogate. `from_` and `sender` are
     None when unusable. `text` is the readable body, `reply` what the author newly wrote in it. `forwarded` is the
-    first sender inside a forward.
+    first sender inside a forward, `protection` says that the mail is encrypted or signed, which nobody verified.
     """
 
     message_id: str | None = None
@@ -67,3 +80,5 @@ class Email:
     references_case: tuple[str, ...] = ()
     defects: tuple[str, ...] = ()
     forwarded: Address | None = None
+    protection: Protection | None = None
+    invitation: Invitation | None = None

@@ -12,7 +12,7 @@ MAX_PARTS = 1000
 MAX_STRAYS = 100_000
 MAX_TAIL = 100  # blanks behind the closing boundary
 
-_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]+/[a-z0-9!#$&^_.+*-]+")
+MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]+/[a-z0-9!#$&^_.+*-]+")
 _FIRST_BOUNDARY = re.compile(rb"^--([^\r\n]{1,100}?)[ \t]*\r?$", re.MULTILINE)
 _SEARCHED = 4096
 
@@ -67,7 +67,7 @@ def _part(raw: bytes, headers: Headers, start: int, end: int, default_type: str,
     content_type, parameters = read_parameters(headers.raw("content-type"))
     if not content_type:
         content_type = default_type
-    elif not _TYPE.fullmatch(content_type):
+    elif not MEDIA_TYPE.fullmatch(content_type):
         budget.defects.append("Content-Type unreadable")
         content_type = "text/plain"
     disposition, disposition_parameters = read_parameters(headers.raw("content-disposition"))

@@ -6,7 +6,7 @@ from pipeline.parse import phrases
 
 MAX_LINES_AFTER = 4
 
-_DELIMITER = re.compile("^(?:--|\u2014|\u2013\u2013)\\s?$")
+_DELIMITER = re.compile("^(?:- )?(?:--|\u2014|\u2013\u2013)\\s?$|^-----BEGIN PGP SIGNATURE-----")
 _FOOTER = re.compile(r"^_{20,}\s*$")
 _DEVICE = re.compile(rf"[\s*_[(<]{{0,4}}(?:{phrases.SENT_FROM})", re.IGNORECASE)
 _MAX_DEVICE = 100
@@ -14,7 +14,7 @@ _SENTENCE = re.compile(r"[.,;!?] +\w+ \w+ \w+|\b(?:is|are|was|but|because|which|
 
 
 def is_delimiter(line: str) -> bool:
-    """Whether the signature follows: `-- ` (RFC 3676, 4.3), also with its blank lost."""
+    """Whether the signature follows: `-- ` (RFC 3676, 4.3), also with its blank lost or PGP's dash before it."""
     return _DELIMITER.match(line) is not None
 
 

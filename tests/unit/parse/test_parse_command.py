@@ -12,7 +12,7 @@ from pipeline.commands import parse
 FIELDS = {
     "file", "message_id", "subject", "from", "sender", "reply_to", "to", "cc", "date", "in_reply_to", "references",
     "text", "html", "reply", "quoted", "signature", "attachments", "auto", "bounce", "references_case", "defects",
-    "forwarded",
+    "forwarded", "protection", "invitation",
 }  # fmt: skip
 
 
