@@ -10,21 +10,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, Self
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
-from aiokafka.partitioner import murmur2
 
 from pipeline import topics
 from pipeline.config.sections import Kafka
 from pipeline.config.values import read_secret
 from pipeline.errors import Reject, Retry
+from pipeline.lanes import Lanes
 from pipeline.wire import Bounds, Envelope, Partition
 
 PUBLISH_TIMEOUT = 10.0
 """Seconds until a source is told to come back later."""
-
-LANES = 12
-"""Connections to publish over, one for each partition of an inbound topic."""
 
 
 class Log(Protocol):
@@ -49,30 +47,26 @@ class MemoryLog:
 
 
 class KafkaLog:
-    """Publishes to Kafka with acks=all; `async with` it.
-
-    A broker appends the batches of one connection one after the other, each with its own fsync. Lanes, each with a
-    connection of its own, have partitions appended at the same time, and fsyncs at the same time share one commit of
-    the file system's journal. A key has one lane and one partition, so its records keep their order.
-    """
+    """Publishes to Kafka with acks=all; `async with` it."""
 
     def __init__(self, kafka: Kafka) -> None:
         self._kafka = kafka
-        self._prefix = kafka.topic_prefix
-        self._topics = {channel: self._prefix + topics.inbound(channel) for channel in topics.CHANNELS}
-        self._lanes: list[AIOKafkaProducer] = []
+        self._topics = {channel: kafka.topic_prefix + topics.inbound(channel) for channel in topics.CHANNELS}
+        self._lanes: Lanes | None = None
         self._starting = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
         """Connect if Kafka is there; if not, the first `publish` tries again."""
-        with contextlib.suppress(Retry):
-            await self._started()
+        with contextlib.suppress(KafkaError, TimeoutError):
+            async with asyncio.timeout(PUBLISH_TIMEOUT):
+                await self._started()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Stop the producers; what was not acknowledged was never promised."""
-        lanes, self._lanes = self._lanes, []
-        await asyncio.gather(*(lane.stop() for lane in lanes))
+        """Let go of Kafka; what was not acknowledged was never promised."""
+        lanes, self._lanes = self._lanes, None
+        if lanes is not None:
+            await lanes.stop()
 
     async def publish(self, envelope: Envelope) -> None:
         """Return once all in-sync replicas have the envelope.
@@ -80,49 +74,30 @@ class KafkaLog:
         Raises Retry when Kafka does not confirm within PUBLISH_TIMEOUT seconds (it may still have it: the source
         sends again and intake finds the duplicate), Reject(413) when the record is larger than Kafka takes.
         """
-        topic = self._topics[envelope.channel]
         key = envelope.key.encode("utf-8", "replace")
-        place = murmur2(key) & 0x7FFFFFFF  # as every Kafka client places keys; here it picks the lane too
         try:
             async with asyncio.timeout(PUBLISH_TIMEOUT):
-                lanes = await self._started()
-                lane = lanes[place % len(lanes)]
-                partition = place % len(await lane.partitions_for(topic))
-                acknowledged = await lane.send(
-                    topic, value=envelope.raw, key=key, partition=partition, headers=envelope.headers()
-                )
-                await acknowledged
+                lanes = self._lanes or await self._started()
+                await lanes.send(self._topics[envelope.channel], key, envelope.raw, envelope.headers())
         except MessageSizeTooLargeError as error:
             raise Reject(413, "the message is larger than the log takes") from error
         except (KafkaError, TimeoutError) as error:
             raise Retry(f"Kafka did not confirm: {error!r}") from error
 
-    async def _started(self) -> list[AIOKafkaProducer]:
-        if self._lanes:
-            return self._lanes
+    async def _started(self) -> Lanes:
         async with self._starting:
-            if not self._lanes:
-                lanes = [self._lane() for _ in range(LANES)]
+            if self._lanes is None:
+                lanes = Lanes(self._client(), PUBLISH_TIMEOUT)
                 try:
-                    await lanes[0].start()  # alone, so that a Kafka that is away is asked once, not by all
-                    await asyncio.gather(*(lane.start() for lane in lanes[1:]))
-                except BaseException as error:
-                    await asyncio.gather(*(lane.stop() for lane in lanes), return_exceptions=True)
-                    if isinstance(error, KafkaError):
-                        raise Retry(f"Kafka is away: {error!r}") from error
-                    raise  # who published has no more time, or is gone; the next one starts again
+                    await lanes.start()
+                except BaseException:
+                    await lanes.stop()
+                    raise  # Kafka is away, or who publishes has no more time; the next one starts again
                 self._lanes = lanes
         return self._lanes
 
-    def _lane(self) -> AIOKafkaProducer:
-        return AIOKafkaProducer(
-            **client_settings(self._kafka),
-            acks="all",
-            linger_ms=0,
-            max_batch_size=1_048_576,  # one fsync for all mails that wait; 16 KiB would hold three
-            max_request_size=2_097_152,
-            request_timeout_ms=int(PUBLISH_TIMEOUT * 1000),
-        )
+    def _client(self) -> AIOKafkaClient:
+        return AIOKafkaClient(**client_settings(self._kafka), request_timeout_ms=int(PUBLISH_TIMEOUT * 1000))
 
 
 def client_settings(kafka: Kafka) -> dict[str, Any]:

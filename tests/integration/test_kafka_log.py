@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.partitioner import DefaultPartitioner
+from running import RunningKafka
 
 from pipeline.config.sections import Kafka
 from pipeline.errors import Reject, Retry
@@ -71,6 +72,19 @@ def test_a_record_too_large_is_refused_and_the_lane_goes_on(topics: Kafka) -> No
             with pytest.raises(Reject):
                 await log.publish(envelope("a", 1, b"x" * 3_000_000))
             await log.publish(envelope("a", 2))
+
+    asyncio.run(scenario())
+
+
+def test_a_log_whose_kafka_was_killed_goes_on_when_it_is_back(topics: Kafka, kafka_server: RunningKafka) -> None:
+    async def scenario() -> None:
+        async with KafkaLog(topics) as log:
+            await asyncio.gather(*(log.publish(envelope(key, 1)) for key in KEYS))
+            kafka_server.kill()
+            waiting = asyncio.gather(*(log.publish(envelope(key, 2)) for key in KEYS), return_exceptions=True)
+            await asyncio.sleep(0)
+            kafka_server.start()
+            assert set(await waiting) == {None}
 
     asyncio.run(scenario())
 
