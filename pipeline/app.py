@@ -55,8 +55,7 @@ def build_connector(name: str, config: Config, publisher: "Publisher") -> "Conne
             from pipeline.connectors.email_smtp import SmtpConnector
             from pipeline.connectors.sender_check import SenderCheck
 
-            check = SenderCheck(config.smtp) if config.smtp.authenticate else None
-            return SmtpConnector(config, publisher, check=check)
+            return SmtpConnector(config, publisher, check=SenderCheck(config.smtp))
         case "imap":
             from pipeline.connectors.email_imap import ImapConnector
             from pipeline.store.bookmarks import PostgresBookmarks

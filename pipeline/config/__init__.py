@@ -132,11 +132,23 @@ def conflicts(values: Mapping[str, Any]) -> Iterator[tuple[Location, str]]:
     yield from _shared_addresses(values)
     yield from _unreadable_mailboxes(values)
     yield from _shared_directories(values)
+    yield from _half_encrypted(values.get("smtp"))
     kafka = values.get("kafka")
     if isinstance(kafka, Mapping) and str(kafka.get("security_protocol")).startswith("SASL_"):
         for key in ("sasl_mechanism", "username", "password"):
             if not kafka.get(key):
                 yield ("kafka", "security_protocol"), f'[kafka] {kafka["security_protocol"]} needs "{key}" too'
+
+
+def _half_encrypted(smtp: object) -> Iterator[tuple[Location, str]]:
+    if not isinstance(smtp, Mapping):
+        return
+    for one, other in (("certificate", "key"), ("key", "certificate")):
+        if smtp.get(one) and not smtp.get(other):
+            yield ("smtp", one), f'[smtp] {one} needs "{other}" too: the file that belongs to it'
+    for key, wish in (("listen_tls", smtp.get("listen_tls")), ("starttls", smtp.get("starttls") == "required")):
+        if wish and not smtp.get("certificate"):
+            yield ("smtp", key), f'[smtp] {key} needs "certificate" and "key": PEM files of what is shown'
 
 
 def _records(values: Mapping[str, Any], kind: str) -> Iterator[tuple[int, Mapping[str, Any]]]:

@@ -12,6 +12,7 @@ from pipeline.config.values import (
     FeedName,
     FormName,
     Listen,
+    ListenOrPath,
     Network,
     Origin,
     Section,
@@ -25,12 +26,19 @@ class Smtp(Section):
     """The port that mail servers deliver to. `max_size` is in bytes, the time-outs are in seconds."""
 
     listen: Listen = "127.0.0.1:2525"
+    listen_tls: Listen | None = None
+    lmtp: ListenOrPath | None = None
+    certificate: str | None = None
+    key: str | None = None
+    starttls: Literal["offered", "required"] = "offered"
+    proxies: tuple[Network, ...] = ()
     trusted: tuple[Network, ...] = ("127.0.0.0/8",)
     authenticate: bool = True
     max_size: Annotated[int, Field(ge=65536)] = 20_971_520
     max_recipients: Annotated[int, Field(ge=1)] = 100
     max_connections: Annotated[int, Field(ge=1)] = 1000
     max_connections_per_address: Annotated[int, Field(ge=1)] = 200
+    connects_per_minute: Annotated[int, Field(ge=1)] = 3000
     command_timeout: Annotated[float, Field(gt=0)] = 60.0
     data_timeout: Annotated[float, Field(gt=0)] = 120.0
 

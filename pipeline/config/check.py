@@ -5,6 +5,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import Any
 
@@ -12,6 +13,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from pipeline.config import Config, Location, conflicts, lay_over, overrides
+from pipeline.config.certificates import BadCertificateError, doubts, server_context
 from pipeline.config.channels import ONLY_FILES, ONLY_POSTED, Phone
 from pipeline.config.lines import Lines
 from pipeline.config.schema import choices, heading, homes, is_list, is_record, keys
@@ -239,6 +241,8 @@ def _warnings(values: Mapping[str, Any], config: Config, place: _Places) -> Iter
     for index, exchange in enumerate(config.phone):
         if problem := _deaf(exchange):
             yield place.finding(("phone", index), f'[[phone]] "{exchange.name}" {problem}', mistake=False)
+    if wrong := _certificate_problem(config):
+        yield place.finding(("smtp", "certificate"), f"[smtp] {wrong}", mistake=False)
     for location, value in _secrets(values, ()):
         if problem := _exposed(value, open_to_all=location[:2] not in place.variables):
             yield place.finding(location, f"{_subject(location)}: {problem}", mistake=False)
@@ -251,6 +255,18 @@ def _deaf(exchange: Phone) -> str | None:
     if exchange.directory or (exchange.token and exchange.format not in ONLY_FILES):
         return None
     return f'has no "{"directory" if exchange.format in ONLY_FILES else "token"}", so that nothing tells of its calls'
+
+
+def _certificate_problem(config: Config) -> str | None:
+    """What is wrong with the files of the certificate, here at least: who checks may not be who runs."""
+    smtp = config.smtp
+    if not smtp.certificate or not smtp.key:
+        return None
+    try:
+        context = server_context(smtp.certificate, smtp.key)
+    except BadCertificateError as error:
+        return str(error)
+    return doubts(smtp.certificate, context, datetime.now(UTC))
 
 
 def _exposed(value: str, *, open_to_all: bool) -> str | None:

@@ -27,6 +27,20 @@ def _listen(value: str) -> str:
 
 Listen = Annotated[str, AfterValidator(_listen)]
 
+UNIX = "unix:"
+
+
+def _listen_or_path(value: str) -> str:
+    if not value.startswith(UNIX):
+        return _listen(value)
+    if not value.removeprefix(UNIX).startswith("/"):
+        raise ValueError('write a socket as "unix:/PATH", for example "unix:/run/casestream/lmtp", or as "HOST:PORT"')
+    return value
+
+
+ListenOrPath = Annotated[str, AfterValidator(_listen_or_path)]
+"""A port as HOST:PORT, or a socket of this machine as unix:/PATH."""
+
 
 def _address(value: str) -> str:
     if not re.fullmatch(r"[^@\s<>]+@[^@\s<>]+", value):

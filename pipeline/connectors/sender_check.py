@@ -1,4 +1,4 @@
-"""Has mail of strangers judged by SPF, DKIM and DMARC beside the work of taking it."""
+"""Finds out how far the senders of mail can be believed, beside the work of taking it."""
 
 import asyncio
 import time
@@ -14,6 +14,7 @@ from pipeline.config.channels import Smtp
 from pipeline.connectors.dns_names import Names
 from pipeline.domain.speaker import Verdict
 from pipeline.errors import Retry
+from pipeline.parse.authentication_results import Results, authentication_results
 
 if TYPE_CHECKING:
     from pipeline.connectors.dmarc import Delivery
@@ -32,9 +33,13 @@ WAIT_SECONDS = 20.0
 
 
 class SenderCheck:
-    """Judges what comes from addresses that are not trusted; `dns` answers the questions."""
+    """Judges what comes from addresses that are not trusted; `dns` answers the questions.
+
+    A trusted relay has judged already, and may have written down what it found.
+    """
 
     def __init__(self, smtp: Smtp, dns: Names | None = None) -> None:
+        self._judges_strangers = smtp.authenticate
         self._trusted = tuple(map(ip_network, smtp.trusted))
         self.trusts = lru_cache(4096)(self._trusts)
         self._names = dns or Names()
@@ -50,6 +55,16 @@ class SenderCheck:
             return True  # a socket of this machine
         address = getattr(address, "ipv4_mapped", None) or address
         return any(address in network for network in self._trusted)
+
+    async def found_out(
+        self, raw: bytes, *, ip: str, helo: str, mail_from: str, authserv: str | None
+    ) -> Verdict | Results | None:
+        """The verdict on a mail: our own, or of a trusted relay that goes by the name `authserv` the one it wrote."""
+        if self.trusts(ip):
+            return authentication_results(raw, authserv) if authserv else None
+        if not self._judges_strangers:
+            return None
+        return await self.verdict(raw, ip=ip, helo=helo, mail_from=mail_from)
 
     async def verdict(self, raw: bytes, *, ip: str, helo: str, mail_from: str) -> Verdict:
         """What was found out. Raises Retry when one address sends more than can be judged."""

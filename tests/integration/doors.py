@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from ssl import SSLContext
 
 import uvicorn
 from fastapi import FastAPI
@@ -55,6 +56,17 @@ class Client:
             replies.append(reply)
         return replies
 
+    async def encrypt(self, context: SSLContext, host: str) -> None:
+        """Go on in TLS, after 220."""
+        await self._writer.start_tls(context, server_hostname=host)
+
+    async def heard_before_cut(self) -> bytes:
+        """All that comes until the server closes, or cuts."""
+        try:
+            return await asyncio.wait_for(self._reader.read(), 20)
+        except ConnectionError:
+            return b""
+
     async def close(self) -> None:
         self._writer.close()
         with suppress(ConnectionError):
@@ -93,9 +105,12 @@ class Door:
         self.clients: list[Client] = []
 
     async def client(self) -> Client:
-        client = Client(*await asyncio.open_connection("127.0.0.1", self.port))
-        self.clients.append(client)
-        return client
+        return self.add(*await asyncio.open_connection("127.0.0.1", self.port))
+
+    def add(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Client:
+        """A client over a connection of its own."""
+        self.clients.append(Client(reader, writer))
+        return self.clients[-1]
 
 
 @asynccontextmanager

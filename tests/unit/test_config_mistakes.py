@@ -48,6 +48,15 @@ FAULTS = {
         '[smtp]\ntrusted = [\n  "10.0.0.0/8",\n  # ours\n  "ten",\n]\n', 5, "write a network like"
     ),
     "a port without a host": Wrong('[smtp]\nlisten = "2525"\n', 2, 'write it as "HOST:PORT"'),
+    "a certificate without its key": Wrong('[smtp]\ncertificate = "c.pem"\n', 2, '[smtp] certificate needs "key" too'),
+    "a key without its certificate": Wrong('[smtp]\nkey = "c.key"\n', 2, '[smtp] key needs "certificate" too'),
+    "an encrypted port without a certificate": Wrong(
+        '[smtp]\nlisten_tls = "h:465"\n', 2, '[smtp] listen_tls needs "certificate" and "key"'
+    ),
+    "required encryption without a certificate": Wrong(
+        '[smtp]\nstarttls = "required"\n', 2, '[smtp] starttls needs "certificate" and "key"'
+    ),
+    "a socket without its place": Wrong('[smtp]\nlmtp = "unix:lmtp"\n', 2, 'write a socket as "unix:/PATH"'),
     "a port too high": Wrong('[http]\nlisten = "h:70000"\n', 2, 'write it as "HOST:PORT"'),
     "a word that is none": Wrong(
         '[[queue]]\nname = "A"\nclosed_reply = "reopn"\n',
