@@ -25,13 +25,14 @@ state_dir = {folder}/state
 log_path = {folder}/dovecot.log
 protocols = imap
 listen = 127.0.0.1
-ssl = no
+ssl = {ssl}
 disable_plaintext_auth = no
 default_internal_user = {internal}
 default_internal_group = {group}
 default_login_user = {login}
 mail_location = maildir:{folder}/mail/%u
 mail_fsync = never
+auth_failure_delay = 0
 first_valid_uid = 1
 mail_max_userip_connections = 100
 service imap-login {{
@@ -40,11 +41,16 @@ service imap-login {{
     port = {port}
   }}
   inet_listener imaps {{
-    port = 0
+    port = {tls_port}
+    ssl = yes
   }}
 }}
 service anvil {{
   chroot =
+  # else each wrong login makes the next ones wait
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
 }}
 passdb {{
   driver = passwd-file
@@ -69,9 +75,10 @@ def installed() -> bool:
 class Dovecot:
     """A server with one user; it can be stopped, killed and started again on the same port and mail."""
 
-    def __init__(self, user: str = "support@desk.example") -> None:
+    def __init__(self, user: str = "support@desk.example", *, tls: bool = False) -> None:
         self.user = user
         self.port = ports.free()
+        self.tls_port = ports.free(avoid=[self.port]) if tls else 0
         self._folder = Path(tempfile.mkdtemp(prefix="dovecot-"))  # short, since sockets lie in it
         self._folder.chmod(0o755)
         self._owner = _owner()
@@ -84,6 +91,8 @@ class Dovecot:
             _CONFIG.format(
                 folder=self._folder,
                 port=self.port,
+                tls_port=self.tls_port,
+                ssl=f"yes\nssl_cert = <{self.certificate}\nssl_key = <{self._folder}/key.pem" if tls else "no",
                 internal="dovecot" if root else self._owner.pw_name,
                 group="dovecot" if root else grp.getgrgid(self._owner.pw_gid).gr_name,
                 login="dovenull" if root else self._owner.pw_name,
@@ -95,6 +104,13 @@ class Dovecot:
         self._delivered = 0
         self._child: Child | None = None
         self._make_maildir()
+        if tls:
+            self._make_certificate()
+
+    @property
+    def certificate(self) -> Path:
+        """What clients must trust, with `tls`."""
+        return self._folder / "certificate.pem"
 
     @property
     def url(self) -> str:
@@ -102,7 +118,9 @@ class Dovecot:
         return f"imap://127.0.0.1:{self.port}/INBOX"
 
     def start(self) -> None:
-        """Start it, and return when it greets."""
+        """Start it unless it runs, and return when it greets."""
+        if self._child is not None and self._child.running:
+            return
         command = [BINARY, "-F", "-c", str(self._folder / "dovecot.conf")]
         self._child = Child.spawn(command, log=self._folder / "start.log")
         deadline = time.monotonic() + READY_WITHIN
@@ -112,10 +130,10 @@ class Dovecot:
             time.sleep(0.02)
 
     def stop(self) -> None:
-        """End it as an administrator does, with every connection."""
+        """End it with every connection, as a machine that goes down does."""
         child, self._child = self._child, None
         if child is not None and child.running:
-            child.send(SIGTERM)
+            os.killpg(child.pid, SIGTERM)  # its children too: the master alone waits for those that idle
             deadline = time.monotonic() + READY_WITHIN
             while child.running:
                 assert time.monotonic() < deadline, "dovecot does not end"
@@ -150,6 +168,13 @@ class Dovecot:
         place = self._maildir / f".{folder}" if folder else self._maildir
         return [file.name for name in ("new", "cur") if (place / name).exists() for file in (place / name).iterdir()]
 
+    def empty(self) -> None:
+        """Take every mail and folder away, as when the mailbox was made."""
+        self.stop()
+        shutil.rmtree(self._maildir)
+        self._make_maildir()
+        self.start()
+
     def renumber(self) -> None:
         """Lose the index with its UIDs, as a restored backup does: UIDVALIDITY changes."""
         for file in self._maildir.glob("dovecot*"):
@@ -164,6 +189,12 @@ class Dovecot:
             place.mkdir()
             os.chown(place, self._owner.pw_uid, self._owner.pw_gid)
 
+    def _make_certificate(self) -> None:
+        command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+        command += ["-addext", "subjectAltName=DNS:localhost", "-keyout", str(self._folder / "key.pem")]
+        command += ["-out", str(self.certificate)]
+        subprocess.run(command, check=True, capture_output=True)  # noqa: S603  # Dovecot's package brings openssl along
+
     def _greets(self) -> bool:
         try:
             with socket.create_connection(("127.0.0.1", self.port), 2) as connection:
@@ -175,8 +206,3 @@ class Dovecot:
 def _owner() -> pwd.struct_passwd:
     """Who owns the mail: Dovecot refuses that to root."""
     return pwd.getpwnam("nobody") if os.getuid() == 0 else pwd.getpwuid(os.getuid())
-
-
-def version() -> str:
-    """What is installed."""
-    return subprocess.run([BINARY, "--version"], capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603

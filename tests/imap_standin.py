@@ -90,6 +90,12 @@ class Standin:
         async with asyncio.timeout(within), self.changed:
             await self.changed.wait_for(condition)
 
+    async def until_changed(self, at_most: float) -> None:
+        """Return when a client said something, or after a while: a client's own state may change without."""
+        async with self.changed:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.changed.wait(), at_most)
+
     async def notify(self) -> None:
         """Have the conditions asked again."""
         async with self.changed:

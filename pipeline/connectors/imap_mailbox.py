@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -19,7 +19,7 @@ from pipeline.connectors.imap_oauth import Tokens
 from pipeline.connectors.imap_progress import Listed, Progress, portions, resume
 from pipeline.connectors.imap_session import ImapSession, LoginRefused, Unsettled
 from pipeline.connectors.imap_thread import BlockingThread
-from pipeline.connectors.imap_wire import TooLarge
+from pipeline.connectors.imap_wire import Patience, TooLarge
 from pipeline.crash import crash_point
 from pipeline.errors import Reject, Retry
 from pipeline.store.bookmarks import Bookmarks
@@ -39,10 +39,14 @@ EMPTY_TRIES = 8
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """The first and the longest wait, in seconds, after a failure, and after a login that was refused."""
+    """The first and the longest wait, in seconds, after a failure, and after a login that was refused.
+
+    `patience` is what a server is given; a dead one is noticed within `poll_seconds` and its `silence`.
+    """
 
     retry: tuple[float, float] = (0.5, 30.0)
     login: tuple[float, float] = (5.0, 300.0)
+    patience: Patience = Patience()  # noqa: RUF009  # frozen
 
 
 class MailboxReader:
@@ -62,15 +66,16 @@ class MailboxReader:
         self._backoff, self._login_backoff = Backoff(*pace.retry), Backoff(*pace.login)
         self._log_backoff = Backoff(*pace.retry)
         self._log = structlog.get_logger().bind(mailbox=mailbox.address, folder=str(self._place))
+        self._patience = pace.patience
         self._thread = BlockingThread(f"imap {mailbox.address}")
-        self._session = ImapSession(mailbox, self._place)
+        self._session = ImapSession(mailbox, self._place, self._patience)
         self._stopping = asyncio.Event()
         self._idling = False
         self._looked_up = False
         self._progress: Progress | None = None
         self._published: set[int] = set()
         self._failures: Counter[int] = Counter()
-        self._one_by_one = False
+        self._alone = 0
         self._complaint = ""
 
     # ---- life
@@ -78,7 +83,7 @@ class MailboxReader:
     async def run(self) -> None:
         """Read until `stop`."""
         while not self._stopping.is_set():
-            self._session = ImapSession(self._mailbox, self._place)
+            self._session = ImapSession(self._mailbox, self._place, self._patience)
             try:
                 await self._serve()
             except Retry as error:
@@ -112,7 +117,8 @@ class MailboxReader:
         await self._pause(wait)
 
     async def _pause(self, seconds: float) -> None:
-        await asyncio.wait({asyncio.ensure_future(self._stopping.wait())}, timeout=seconds)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), seconds)
 
     # ---- one connection
 
@@ -157,6 +163,7 @@ class MailboxReader:
         if resumed.progress != self._progress:
             self._published.clear()
             self._failures.clear()
+            self._alone = 0
             await self._keep(resumed.progress)
         return Origin(self._mailbox, self._place, folder.uidvalidity)
 
@@ -185,7 +192,6 @@ class MailboxReader:
             if not fresh:
                 if listed and listed[-1].uid > progress.uid:
                     await self._keep(progress.at(listed[-1].uid))
-                self._one_by_one = False
                 return
             self._say("reading")
             await self._take(origin, fresh)
@@ -194,11 +200,13 @@ class MailboxReader:
         """Publish portion by portion; the next one is fetched meanwhile."""
         ahead: asyncio.Task[list[Envelope]] | None = None
         try:
-            for portion, following in _pairs(
-                portions(mails, most=1 if self._one_by_one else PORTION, most_bytes=PORTION_BYTES)
-            ):
+            split = portions(mails, most=PORTION, most_bytes=PORTION_BYTES, alone=self._alone)
+            for portion, following in _pairs(split):
                 envelopes = await (ahead or self._fetch(origin, portion))
-                ahead = asyncio.create_task(self._fetch(origin, following)) if following else None
+                if following and following[0].uid > self._alone:  # else it may break the connection before we settled
+                    ahead = asyncio.create_task(self._fetch(origin, following))
+                else:
+                    ahead = None
                 await self._publish(envelopes)
                 await self._finish(portion)
                 if self._stopping.is_set():
@@ -206,7 +214,7 @@ class MailboxReader:
         finally:
             if ahead is not None:
                 ahead.cancel()
-                await asyncio.wait({ahead})
+                await asyncio.gather(ahead, return_exceptions=True)
 
     async def _fetch(self, origin: Origin, portion: Sequence[Listed]) -> list[Envelope]:
         with self._blaming(portion):
@@ -220,7 +228,6 @@ class MailboxReader:
                 elif objection := self._objection(mail):
                     envelopes.append(await self._note(origin, mail, objection))
                 elif await self._thread.run(self._session.exists, mail.uid):
-                    self._failures[mail.uid] += 1
                     raise Retry(f"the server hands out no body of mail {mail.uid}")
                 else:
                     self.health.refused["gone before it was read"] += 1
@@ -233,7 +240,7 @@ class MailboxReader:
             yield
         except Retry as error:
             if len(portion) > 1:
-                self._one_by_one = True
+                self._alone = portion[-1].uid
             else:
                 self._failures[portion[0].uid] += HEADER_TRIES if isinstance(error, TooLarge) else 1
             raise
@@ -283,8 +290,7 @@ class MailboxReader:
     async def _finish(self, portion: Sequence[Listed]) -> None:
         """Settle mails that are safe, then keep the place: a kill in between costs a duplicate at most."""
         uids = [mail.uid for mail in portion]
-        if self._moves:
-            self._published.update(uids)
+        self._published.update(uids)
         await self._settle(uids)
         crash_point("after_imap_settle")
         if self._progress is not None:

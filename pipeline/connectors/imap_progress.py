@@ -94,12 +94,12 @@ def resume(kept: Progress | None, folder: Folder, *, first_read: Literal["all", 
     return Resumed(kept)
 
 
-def portions(mails: Iterable[Listed], *, most: int, most_bytes: int) -> Iterator[Sequence[Listed]]:
-    """The mails in order, in portions of at most so many mails and bytes; a large one is alone."""
+def portions(mails: Iterable[Listed], *, most: int, most_bytes: int, alone: int = 0) -> Iterator[Sequence[Listed]]:
+    """The mails in order, in portions of at most so many mails and bytes; those up to the UID `alone` one by one."""
     portion: list[Listed] = []
     size = 0
     for mail in mails:
-        if portion and (len(portion) >= most or size + mail.size > most_bytes):
+        if portion and (len(portion) >= most or size + mail.size > most_bytes or portion[-1].uid <= alone):
             yield portion
             portion, size = [], 0
         portion.append(mail)

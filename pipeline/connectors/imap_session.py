@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import imaplib
+import re
 import ssl
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -15,13 +16,17 @@ from imapclient.exceptions import LoginError
 from pipeline.config.channels import Mailbox
 from pipeline.config.imap import ImapPlace, target_folder
 from pipeline.connectors.imap_progress import Folder, Listed
-from pipeline.connectors.imap_wire import SILENCE_SECONDS, BoundedClient, hang_up
+from pipeline.connectors.imap_wire import BoundedClient, Patience, hang_up
 from pipeline.errors import Retry
 
 HEADER_LIMIT = 65_536
 """Bytes of the header of a mail that is too large to be read as a whole."""
 
+_PASSING = re.compile(r"\[(UNAVAILABLE|INUSE|LIMIT|SERVERBUG)\]")
+"""Why a login fails although user and password are right (RFC 5530)."""
+
 _LISTED_AT_ONCE = 200
+_FAREWELL_SECONDS = 2.0
 _MARKS = {"seen": SEEN, "flag": FLAGGED}
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -57,8 +62,9 @@ def _told(
 class ImapSession:
     """One connection; every method blocks but `hang_up`, which makes the others return."""
 
-    def __init__(self, mailbox: Mailbox, place: ImapPlace) -> None:
+    def __init__(self, mailbox: Mailbox, place: ImapPlace, patience: Patience = Patience()) -> None:  # noqa: B008  # frozen
         self._place = place
+        self._patience = patience
         self._settle = mailbox.settle
         self._target = target_folder(mailbox.settle)
         self._ca = mailbox.ca
@@ -87,6 +93,7 @@ class ImapSession:
             tls=place.tls,
             context=context,
             on_socket=lambda made: setattr(self, "_socket", made),
+            patience=self._patience,
         )
         if place.tls:
             return
@@ -98,16 +105,17 @@ class ImapSession:
     @_told
     def login(self, password: str) -> None:
         """Say who we are with a password. Raises LoginRefused."""
-        self._client.allow(0)
+        self._client.allow_words()
         try:
             self._client.login(self._place.user, password)
         except LoginError as error:
             self._refuse(error)
+        self._client.forget_capabilities()
 
     @_told
     def login_by_token(self, token: str) -> None:
         """Say who we are with a token (XOAUTH2, as Google and Microsoft document it). Raises LoginRefused."""
-        self._client.allow(0)
+        self._client.allow_words()
         said: list[bytes] = []
 
         def answer(challenge: bytes) -> bytes:
@@ -118,16 +126,17 @@ class ImapSession:
             self._client.sasl_login("XOAUTH2", answer)
         except LoginError as error:
             self._refuse(error, b" ".join(said[1:]).decode("utf-8", "replace")[:200])
+        self._client.forget_capabilities()
 
     def _refuse(self, error: LoginError, why: str = "") -> None:
-        if isinstance(error.__context__, imaplib.IMAP4.abort):
-            raise Retry(f"login: {_plain(error)}") from None  # the connection broke: that says nothing of who we are
+        if isinstance(error.__context__, imaplib.IMAP4.abort) or _PASSING.search(str(error)):
+            raise Retry(f"login: {_plain(error)}") from None  # that says nothing of who we are
         raise LoginRefused(f"the server refuses to log in {self._place.user}: {_plain(error)} {why}".rstrip()) from None
 
     @_told
     def select(self) -> Folder:
         """Open the folder; only to look at it when mails are kept as they are."""
-        self._client.allow(0)
+        self._client.allow_words()
         said: Mapping[bytes, Any] = self._client.select_folder(self._place.folder, readonly=self._settle == "keep")
         uidnext = said.get(b"UIDNEXT")
         if uidnext is None:
@@ -141,7 +150,7 @@ class ImapSession:
         listed: list[Listed] = []
         for start in range(0, len(uids), _LISTED_AT_ONCE):
             some = uids[start : start + _LISTED_AT_ONCE]
-            self._client.allow(0)
+            self._client.allow_words()
             said = self._client.fetch(some, ["RFC822.SIZE", "INTERNALDATE"])
             listed += [_listed(uid, said[uid]) for uid in some if uid in said]
         return listed
@@ -154,7 +163,7 @@ class ImapSession:
     @_told
     def fetch(self, mails: Sequence[Listed]) -> dict[int, bytes]:
         """The mails as they are; one that the server does not hand out is missing. Raises TooLarge."""
-        self._client.allow(sum(mail.size for mail in mails))
+        self._client.allow_bytes(sum(mail.size for mail in mails))
         said = self._client.fetch([mail.uid for mail in mails], ["BODY.PEEK[]"])
         bodies = {uid: items.get(b"BODY[]") for uid, items in said.items()}
         return {uid: body for uid, body in bodies.items() if isinstance(body, bytes) and body}
@@ -162,7 +171,7 @@ class ImapSession:
     @_told
     def fetch_header(self, uid: int) -> bytes:
         """The beginning of a mail's header; empty when the server does not hand it out."""
-        self._client.allow(HEADER_LIMIT)
+        self._client.allow_bytes(HEADER_LIMIT)
         said = self._client.fetch([uid], [f"BODY.PEEK[HEADER]<0.{HEADER_LIMIT}>"])
         for name, value in said.get(uid, {}).items():
             if name.startswith(b"BODY[HEADER]") and isinstance(value, bytes):
@@ -174,7 +183,7 @@ class ImapSession:
         """Do with mails that are safe what the configuration wants. Raises Unsettled when the server refuses."""
         if self._settle == "keep" or not uids:
             return
-        self._client.allow(0)
+        self._client.allow_words()
         try:
             if self._target is not None:
                 self._move(uids, self._target)
@@ -207,10 +216,10 @@ class ImapSession:
     def wait(self, seconds: float) -> None:
         """Return when the server tells of anything, or after so many seconds, with the connection found alive."""
         client = self._client
-        client.allow(int(seconds) * 20_000)
+        client.allow_words(seconds)
         client.idle()
         said = client.idle_check(timeout=seconds)
-        client.allow(0)
+        client.allow_words()
         _, more = client.idle_done()
         if any(line and line[0] == b"BYE" for line in (*said, *more)):
             raise Retry("the server says goodbye")
@@ -220,8 +229,8 @@ class ImapSession:
         client, self._opened = self._opened, None
         if client is not None:
             with contextlib.suppress(Exception):
-                client.allow(0)
-                client.socket().settimeout(min(2.0, SILENCE_SECONDS))
+                client.allow_words()
+                client.socket().settimeout(_FAREWELL_SECONDS)
                 client.logout()
             with contextlib.suppress(Exception):
                 client.shutdown()
@@ -231,7 +240,7 @@ class ImapSession:
         hang_up(self._socket)
 
     def _search(self, uids: str) -> list[int]:
-        self._client.allow(16_777_216)
+        self._client.allow_words()
         return list(self._client.search(["UID", uids, "UNDELETED"]))
 
 

@@ -5,6 +5,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from imapclient import IMAPClient, SocketTimeout
@@ -13,12 +14,15 @@ from imapclient.tls import IMAP4_TLS
 
 from pipeline.errors import Retry
 
-CONNECT_SECONDS = 20.0
-SILENCE_SECONDS = 25.0
-"""For how long a server may say nothing while we wait for its answer."""
 
-ANSWER_SECONDS = 60.0
-"""How long an answer may take in all, beside what its size allows."""
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """The seconds that a server has: to take a connection, to say anything, to answer beside what the size allows."""
+
+    connect: float = 20.0
+    silence: float = 25.0
+    answer: float = 60.0
+
 
 _BYTES_PER_SECOND = 20_000
 _LONGEST_LINE = 16_777_216
@@ -38,9 +42,10 @@ class _Bounds:
 
     sock: socket.socket
 
-    def __init__(self, on_socket: Callable[[socket.socket], None], *arguments: object) -> None:
+    def __init__(self, on_socket: Callable[[socket.socket], None], answer: float, *arguments: object) -> None:
         self.held = bytearray()
         self._on_socket = on_socket
+        self._answer_seconds = answer
         self.allow(0)
         super().__init__(*arguments)
 
@@ -49,10 +54,10 @@ class _Bounds:
         self._on_socket(created)
         return created
 
-    def allow(self, size: int) -> None:
-        """Let the next answers bring so many bytes beside their words, in a time that suits."""
+    def allow(self, size: int, seconds: float = 0) -> None:
+        """Let the next answers bring so many bytes beside their words, and take so many seconds beside the usual."""
         self._left = size + _ROOM
-        self._until = time.monotonic() + ANSWER_SECONDS + size / _BYTES_PER_SECOND
+        self._until = time.monotonic() + self._answer_seconds + seconds
 
     def read(self, size: int) -> bytes:
         """A literal of that size."""
@@ -114,17 +119,28 @@ class BoundedClient(IMAPClient):  # type: ignore[misc]  # imapclient ships no ty
         tls: bool,
         context: ssl.SSLContext,
         on_socket: Callable[[socket.socket], None],
+        patience: Patience,
     ) -> None:
         self._on_socket = on_socket
-        timeout = SocketTimeout(CONNECT_SECONDS, SILENCE_SECONDS)
+        self._patience = patience
+        timeout = SocketTimeout(patience.connect, patience.silence)
         super().__init__(host, port, ssl=tls, ssl_context=context, timeout=timeout)
         self._imap.debug = 0  # imapclient asks for a description of every line, only to drop it
         self.normalise_times = False
 
-    def allow(self, size: int) -> None:
-        """Let the next command's answer bring so many bytes; what was said unasked until now is forgotten."""
+    def allow_words(self, seconds: float = 0) -> None:
+        """Let the next command's answer be words; what was said unasked until now is forgotten."""
         self._imap.untagged_responses.clear()
-        self._imap.allow(size)
+        self._imap.allow(_LONGEST_LINE, seconds)
+
+    def allow_bytes(self, size: int) -> None:
+        """Let the next command's answer bring so many bytes, and take as long as they may; else the same."""
+        self._imap.untagged_responses.clear()
+        self._imap.allow(size, size / _BYTES_PER_SECOND)
+
+    def forget_capabilities(self) -> None:
+        """Have them asked for again: what a server can do is another matter once it knows who we are."""
+        self._cached_capabilities = None
 
     def starttls(self, ssl_context: ssl.SSLContext | None = None) -> Any:  # noqa: ANN401  # as imapclient has it
         """Go on in TLS; what was sent in the clear behind the answer is an attack, and ends the connection."""
@@ -135,9 +151,10 @@ class BoundedClient(IMAPClient):  # type: ignore[misc]  # imapclient ships no ty
         return answer
 
     def _create_IMAP4(self) -> Any:  # noqa: ANN401, N802  # imapclient's name, and it has no types
+        told, patience = self._on_socket, self._patience
         if self.ssl:
-            return _Tls(self._on_socket, self.host, self.port, self.ssl_context, self._timeout.connect)
-        return _Plain(self._on_socket, self.host, self.port, self._timeout.connect)
+            return _Tls(told, patience.answer, self.host, self.port, self.ssl_context, patience.connect)
+        return _Plain(told, patience.answer, self.host, self.port, patience.connect)
 
     def _poll_socket(self, sock: socket.socket, timeout: float | None = None) -> Any:  # noqa: ANN401  # no types
         """What is held already was said too: the kernel would not tell of it."""

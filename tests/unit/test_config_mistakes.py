@@ -67,6 +67,27 @@ FAULTS = {
     "the second record lacks its address": Wrong(
         '[[mailbox]]\naddress = "a@b.example"\n\n[[mailbox]]\nqueue = "Support"\n', 4, 'lacks "address"'
     ),
+    "a mailbox without its password": Wrong(
+        '[[mailbox]]\naddress = "a@b.example"\nimap = "imaps://mx.b.example"\n', 3, 'needs "password" or "oauth" too'
+    ),
+    "a folder that two read": Wrong(
+        '[[mailbox]]\naddress = "a@b.example"\nimap = "imaps://u@mx.b.example"\npassword = "env:P"\n'
+        '[[mailbox]]\naddress = "c@b.example"\nimap = "imaps://u@mx.b.example/INBOX"\npassword = "env:P"\n',
+        7,
+        "the first [[mailbox]] reads this very folder",
+    ),
+    "a way to settle that is none": Wrong(
+        '[[mailbox]]\naddress = "a@b.example"\nsettle = "delete"\n', 3, 'write "seen", "flag", "keep"'
+    ),
+    "a token that cannot be asked for": Wrong(
+        '[[mailbox]]\naddress = "a@b.example"\noauth = { client_id = "us" }\n', 3, 'give "access_token"'
+    ),
+    "a token asked for in the clear": Wrong(
+        '[[mailbox]]\naddress = "a@b.example"\n'
+        'oauth = { token_url = "http://x.example", client_id = "us", client_secret = "env:S" }\n',
+        3,
+        "must begin with https://",
+    ),
     "a record in single brackets": Wrong('[queue]\nname = "A"\n', 1, "double brackets: [[queue]]"),
     "a section in double brackets": Wrong('[[kafka]]\nservers = "k:1"\n', 1, "single brackets: [kafka]"),
     "a value where a section is": Wrong("kafka = 3\n", 1, "[kafka] should be a section with keys, not 3"),
