@@ -27,13 +27,18 @@ if TYPE_CHECKING:
     from pipeline.store.ports import Store
 
 
-CONNECTORS = ("smtp", "imap")
+CONNECTORS = ("smtp", "imap", "calls")
 """The connectors that run in a process of their own; those of HTTP are served together."""
 
 
 def wanted_connectors(config: Config) -> list[str]:
     """The connectors that a configuration asks for; mail over SMTP is always taken."""
-    return ["smtp", *(["imap"] if any(mailbox.imap for mailbox in config.mailbox) else [])]
+    asked_for = {
+        "smtp": True,
+        "imap": any(mailbox.imap for mailbox in config.mailbox),
+        "calls": any(phone.directory for phone in config.phone),
+    }
+    return [name for name, wanted in asked_for.items() if wanted]
 
 
 def build_publisher(config: Config, log: "Log") -> "Publisher":
@@ -61,6 +66,11 @@ def build_connector(name: str, config: Config, publisher: "Publisher") -> "Conne
             from pipeline.store.bookmarks import PostgresBookmarks
 
             return ImapConnector(config, publisher, PostgresBookmarks(config.postgres.dsn))
+        case "calls":
+            from pipeline.connectors.phone_files import CallFilesConnector
+            from pipeline.store.bookmarks import PostgresBookmarks
+
+            return CallFilesConnector(config, publisher, PostgresBookmarks(config.postgres.dsn))
     raise LookupError(f"there is no connector {name}; there are: {', '.join(CONNECTORS)}")
 
 

@@ -113,6 +113,18 @@ def header(fields: tuple[str, ...]) -> tuple[str, ...] | None:
     return names if {"eventtype", "linkedid"} <= set(names) else None
 
 
+def belongs_to(fields: tuple[str, ...], columns: tuple[str, ...]) -> str | None:
+    """The linked id of a row, None when it is no event of a call."""
+    named = dict(zip(columns, fields, strict=False))
+    linked = named.get("linkedid") or named.get("uniqueid")
+    return linked if linked and named.get("eventtype", "").upper() in EVENTS else None
+
+
+def ends_call(fields: tuple[str, ...], columns: tuple[str, ...]) -> bool:
+    """Whether nothing of the row's linked id comes after it."""
+    return dict(zip(columns, fields, strict=False)).get("eventtype", "").upper() == LAST
+
+
 def _event(row: Row, columns: tuple[str, ...], site: Site) -> Event:
     fields = Fields(dict(zip(columns, row.fields, strict=False)), site)
     if row.defect:
