@@ -6,7 +6,9 @@ from base64 import b64encode
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Protocol
 
 import httpx
@@ -20,6 +22,7 @@ from pipeline.connectors.contract import Health, Publisher, Receipt
 from pipeline.connectors.email_imap import ImapConnector
 from pipeline.connectors.email_smtp import SmtpConnector
 from pipeline.connectors.phone import PhoneConnector
+from pipeline.connectors.phone_files import CallFilesConnector
 from pipeline.connectors.phone_http import PhoneRoutes
 from pipeline.connectors.social import SocialConnector
 from pipeline.connectors.social_http import SocialRoutes
@@ -27,7 +30,7 @@ from pipeline.connectors.space import FreeSpace
 from pipeline.connectors.web import FormConnector
 from pipeline.connectors.web_http import FormRoutes
 from pipeline.log import Log, MemoryLog
-from pipeline.store.bookmarks import MemoryBookmarks
+from pipeline.store.bookmarks import MemoryBookmarks, Place
 from pipeline.wire import Envelope
 
 CONFIG = Config.model_validate(
@@ -129,10 +132,14 @@ class ImapSource:
         return Answer(bool(mail.flags), not mail.flags, "".join(self._refusals[before:]))
 
 
-class TellingPublisher(Publisher):
-    """Notes each refusal, which a mailbox is not told of."""
+class Notified(Protocol):
+    async def notify(self) -> None: ...
 
-    def __init__(self, inner: Publisher, server: Standin, refusals: list[str]) -> None:
+
+class TellingPublisher(Publisher):
+    """Notes each refusal, which a mailbox or a file is not told of."""
+
+    def __init__(self, inner: Publisher, server: Notified, refusals: list[str]) -> None:
         self._inner = inner
         self._server = server
         self._refusals = refusals
@@ -144,6 +151,67 @@ class TellingPublisher(Publisher):
             self._refusals.append(str(error))
             await self._server.notify()
             raise
+
+
+class CallFile(MemoryBookmarks):
+    """A file to which the exchange appends the record; settled is what the bookmark leaves behind."""
+
+    def __init__(self, path: Path, refusals: list[str]) -> None:
+        super().__init__()
+        self._path = path
+        self._refusals = refusals
+        self._something = asyncio.Condition()
+
+    async def notify(self) -> None:
+        async with self._something:
+            self._something.notify_all()
+
+    async def keep(self, source: str, place: Place, now: datetime) -> None:
+        await super().keep(source, place, now)
+        await self.notify()
+
+    async def appended(self) -> bool:
+        """Whether what was appended is settled, rather than refused."""
+        before = len(self._refusals)
+        with self._path.open("a") as file:
+            file.write(f"{',' * 14}NO ANSWER,,77.1\n")
+        async with self._something:
+            while not await self._is_settled() and len(self._refusals) == before:
+                await self._something.wait()
+        return await self._is_settled()
+
+    async def _is_settled(self) -> bool:
+        places = await self.places("phone/files/")
+        return [place["offset"] for place in places.values()] == [self._path.stat().st_size]
+
+
+class CallFileSource:
+    def __init__(self, connector: CallFilesConnector, file: CallFile, refusals: list[str]) -> None:
+        self._connector = connector
+        self._file = file
+        self._refusals = refusals
+
+    @property
+    def health(self) -> Health:
+        return self._connector.health
+
+    async def deliver(self) -> Answer:
+        before = len(self._refusals)
+        settled = await self._file.appended()
+        return Answer(settled, not settled, "".join(self._refusals[before:]))
+
+
+@asynccontextmanager
+async def calls(publisher: Publisher) -> AsyncIterator[Source]:
+    refusals: list[str] = []
+    with TemporaryDirectory() as folder:
+        exchange = {"name": "files", "format": "asterisk-csv", "directory": folder}
+        file = CallFile(Path(folder, "Master.csv"), refusals)
+        telling = TellingPublisher(publisher, file, refusals)
+        connector = CallFilesConnector(Config.model_validate({"phone": [exchange]}), telling, file)
+        await connector.start()
+        yield CallFileSource(connector, file, refusals)
+        await connector.stop()
 
 
 @asynccontextmanager
@@ -220,7 +288,7 @@ async def phone(publisher: Publisher) -> AsyncIterator[Source]:
 
 Driver = Callable[[Publisher], AbstractAsyncContextManager[Source]]
 
-every_connector = pytest.mark.parametrize("driver", [smtp, web, facebook, x, imap, phone])
+every_connector = pytest.mark.parametrize("driver", [smtp, web, facebook, x, imap, phone, calls])
 
 
 @dataclass
