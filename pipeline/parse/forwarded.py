@@ -6,13 +6,14 @@ from pipeline.parse import phrases
 from pipeline.parse.addresses import is_usable, read_speaker
 from pipeline.parse.content import decoded
 from pipeline.parse.headers import read_headers
-from pipeline.parse.introduction import field_at, header_block_at, introduction_at, is_rule
+from pipeline.parse.introduction import MAX_RULE, field_at, header_block_at, introduction_at, is_rule
 from pipeline.parse.message import Address
 from pipeline.parse.mime import Part
 
 MAX_LINES = 2_000
 MAX_NAME = 200
 _MAX_HEADER_LINES = 12
+_MAX_RULES = 200
 _MAX_OPENING = 65_536
 
 _PREFIX = re.compile(
@@ -50,26 +51,42 @@ def _speaker_of(raw: bytes, part: Part) -> Address | None:
 
 
 def _in_text(subject: str, text: str) -> Address | None:
-    is_forward = _PREFIX.match(subject) is not None
-    if not is_forward and "-----" not in text and not _may_begin_with_headers(subject, text):
-        return None
-    lines = text.split("\n", MAX_LINES)
-    first = next((index for index, line in enumerate(lines) if line.strip()), 0)
+    if _PREFIX.match(subject):
+        return _in_forward(text.split("\n", MAX_LINES))
+    if not _ANSWER.match(subject):
+        opening = text[:200].lstrip()
+        if field_at(opening.partition("\n")[0]):
+            lines = text.lstrip().split("\n", _MAX_HEADER_LINES)
+            return _named_below(lines, 0) if header_block_at(lines, 0) else None
+    return _below_rule(text)
+
+
+def _in_forward(lines: list[str]) -> Address | None:
+    """The sender in a text that is a forward for sure, below the first sign of another mail."""
     for index, line in enumerate(lines):
-        if "-" in line[:8] or ":" in line[-4:] or "\uff1a" in line[-3:]:
-            if is_rule(line) and (is_forward or _FORWARDED.search(line)):
-                return _named_below(lines, index + 1)
-            if is_forward and introduction_at(lines, index):
-                found = _mailbox(" ".join(lines[index : index + introduction_at(lines, index)]))
-                return found and Address("", found.address)  # where the name begins, each language says otherwise
-        if (is_forward or (index == first and not _ANSWER.match(subject))) and header_block_at(lines, index):
+        if is_rule(line):
+            return _named_below(lines, index + 1)
+        if header_block_at(lines, index):
             return _named_below(lines, index)
+        if count := introduction_at(lines, index):
+            found = _mailbox(" ".join(lines[index : index + count]))
+            return found and Address("", found.address)  # where the name begins, each language says otherwise
     return None
 
 
-def _may_begin_with_headers(subject: str, text: str) -> bool:
-    begin = text[:200].lstrip()
-    return field_at(begin.partition("\n")[0]) is not None and not _ANSWER.match(subject)
+def _below_rule(text: str) -> Address | None:
+    """The sender below a rule that says by itself that what follows is forwarded."""
+    position = 0
+    for _ in range(_MAX_RULES):
+        found = text.find("-----", position)
+        if found < 0:
+            break
+        position = text.find("\n", found)
+        position = len(text) if position < 0 else position
+        line = text[text.rfind("\n", 0, found) + 1 : position]
+        if len(line) <= MAX_RULE and _FORWARDED.search(line) and is_rule(line):
+            return _named_below(text[position + 1 :].split("\n", _MAX_HEADER_LINES + 1), 0)
+    return None
 
 
 def _named_below(lines: list[str], index: int) -> Address | None:

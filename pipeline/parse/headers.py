@@ -11,7 +11,6 @@ MAX_NAME = 100
 MAX_VALUE = 65_536
 MAX_BLOCK = 2_097_152
 
-_BLANK_LINE = re.compile(rb"\n\r?\n")
 _NAME = re.compile(r"([!-9;-~]{1,100})[ \t]*:")
 _UNCAPPED = frozenset({"references"})  # capped by its reader, which keeps both ends
 
@@ -55,8 +54,7 @@ def read_headers(raw: bytes, start: int, end: int, defects: list[str]) -> tuple[
     """The headers between two offsets, and the offset where the body starts."""
     if raw.startswith((b"\n", b"\r\n"), start, end):
         return Headers(), min(end, raw.index(b"\n", start) + 1)
-    blank = _BLANK_LINE.search(raw, start, end)
-    stop, body = (blank.start() + 1, blank.end()) if blank else (end, end)
+    stop, body = _end_of(raw, start, end)
     text = raw[start : min(stop, start + MAX_BLOCK)].decode("utf-8", "surrogateescape")
     lines = _unfolded(text).split("\n", MAX_HEADERS)
     too_long = "headers too long" if stop - start > MAX_BLOCK else ""
@@ -86,6 +84,15 @@ def read_headers(raw: bytes, start: int, end: int, defects: list[str]) -> tuple[
             values[name] = [value.strip()]
     defects += filter(None, (too_long, "lines among the headers that are none" if strange else ""))
     return headers, body
+
+
+def _end_of(raw: bytes, start: int, end: int) -> tuple[int, int]:
+    """Where the block ends, and where the body starts behind the blank line."""
+    plain = raw.find(b"\n\n", start, end)
+    with_return = raw.find(b"\n\r\n", start, end if plain < 0 else plain)
+    if with_return >= 0:
+        return with_return + 1, with_return + 3
+    return (plain + 1, plain + 2) if plain >= 0 else (end, end)
 
 
 def _unfolded(text: str) -> str:

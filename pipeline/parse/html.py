@@ -77,8 +77,10 @@ def html_to_text(source: str) -> str:
         mark = None
         if closed and not tags.pending:
             mark = _PLAIN.get(head)
-            if mark is None and not may_hide and " " in head and not head.count('"') % 2 and "'" not in head:
+            if mark is None and " " in head and not head.count('"') % 2 and "'" not in head:
                 mark = _PLAIN.get(head.partition(" ")[0])
+                if may_hide and mark is not None and _may_hide(head.lower()):
+                    mark = None
         if mark is None:
             mark, text = tags.take(head, closed, text)
         written.append(mark)
@@ -181,8 +183,12 @@ class _Tags:
         return text
 
 
+def _may_hide(attributes: str) -> bool:
+    return "style" in attributes or "hidden" in attributes
+
+
 def _hides(attributes: str) -> bool:
-    return ("style" in attributes or "hidden" in attributes) and _ATTRIBUTE_HIDES.search(attributes) is not None
+    return _may_hide(attributes) and _ATTRIBUTE_HIDES.search(attributes) is not None
 
 
 def _behind_quoted(attributes: str, text: str) -> str:
