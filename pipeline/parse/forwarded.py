@@ -84,7 +84,7 @@ def _below_rule(text: str) -> Address | None:
         position = text.find("\n", found)
         position = len(text) if position < 0 else position
         line = text[text.rfind("\n", 0, found) + 1 : position]
-        if len(line) <= MAX_RULE and _FORWARDED.search(line) and is_rule(line):
+        if len(line) <= MAX_RULE and line.strip("-_=*> \t\r") and _FORWARDED.search(line) and is_rule(line):
             return _named_below(text[position + 1 :].split("\n", _MAX_HEADER_LINES + 1), 0)
     return None
 

@@ -11,6 +11,7 @@ MAX_NAME = 100
 MAX_VALUE = 65_536
 MAX_BLOCK = 2_097_152
 
+_FOLDS = (" ", "\t")
 _NAME = re.compile(r"([!-9;-~]{1,100})[ \t]*:")
 _UNCAPPED = frozenset({"references"})  # capped by its reader, which keeps both ends
 
@@ -56,10 +57,10 @@ def read_headers(raw: bytes, start: int, end: int, defects: list[str]) -> tuple[
         return Headers(), min(end, raw.index(b"\n", start) + 1)
     stop, body = _end_of(raw, start, end)
     text = raw[start : min(stop, start + MAX_BLOCK)].decode("utf-8", "surrogateescape")
-    lines = _unfolded(text).split("\n", MAX_HEADERS)
+    lines = _unfolded(text)
     too_long = "headers too long" if stop - start > MAX_BLOCK else ""
     if len(lines) > MAX_HEADERS:
-        lines.pop()
+        del lines[MAX_HEADERS:]
         too_long = "too many headers"
     values: dict[str, list[str]] = {}
     headers = Headers(values, are_plain=text.isascii() and "\x1b" not in text and "\0" not in text)
@@ -88,18 +89,27 @@ def read_headers(raw: bytes, start: int, end: int, defects: list[str]) -> tuple[
 
 def _end_of(raw: bytes, start: int, end: int) -> tuple[int, int]:
     """Where the block ends, and where the body starts behind the blank line."""
-    plain = raw.find(b"\n\n", start, end)
-    with_return = raw.find(b"\n\r\n", start, end if plain < 0 else plain)
-    if with_return >= 0:
-        return with_return + 1, with_return + 3
-    return (plain + 1, plain + 2) if plain >= 0 else (end, end)
+    first = raw.find(b"\n", start, end)
+    blanks = (b"\n\r\n", b"\n\n") if raw[first - 1 : first] == b"\r" else (b"\n\n", b"\n\r\n")  # the likelier one first
+    stop = limit = end
+    for blank in blanks:
+        if (found := raw.find(blank, start, limit)) >= 0:
+            stop, end = found + 1, found + len(blank)
+            limit = found
+    return stop, end
 
 
-def _unfolded(text: str) -> str:
-    """The block with one line for each header (RFC 5322, 2.2.3)."""
-    if "\r" in text:
-        text = text.replace("\r\n", "\n")
-    return text.replace("\n ", " ").replace("\n\t", "\t")
+def _unfolded(text: str) -> list[str]:
+    """The block's lines, one for each header (RFC 5322, 2.2.3)."""
+    if len(text) > MAX_VALUE:  # where joining line by line would take the square of the time
+        return text.replace("\r\n", "\n").replace("\n ", " ").replace("\n\t", "\t").split("\n", MAX_HEADERS)
+    lines: list[str] = []
+    for line in text.split("\n"):
+        if line[:1] in _FOLDS and lines:
+            lines[-1] = lines[-1].rstrip("\r") + line
+        else:
+            lines.append(line)
+    return lines
 
 
 @lru_cache(maxsize=1024)
