@@ -211,9 +211,10 @@ def _finished(text: str) -> str:
     text = _BREAKS.sub(_break, text).replace(" \n", "\n").strip(" \n")
     if _QUOTE in text or _END_OF_QUOTE in text:
         text = _quoted(text)
-    if _KEPT_BLANK in text or _KEPT_BREAK in text:
-        text = _TRAILING.sub("\n", text.replace(_KEPT_BLANK, " ").replace(_KEPT_BREAK, "\n"))
-    return _BLANK_LINES.sub("\n\n", text.replace(_DASH, "- ")).strip("\n")
+    if _KEPT_BLANK in text or _KEPT_BREAK in text or _DASH in text:
+        text = text.replace(_KEPT_BLANK, " ").replace(_KEPT_BREAK, "\n").replace(_DASH, "- ")
+        text = _TRAILING.sub("\n", text).rstrip()
+    return _BLANK_LINES.sub("\n\n", text).strip("\n")
 
 
 def _break(found: re.Match[str]) -> str:

@@ -1,0 +1,96 @@
+"""What is fuzzed: every channel's reader as the command builds it, and the parsers within the mail's alone."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+
+import orjson
+
+from pipeline.commands.parsers import CHANNELS
+from pipeline.commands.parsers.channel import Asked
+from pipeline.parse.email import parse_email
+from pipeline.parse.html import html_to_text
+from pipeline.parse.invitation import read_invitation
+from pipeline.parse.reply import split_reply
+from pipeline.parse.sanitise import is_heavy, sanitise
+from pipeline.parse.tnef import read_tnef
+
+Target = Callable[[bytes], None]
+
+IOT_TOPICS = ("te/device/main///m/temperature", "te/device/main///a/hot", "plant/pump-7", "spBv1.0/g/DDATA/e/pump-7")
+PHONE_FORMATS = (None, *CHANNELS["phone"].formats)
+
+
+def holds(value: object) -> None:
+    """Every text in it can be stored by PostgreSQL and written as JSON."""
+    written = orjson.dumps(value, default=str)
+    assert b"\\u0000" not in written, "NUL"
+
+
+def words_of(text: str) -> list[str]:
+    """The text without the blanks that layout may change."""
+    return text.split()
+
+
+def email(raw: bytes) -> None:
+    """A mail in both forms: what they share is the same, and the reply is what stands in the text."""
+    whole = parse_email(raw, our_domain="cases.example")
+    lean = parse_email(raw, our_domain="cases.example", with_html=False, with_reply=False)
+    assert (whole.text, whole.subject, whole.from_, whole.auto) == (lean.text, lean.subject, lean.from_, lean.auto)
+    holds(asdict(whole))
+    parts(whole.text)
+
+
+def parts(text: str) -> None:
+    """Reply, quoted and signature hold every word of the text once, and none besides."""
+    separated = split_reply(text)
+    assert sorted(words_of(" ".join(separated))) == sorted(words_of(text)), "words lost or made up"
+
+
+def reply(raw: bytes) -> None:
+    """The separation alone."""
+    parts(raw.decode("utf-8", "replace"))
+
+
+def html(raw: bytes) -> None:
+    """HTML to text, and cleaned."""
+    source = raw.decode("utf-8", "replace").replace("\0", "")
+    holds(html_to_text(source))
+    if not is_heavy(source):
+        holds(sanitise(source))
+
+
+def tnef(raw: bytes) -> None:
+    """A stream behind its signature."""
+    read = read_tnef(b"\x78\x9f\x3e\x22\1\0" + raw)
+    assert read is not None
+    holds([read.text, read.html, *([file.name, file.content_type, file.content_id] for file in read.files)])
+
+
+def invitation(raw: bytes) -> None:
+    """A calendar."""
+    found, description = read_invitation(raw, "utf-8", "")
+    holds([found and asdict(found), description])
+
+
+def _channel(name: str, options: Iterable[Asked]) -> Target:
+    readers = [CHANNELS[name].reader(asked) for asked in options]
+
+    def target(raw: bytes) -> None:
+        for read in readers:
+            for found in read(raw):
+                holds(found)
+
+    return target
+
+
+TARGETS: dict[str, Target] = {
+    "email": email,
+    "reply": reply,
+    "html": html,
+    "tnef": tnef,
+    "invitation": invitation,
+    "phone": _channel("phone", (Asked(format=name) for name in PHONE_FORMATS)),
+    "social": _channel("social", [Asked()]),
+    "web": _channel("web", [Asked()]),
+    "iot": _channel("iot", (Asked(topic=topic) for topic in IOT_TOPICS)),
+}
