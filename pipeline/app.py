@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pipeline.store.ports import Store
 
 
-CONNECTORS = ("smtp", "imap", "calls")
+CONNECTORS = ("smtp", "imap", "calls", "mqtt")
 """The connectors that run in a process of their own; those of HTTP are served together."""
 
 
@@ -37,6 +37,7 @@ def wanted_connectors(config: Config) -> list[str]:
         "smtp": True,
         "imap": any(mailbox.imap for mailbox in config.mailbox),
         "calls": any(phone.directory for phone in config.phone),
+        "mqtt": bool(config.device_feed),
     }
     return [name for name, wanted in asked_for.items() if wanted]
 
@@ -71,6 +72,10 @@ def build_connector(name: str, config: Config, publisher: "Publisher") -> "Conne
             from pipeline.store.bookmarks import PostgresBookmarks
 
             return CallFilesConnector(config, publisher, PostgresBookmarks(config.postgres.dsn))
+        case "mqtt":
+            from pipeline.connectors.iot import IotConnector
+
+            return IotConnector(config, publisher)
     raise LookupError(f"there is no connector {name}; there are: {', '.join(CONNECTORS)}")
 
 

@@ -79,7 +79,7 @@ class Publisher:
 
     async def publish(self, envelope: Envelope, health: Health) -> Receipt:
         """The receipt, once the envelope is durable. Raises Retry when it cannot be now, Reject when never."""
-        health.received += 1
+        health.received += envelope.count
         try:
             self._space.check()
             if len(envelope.raw) > INLINE_LIMIT:
@@ -92,7 +92,7 @@ class Publisher:
         except Reject:
             health.refused["too large for the log"] += 1
             raise
-        health.published += 1
+        health.published += envelope.count
         health.last_success = envelope.time
         return Receipt(envelope.id)
 

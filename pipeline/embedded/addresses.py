@@ -66,7 +66,7 @@ def overlay(config: Config, data: Path, listens: Listens, *, ports: Ports, dsn: 
     if config.postgres.dsn == _EMBEDDED:
         changes["postgres"] = {"dsn": dsn}
     if config.mqtt.url == _EMBEDDED:
-        changes["mqtt"] = {"url": f"mqtt://127.0.0.1:{ports.mqtt}"}
+        changes["mqtt"] = {"url": f"mqtt://127.0.0.1:{ports.mqtt}", "version": "3.1.1"}  # amqtt speaks no newer
     if config.blobs.url == "data":
         changes["blobs"] = {"url": str(data / "blobs")}
     if not config.desk.secret:

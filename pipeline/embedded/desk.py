@@ -15,6 +15,7 @@ from pipeline.embedded.program import Program
 from pipeline.embedded.supervisor import Layer, Prepare, Supervisor
 
 _EMBEDDED = "embedded"
+_PART_OF = {"mqtt": "devices"}  # the broker is a part called mqtt already
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ def all_commands(workers: int, connectors: Sequence[str]) -> Commands:
     return Commands(
         relays={"relay": ("relay",), "clock": ("clock",)},
         workers={slot: ("work", "--slot", slot) for slot in slots},
-        connectors={**{name: ("connect", name) for name in connectors}, "http": ("serve",)},
+        connectors={**{_PART_OF.get(name, name): ("connect", name) for name in connectors}, "http": ("serve",)},
     )
 
 

@@ -26,6 +26,8 @@ from pipeline.parse.reading import Told
 from pipeline.parse.sparkplug import Births, parse_sparkplug
 from pipeline.parse.sparkplug import place_of as sparkplug_place
 
+_FORBIDDEN = re.compile("[+#\0\ufffd]")
+
 READINGS = "application/vnd.casestream.readings+json"
 
 
@@ -107,6 +109,8 @@ def parse_message(
     if message.truncated:
         says = f"the message has {message.truncated} bytes, more than [mqtt] max_packet takes"
         return Told(unreadable=says, device=device_of(message.topic, feed))
+    if _FORBIDDEN.search(message.topic):
+        return Told(unreadable="a topic that nobody may publish to: it has wildcards, or is no UTF-8")
     named = named_device(message.topic, feed.device)
     if feed.device is not None and named is None:
         return Told(unreadable=f"the topic does not fit device = {feed.device!r}")

@@ -14,6 +14,7 @@ from typing import Protocol
 import httpx
 import pytest
 from imap_standin import Standin
+from mqtt_standin import Broker
 
 from pipeline.api.app import create_app
 from pipeline.blobs import BlobStore
@@ -21,6 +22,7 @@ from pipeline.config import Config
 from pipeline.connectors.contract import Health, Publisher, Receipt
 from pipeline.connectors.email_imap import ImapConnector
 from pipeline.connectors.email_smtp import SmtpConnector
+from pipeline.connectors.iot import IotConnector, Pace
 from pipeline.connectors.phone import PhoneConnector
 from pipeline.connectors.phone_files import CallFilesConnector
 from pipeline.connectors.phone_http import PhoneRoutes
@@ -132,12 +134,34 @@ class ImapSource:
         return Answer(bool(mail.flags), not mail.flags, "".join(self._refusals[before:]))
 
 
+class MqttSource:
+    """A broker with a topic; settled is what the connector acknowledges with a PUBACK."""
+
+    def __init__(self, connector: IotConnector, broker: Broker, refusals: list[str]) -> None:
+        self._connector = connector
+        self._broker = broker
+        self._refusals = refusals
+
+    @property
+    def health(self) -> Health:
+        return self._connector.health
+
+    async def deliver(self) -> Answer:
+        before = len(self._refusals)
+        packet_id = self._broker.publish("plant/pump-7", b'{"temperature":21}')
+        settled = self._broker.acknowledged
+        await self._broker.until(lambda: packet_id in settled or len(self._refusals) > before)
+        return Answer(packet_id in settled, packet_id not in settled, "".join(self._refusals[before:]))
+
+
 class Notified(Protocol):
+    """Who waits for what happens."""
+
     async def notify(self) -> None: ...
 
 
 class TellingPublisher(Publisher):
-    """Notes each refusal, which a mailbox or a file is not told of."""
+    """Notes each refusal, which no mailbox, file or device is told of."""
 
     def __init__(self, inner: Publisher, server: Notified, refusals: list[str]) -> None:
         self._inner = inner
@@ -286,9 +310,24 @@ async def phone(publisher: Publisher) -> AsyncIterator[Source]:
         yield PhoneSource(connector.health, client)
 
 
+@asynccontextmanager
+async def mqtt(publisher: Publisher) -> AsyncIterator[Source]:
+    broker = Broker()
+    port = await broker.start()
+    feed = {"name": "plant", "topics": ["plant/+"], "format": "json"}
+    config = Config.model_validate({"mqtt": {"url": f"mqtt://127.0.0.1:{port}"}, "device_feed": [feed]})
+    refusals: list[str] = []
+    connector = IotConnector(config, TellingPublisher(publisher, broker, refusals), pace=Pace(finish=0.1))
+    await connector.start()
+    await broker.subscribed()
+    yield MqttSource(connector, broker, refusals)
+    await connector.stop()
+    await broker.stop()
+
+
 Driver = Callable[[Publisher], AbstractAsyncContextManager[Source]]
 
-every_connector = pytest.mark.parametrize("driver", [smtp, web, facebook, x, imap, phone, calls])
+every_connector = pytest.mark.parametrize("driver", [smtp, web, facebook, x, imap, phone, calls, mqtt])
 
 
 @dataclass

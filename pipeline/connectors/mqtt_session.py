@@ -1,0 +1,279 @@
+"""One connection to an MQTT broker, in a session that outlives it."""
+
+import asyncio
+import ssl
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import structlog
+from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage, MQTTv5, MQTTv311
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from pipeline.config.sections import Mqtt
+from pipeline.config.values import read_secret
+from pipeline.connectors.mqtt_frames import BrokenStreamError, Frames
+from pipeline.connectors.mqtt_wire import Wire, WiredClient
+
+CONNECT_WITHIN = 15.0
+"""Seconds for a connection to be there and answered."""
+
+KEEPALIVE = 20
+"""Seconds of silence until a broker is asked whether it is there; it is given up after as many more."""
+
+SESSION_EXPIRY = 7 * 24 * 3600
+"""Seconds that the broker keeps our session while we are away."""
+
+TAKEN_OVER = 0x8E
+"""The reason of MQTT 5 for a connection that ended because another came with our client id."""
+
+_PORTS = {"mqtt": 1883, "mqtts": 8883}
+_MISC_EVERY = 1.0
+_RETAINED = 1
+"""The subscription identifier of what is subscribed for retained messages only."""
+
+
+class LostError(Exception):
+    """The connection is gone, or was never made; the text says why. `taken` when another client has our session."""
+
+    def __init__(self, reason: str, *, taken: bool = False) -> None:
+        super().__init__(reason)
+        self.taken = taken
+
+
+@dataclass(frozen=True, slots=True)
+class Subscriptions:
+    """What to listen to: filters of our own, and filters shared in a group (group, filter)."""
+
+    own: Sequence[str]
+    shared: Sequence[tuple[str, str]]
+
+
+@dataclass(slots=True)
+class Arrived:
+    """A message as the broker delivered it; `packet_id` is 0 for what needs no acknowledgement."""
+
+    topic: str
+    payload: bytes
+    retained: bool
+    dup: bool
+    packet_id: int
+    truncated: int = 0
+
+
+class Session:
+    """Connects, subscribes, hands over messages, acknowledges them in the order in which they came (MQTT-4.6.0-2)."""
+
+    def __init__(self, mqtt: Mqtt, wanted: Subscriptions, arrived: Callable[["Session", Arrived], None]) -> None:
+        self.resumed = False
+        self._mqtt = mqtt
+        self._wanted = wanted
+        self._arrived = arrived
+        self._is_5 = mqtt.version == "5"
+        self._unsettled: deque[list[int]] = deque()
+        self._settling: dict[int, list[int]] = {}
+        self._client = self._build()
+        self._connected: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._ended: asyncio.Future[LostError] = asyncio.get_running_loop().create_future()
+        self._misc: asyncio.Task[None] | None = None
+        self._log = structlog.get_logger().bind(broker=mqtt.url, client_id=mqtt.client_id)
+
+    def _build(self) -> WiredClient:
+        mqtt = self._mqtt
+        client = WiredClient(
+            CallbackAPIVersion.VERSION2,
+            mqtt.client_id,
+            clean_session=None if self._is_5 else False,
+            protocol=MQTTv5 if self._is_5 else MQTTv311,
+            reconnect_on_failure=False,
+            manual_ack=True,
+        )
+        if mqtt.username is not None:
+            client.username_pw_set(mqtt.username, read_secret(mqtt.password) if mqtt.password else None)
+        client.on_connect = self._on_connect
+        client.on_disconnect = self._on_disconnect
+        client.on_message = self._on_message
+        client.on_socket_register_write = self._to_write
+        return client
+
+    async def open(self) -> None:
+        """Return when the broker has taken us in and all subscriptions. Raises LostError."""
+        url = urlsplit(self._mqtt.url)
+        secure = url.scheme == "mqtts"
+        context = ssl.create_default_context(cafile=self._mqtt.ca) if secure else None
+        frames = Frames(self._mqtt.max_packet, properties=self._is_5)
+        host, port = url.hostname or "", url.port or _PORTS[url.scheme]
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(CONNECT_WITHIN):
+                _, wire = await loop.create_connection(
+                    lambda: Wire(frames, self._read, self._gone), host, port, ssl=context
+                )
+                self._client.wire = wire
+                self._send_connect(host, port)
+                self._misc = asyncio.create_task(self._watch(), name="mqtt keepalive")
+                await self._connected
+        except TimeoutError:
+            self.close()
+            raise LostError(f"no answer within {CONNECT_WITHIN:.0f} s") from None
+        except (OSError, ssl.SSLError) as error:
+            self.close()
+            raise LostError(str(error)) from error
+        except BaseException:
+            self.close()
+            raise
+
+    def _send_connect(self, host: str, port: int) -> None:
+        properties = None
+        if self._is_5:
+            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho's
+            properties.SessionExpiryInterval = SESSION_EXPIRY
+            properties.ReceiveMaximum = self._mqtt.receive_maximum
+            properties.MaximumPacketSize = self._mqtt.max_packet
+        clean = {"clean_start": False} if self._is_5 else {}
+        self._client.connect_async(host, port, KEEPALIVE, properties=properties, **clean)  # type: ignore[arg-type]  # MQTT 5 alone has it
+        self._client.reconnect()
+
+    async def ended(self) -> LostError:
+        """Wait until the connection is lost, and say why."""
+        return await asyncio.shield(self._ended)
+
+    def subscribe(self, *, everything: bool) -> None:
+        """Ask for what is wanted; with `everything` also for retained messages of shared topics.
+
+        A shared subscription brings no retained messages (MQTT 5.0, 4.8.2), so a plain one fetches them.
+        """
+        for topic in self._wanted.own:
+            self._subscribe(topic, SubscribeOptions(qos=1, retainHandling=SubscribeOptions.RETAIN_SEND_IF_NEW_SUB))
+        for group, topic in self._wanted.shared:
+            self._subscribe(f"$share/{group}/{topic}", SubscribeOptions(qos=1))
+            if everything and self._is_5:
+                found = Properties(PacketTypes.SUBSCRIBE)  # type: ignore[no-untyped-call]  # paho's
+                found.SubscriptionIdentifier = _RETAINED
+                self._subscribe(topic, SubscribeOptions(qos=1), found)
+
+    def end_retained(self) -> None:
+        """Take back the plain subscriptions of shared topics."""
+        for topic in {topic for _, topic in self._wanted.shared} - set(self._wanted.own):
+            self._client.unsubscribe(topic)
+
+    def _subscribe(self, topic: str, options: SubscribeOptions, properties: Properties | None = None) -> None:
+        if self._is_5:
+            self._client.subscribe(topic, options=options, properties=properties)
+        else:
+            self._client.subscribe(topic, qos=1)
+
+    def pause(self) -> None:
+        """Read nothing more until `resume`."""
+        self._client.wire.pause()
+
+    def resume(self) -> None:
+        """Read again."""
+        self._client.wire.resume()
+
+    def settle(self, arrived: Arrived) -> None:
+        """Acknowledge a message, as soon as all that came before it are."""
+        entry = self._settling.pop(arrived.packet_id, None)
+        if entry is None or self._ended.done():
+            return
+        entry[1] = 1
+        while self._unsettled and self._unsettled[0][1]:
+            self._client.ack(self._unsettled.popleft()[0], 1)
+
+    async def close_gently(self) -> None:
+        """Say goodbye, so that the broker sends no will of ours."""
+        if not self._ended.done() and self._connected.done():
+            self._client.disconnect()
+            self._write()
+            await asyncio.sleep(0)
+        self.close()
+
+    def close(self) -> None:
+        """End the connection; the session stays at the broker."""
+        if self._misc:
+            self._misc.cancel()
+        self._end(LostError("closed"))
+        if hasattr(self._client, "wire"):
+            self._client.wire.close()
+
+    # What paho and asyncio call.
+
+    def _read(self) -> None:
+        """Let paho read all that came; whatever goes wrong in it ends this connection, not the process."""
+        wire = self._client.wire
+        try:
+            while True:
+                before = wire.waiting
+                self._client.loop_read()
+                if wire.waiting in {0, before}:
+                    return
+        except BrokenStreamError as error:
+            self._end(LostError(str(error)))
+        except Exception as error:  # noqa: BLE001  # the next connection may well work
+            self._log.exception("the connection to the broker is ended by a mistake of ours")
+            self._end(LostError(repr(error)))
+
+    def _to_write(self, _client: Client, _data: object, _socket: object) -> None:
+        asyncio.get_running_loop().call_soon(self._write)
+
+    def _write(self) -> None:
+        self._client.loop_write()
+
+    def _gone(self, error: Exception | None) -> None:
+        self._client.loop_read()  # paho learns of it and tells `_on_disconnect` why, if the broker said
+        self._end(LostError(str(error) if error else "the broker closed the connection"))
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(_MISC_EVERY)
+            self._client.loop_misc()
+
+    def _end(self, error: LostError) -> None:
+        if not self._connected.done():
+            self._connected.set_exception(error)
+            self._connected.exception()  # read, whether or not anyone waits
+        if not self._ended.done():
+            self._ended.set_result(error)
+
+    def _on_connect(
+        self, _client: Client, _data: object, flags: ConnectFlags, reason: ReasonCode, _properties: Properties | None
+    ) -> None:
+        if reason.is_failure:
+            self._end(LostError(f"the broker refuses us: {reason}"))
+        elif not self._connected.done():
+            self.resumed = flags.session_present
+            self._connected.set_result(None)
+
+    def _on_disconnect(
+        self,
+        _client: Client,
+        _data: object,
+        _flags: DisconnectFlags,
+        reason: ReasonCode,
+        _properties: Properties | None,
+    ) -> None:
+        taken = reason.value == TAKEN_OVER
+        self._end(LostError(f"the broker ended it: {reason}", taken=taken))
+
+    def _on_message(self, _client: Client, _data: object, message: MQTTMessage) -> None:
+        packet_id = message.mid if message.qos else 0
+        if packet_id:
+            entry = [packet_id, 0]
+            self._unsettled.append(entry)
+            self._settling[packet_id] = entry
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            topic = message._topic.decode("utf-8", "replace")  # noqa: SLF001  # paho has no other way to a broken topic
+        cut = self._client.wire.frames.cut
+        truncated = cut.pop((packet_id, message._topic), 0) if cut else 0  # noqa: SLF001  # the same
+        arrived = Arrived(topic, bytes(message.payload), message.retain, message.dup, packet_id, truncated)
+        if not message.retain and _RETAINED in getattr(message.properties, "SubscriptionIdentifier", ()):
+            self.settle(arrived)  # its shared twin is somebody's already
+        else:
+            self._arrived(self, arrived)
