@@ -27,17 +27,20 @@ if TYPE_CHECKING:
     from pipeline.store.ports import Store
 
 
-CONNECTORS = ("smtp", "imap", "calls", "mqtt")
+CONNECTORS = ("smtp", "imap", "calls", "mqtt", "mastodon", "facebook")
 """The connectors that run in a process of their own; those of HTTP are served together."""
 
 
 def wanted_connectors(config: Config) -> list[str]:
     """The connectors that a configuration asks for; mail over SMTP is always taken."""
+    pages = {page.platform for page in config.social if page.is_asked}
     asked_for = {
         "smtp": True,
         "imap": any(mailbox.imap for mailbox in config.mailbox),
         "calls": any(phone.directory for phone in config.phone),
         "mqtt": bool(config.device_feed),
+        "mastodon": "mastodon" in pages,
+        "facebook": bool(pages & {"facebook", "messenger"}),
     }
     return [name for name, wanted in asked_for.items() if wanted]
 
@@ -76,6 +79,16 @@ def build_connector(name: str, config: Config, publisher: "Publisher") -> "Conne
             from pipeline.connectors.iot import IotConnector
 
             return IotConnector(config, publisher)
+        case "mastodon":
+            from pipeline.connectors.mastodon import MastodonConnector
+            from pipeline.store.bookmarks import PostgresBookmarks
+
+            return MastodonConnector(config, publisher, PostgresBookmarks(config.postgres.dsn))
+        case "facebook":
+            from pipeline.connectors.facebook_missed import FacebookConnector
+            from pipeline.store.bookmarks import PostgresBookmarks
+
+            return FacebookConnector(config, publisher, PostgresBookmarks(config.postgres.dsn))
     raise LookupError(f"there is no connector {name}; there are: {', '.join(CONNECTORS)}")
 
 

@@ -157,6 +157,13 @@ class Social(Section):
         keys = needed.get(self.platform, ("app_secret", "verify_token"))
         return tuple(key for key in keys if getattr(self, key) is None)
 
+    @property
+    def is_asked(self) -> bool:
+        """Whether we can ask the platform ourselves, for all there is or for what was missed."""
+        if self.platform == "mastodon":
+            return not self.lacking
+        return self.platform != "x" and bool(self.page_id and self.access_token)
+
 
 class DeviceFeed(Section):
     """Topics that devices publish to, what their payloads are, and which of their own alarms open a case.

@@ -2,6 +2,7 @@
 
 import asyncio
 import hmac
+import json
 from base64 import b64encode
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -13,16 +14,20 @@ from typing import Protocol
 
 import httpx
 import pytest
+from http_port import http_port
 from imap_standin import Standin
 from mqtt_standin import Broker
+from platforms import TOKEN, Mastodon
 
 from pipeline.api.app import create_app
 from pipeline.blobs import BlobStore
 from pipeline.config import Config
+from pipeline.connectors import asked
 from pipeline.connectors.contract import Health, Publisher, Receipt
 from pipeline.connectors.email_imap import ImapConnector
 from pipeline.connectors.email_smtp import SmtpConnector
 from pipeline.connectors.iot import IotConnector, Pace
+from pipeline.connectors.mastodon import MastodonConnector
 from pipeline.connectors.phone import PhoneConnector
 from pipeline.connectors.phone_files import CallFilesConnector
 from pipeline.connectors.phone_http import PhoneRoutes
@@ -288,6 +293,76 @@ def x(publisher: Publisher) -> AbstractAsyncContextManager[Source]:
     return hooked(publisher, "/social/x", raw, f"sha256={signature}")
 
 
+class WatchedBookmarks(MemoryBookmarks):
+    """Tells when a place is kept, which is what settles a notification."""
+
+    def __init__(self, changed: asyncio.Condition) -> None:
+        super().__init__()
+        self.kept = 0
+        self._changed = changed
+
+    async def keep(self, source: str, place: Place, now: datetime) -> None:
+        await super().keep(source, place, now)
+        async with self._changed:
+            self.kept += 1
+            self._changed.notify_all()
+
+
+class MastodonSource:
+    """An account that is mentioned; settled is what the next process would not ask for again."""
+
+    def __init__(self, health: Callable[[], Health], server: Mastodon, bookmarks: WatchedBookmarks) -> None:
+        self._health = health
+        self._server = server
+        self._bookmarks = bookmarks
+
+    @property
+    def health(self) -> Health:
+        return self._health()
+
+    async def deliver(self) -> Answer:
+        server, bookmarks = self._server, self._bookmarks
+        await server.until(lambda: bool(server.listeners))
+        kept, refused = bookmarks.kept, self.health.refused["retry"]
+        server.notifications = [server.mention(7)]
+        await server.send("notification", json.dumps(server.notifications[0]))
+        async with server.changed:
+            await server.changed.wait_for(lambda: bookmarks.kept > kept or self.health.refused["retry"] > refused)
+        settled = bookmarks.kept > kept
+        return Answer(settled, not settled, "" if settled else "asked for again")
+
+
+@asynccontextmanager
+async def mastodon(publisher: Publisher) -> AsyncIterator[Source]:
+    server = Mastodon()
+    bookmarks = WatchedBookmarks(server.changed)
+    async with http_port(server.app) as port:
+        page = {"platform": "mastodon", "server": f"http://127.0.0.1:{port}", "access_token": TOKEN}
+        config = Config.model_validate({"social": [page]})
+        telling = NotifyingPublisher(publisher, server.changed)
+        connector = MastodonConnector(config, telling, bookmarks, pace=asked.Pace(first_retry=0.5))
+        await connector.start()
+        try:
+            yield MastodonSource(lambda: connector.health, server, bookmarks)
+        finally:
+            await connector.stop()
+
+
+class NotifyingPublisher(Publisher):
+    """Wakes who waits for what became of an envelope."""
+
+    def __init__(self, inner: Publisher, changed: asyncio.Condition) -> None:
+        self._inner = inner
+        self._changed = changed
+
+    async def publish(self, envelope: Envelope, health: Health) -> Receipt:
+        try:
+            return await self._inner.publish(envelope, health)
+        finally:
+            async with self._changed:
+                self._changed.notify_all()
+
+
 @asynccontextmanager
 async def imap(publisher: Publisher) -> AsyncIterator[Source]:
     server = Standin()
@@ -327,7 +402,7 @@ async def mqtt(publisher: Publisher) -> AsyncIterator[Source]:
 
 Driver = Callable[[Publisher], AbstractAsyncContextManager[Source]]
 
-every_connector = pytest.mark.parametrize("driver", [smtp, web, facebook, x, imap, phone, calls, mqtt])
+every_connector = pytest.mark.parametrize("driver", [smtp, web, facebook, x, mastodon, imap, phone, calls, mqtt])
 
 
 @dataclass

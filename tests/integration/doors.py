@@ -1,13 +1,10 @@
-"""Connectors behind real sockets, and a client that sends exactly the bytes a test says."""
+"""An SMTP connector behind a real socket, and a client that sends exactly the bytes a test says."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from ssl import SSLContext
-
-import uvicorn
-from fastapi import FastAPI
 
 from pipeline.blobs import BlobStore
 from pipeline.config import Config
@@ -111,22 +108,3 @@ class Door:
         """A client over a connection of its own."""
         self.clients.append(Client(reader, writer))
         return self.clients[-1]
-
-
-@asynccontextmanager
-async def http_port(app: FastAPI) -> AsyncIterator[int]:
-    """The real HTTP server on a port of its own."""
-    ready: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-
-    class Server(uvicorn.Server):
-        async def startup(self, sockets: object = None) -> None:
-            await super().startup(sockets)  # type: ignore[arg-type]
-            ready.set_result(self.servers[0].sockets[0].getsockname()[1])
-
-    server = Server(
-        uvicorn.Config(app, port=0, http="httptools", lifespan="off", log_level="error", proxy_headers=False)
-    )
-    task = asyncio.create_task(server._serve())
-    yield await ready
-    server.should_exit = True
-    await task

@@ -9,7 +9,8 @@ from urllib.parse import urlencode
 
 import httpx
 import pytest
-from doors import Client, http_port
+from doors import Client
+from http_port import http_port
 
 from pipeline.api.app import create_app
 from pipeline.blobs import BlobStore
