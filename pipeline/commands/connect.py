@@ -26,13 +26,18 @@ def register(app: typer.Typer) -> None:
         """
         import uvloop
 
-        from pipeline.process import log_plainly
+        from pipeline.errors import Stop
+        from pipeline.process import STOPPED, log_plainly
 
         log_plainly()
         if unknown := set(names) - set(house.CONNECTORS):
             typer.echo(f"no connector {', '.join(sorted(unknown))}; there are: {', '.join(house.CONNECTORS)}", err=True)
             raise typer.Exit(2)
-        uvloop.run(_run(names, load_config(config, data)))
+        try:
+            uvloop.run(_run(names, load_config(config, data)))
+        except Stop as error:
+            typer.echo(str(error), err=True)
+            raise typer.Exit(STOPPED) from error
 
 
 async def _run(names: list[str], config: Config) -> None:

@@ -9,6 +9,7 @@ from pipeline.config.values import UNIX
 from pipeline.connectors.listener import Listener
 from pipeline.connectors.proxy_protocol import Peer
 from pipeline.connectors.smtp_tls import ShownCertificate
+from pipeline.errors import Stop
 
 BACKLOG = 1024
 
@@ -40,20 +41,19 @@ class Entrances:
         self.are_open = False
 
     async def open(self) -> None:
-        """Listen on every port. Raises OSError when one cannot be had."""
+        """Listen everywhere. Raises Stop when that cannot be done."""
         smtp = self._smtp
         self.are_open = True
-        self.addresses[Entrance.SMTP] = await self._listen(Entrance.SMTP, smtp.listen)
-        if smtp.listen_tls:
-            self.addresses[Entrance.SMTPS] = await self._listen(Entrance.SMTPS, smtp.listen_tls)
-        if smtp.lmtp and smtp.lmtp.startswith(UNIX):
-            path = smtp.lmtp.removeprefix(UNIX)
-            loop = asyncio.get_running_loop()
-            server = await loop.create_unix_server(lambda: self._door(Entrance.LMTP, None), path, backlog=BACKLOG)
-            self._opened.append(server)
-            self.addresses[Entrance.LMTP] = smtp.lmtp
-        elif smtp.lmtp:
-            self.addresses[Entrance.LMTP] = await self._listen(Entrance.LMTP, smtp.lmtp)
+        wanted = ((Entrance.SMTP, "listen"), (Entrance.SMTPS, "listen_tls"), (Entrance.LMTP, "lmtp"))
+        for entrance, key in wanted:
+            listen: str | None = getattr(smtp, key)
+            if listen is None:
+                continue
+            try:
+                self.addresses[entrance] = await self._listen(entrance, listen)
+            except OSError as error:
+                await self.close()
+                raise Stop(f'[smtp] {key} = "{listen}" cannot be used: {error.strerror or error}.') from error
 
     async def close(self) -> None:
         """Let nobody in any more."""
@@ -66,6 +66,13 @@ class Entrances:
                 entrance.close()
 
     async def _listen(self, entrance: Entrance, listen: str) -> str:
+        if listen.startswith(UNIX):
+            path = listen.removeprefix(UNIX)
+            unix = await asyncio.get_running_loop().create_unix_server(
+                lambda: self._door(entrance, None), path, backlog=BACKLOG
+            )
+            self._opened.append(unix)
+            return listen
         host, _, port = listen.rpartition(":")
         given = int(port)
         encrypted = self._certificate if entrance is Entrance.SMTPS else None

@@ -8,6 +8,7 @@ from pathlib import Path
 import orjson
 
 from pipeline.config import Config
+from pipeline.config.values import UNIX
 from pipeline.embedded import durable, ports
 from pipeline.errors import Stop
 
@@ -55,6 +56,9 @@ def choose_listens(config: Config) -> Listens:
     http = _real("http", config.http.listen)
     if smtp == http:
         raise Stop(f"[smtp] listen and [http] listen are both {smtp}; choose another port for one of them.")
+    for listen in (config.smtp.listen_tls, config.smtp.lmtp):
+        if listen is not None and not listen.startswith(UNIX):
+            _real("smtp", listen)
     return Listens(smtp, http)
 
 

@@ -277,6 +277,19 @@ def test_a_trusted_relay_costs_no_question(names: Names, zone: Zone, tmp_path: P
     assert not zone.asked
 
 
+def test_what_a_trusted_relay_wrote_down_counts_where_it_is_known_by_name(names: Names) -> None:
+    written = b"Authentication-Results: mx.desk.example; spf=pass; dmarc=fail (p=reject)\r\n" + MAIL
+
+    async def found(authserv: str | None, ip: str) -> str:
+        check = SenderCheck(Smtp(), names)
+        return str(await check.found_out(written, ip=ip, helo="h", mail_from="", authserv=authserv))
+
+    assert asyncio.run(found("mx.desk.example", "127.0.0.1")) == "spf=pass; dkim=none; dmarc=fail; policy=reject"
+    assert asyncio.run(found("mx.other.example", "127.0.0.1")) == "None"
+    assert asyncio.run(found(None, "127.0.0.1")) == "None"
+    assert "neither SPF" in asyncio.run(found("mx.desk.example", THEIRS))  # a stranger may write what they like
+
+
 def test_mail_is_taken_while_dns_is_away(names: Names, zone: Zone, tmp_path: Path) -> None:
     zone.away = True
     log = through_the_door(names, tmp_path, [])

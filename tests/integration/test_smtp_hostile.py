@@ -214,6 +214,23 @@ def test_without_a_certificate_starttls_is_refused_and_nothing_is_run_in_tls(tmp
     at_the_door(scenario, tmp_path)
 
 
+def test_mail_in_utf8_is_taken_as_it_is(tmp_path: Path) -> None:
+    async def scenario(door: Door, _: MemoryLog) -> None:
+        client = await door.client()
+        await client.hear()
+        await client.ask(b"EHLO c.example\r\n")
+        sender = "MAIL FROM:<jürgen@bücher.example> SMTPUTF8 BODY=8BITMIME\r\n".encode()
+        assert (await client.ask(sender)).startswith("250")
+        assert (await client.ask(f"RCPT TO:<{SUPPORT}>\r\n".encode())).startswith("250")
+        assert (await client.ask(b"BDAT 5 LAST\r\n")).startswith("500")
+        assert (await client.ask(b"DATA\r\n")).startswith("354")
+        assert (await client.ask("Subject: Größe\r\n\r\ngrün\r\n.\r\n".encode())).startswith("250")
+
+    (envelope,) = at_the_door(scenario, tmp_path).published
+    assert envelope.raw == "Subject: Größe\r\n\r\ngrün\r\n".encode()
+    assert envelope.facts["envelopefrom"] == "jürgen@bücher.example"
+
+
 def test_too_large_is_refused_when_announced(tmp_path: Path) -> None:
     async def scenario(door: Door, _: MemoryLog) -> None:
         client = await door.client()

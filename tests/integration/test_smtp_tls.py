@@ -238,6 +238,17 @@ def test_without_its_files_it_does_not_begin(tmp_path: Path) -> None:
         ShownCertificate(str(tmp_path / "none.pem"), str(tmp_path / "none.key"))
 
 
+def test_a_port_that_somebody_has_is_named(tmp_path: Path) -> None:
+    async def run() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            listen = f"127.0.0.1:{taken.getsockname()[1]}"
+            with pytest.raises(Stop, match=f'listen_tls = "{listen}" cannot be used: Address already in use'):
+                async with smtp_door(MemoryLog(), tmp_path, listen_tls=listen, **issue(tmp_path)):
+                    pass
+
+    asyncio.run(run())
+
+
 # ---- encrypted from the first byte
 
 
