@@ -3,6 +3,7 @@
 import asyncio
 import hmac
 import json
+import ssl
 from base64 import b64encode
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -14,6 +15,7 @@ from typing import Protocol
 
 import httpx
 import pytest
+import trustme
 from http_port import http_port
 from imap_standin import Standin
 from mqtt_standin import Broker
@@ -22,6 +24,7 @@ from platforms import TOKEN, Mastodon
 from pipeline.api.app import create_app
 from pipeline.blobs import BlobStore
 from pipeline.config import Config
+from pipeline.config.channels import Smtp
 from pipeline.connectors import asked
 from pipeline.connectors.contract import Health, Publisher, Receipt
 from pipeline.connectors.email_imap import ImapConnector
@@ -31,6 +34,7 @@ from pipeline.connectors.mastodon import MastodonConnector
 from pipeline.connectors.phone import PhoneConnector
 from pipeline.connectors.phone_files import CallFilesConnector
 from pipeline.connectors.phone_http import PhoneRoutes
+from pipeline.connectors.smtp_entrances import Entrance
 from pipeline.connectors.social import SocialConnector
 from pipeline.connectors.social_http import SocialRoutes
 from pipeline.connectors.space import FreeSpace
@@ -70,22 +74,27 @@ class Source(Protocol):
 
 
 class SmtpSource:
-    def __init__(self, health: Health, port: int) -> None:
+    def __init__(
+        self, health: Health, port: int, *, hello: bytes = b"HELO", context: ssl.SSLContext | None = None
+    ) -> None:
         self.health = health
         self._port = port
+        self._hello = hello
+        self._context = context
 
     async def deliver(self) -> Answer:
-        reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+        reader, writer = await asyncio.open_connection("localhost", self._port, ssl=self._context)
         try:
             for line in (
                 b"",
-                b"HELO c\r\n",
+                self._hello + b" c\r\n",
                 b"MAIL FROM:<a@c.example>\r\n",
                 b"RCPT TO:<support@desk.example>\r\n",
                 b"DATA\r\n",
             ):
                 writer.write(line)
-                await reader.readline()
+                while (await reader.readline())[3:4] == b"-":
+                    pass
             writer.write(b"Message-ID: <same@c.example>\r\n\r\nhello\r\n.\r\n")
             reply = (await reader.readline()).decode()
             return Answer(reply.startswith("250"), reply.startswith("4"), reply[4:].strip())
@@ -252,6 +261,31 @@ async def smtp(publisher: Publisher) -> AsyncIterator[Source]:
 
 
 @asynccontextmanager
+async def smtps(publisher: Publisher) -> AsyncIterator[Source]:
+    authority = trustme.CA()
+    issued = authority.issue_cert("localhost")
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    with issued.private_key_and_cert_chain_pem.tempfile() as pem:
+        settings = {"listen": "127.0.0.1:0", "listen_tls": "127.0.0.1:0", "certificate": pem, "key": pem}
+        connector = SmtpConnector(CONFIG.model_copy(update={"smtp": Smtp.model_validate(settings)}), publisher)
+        await connector.start()
+        port = int(connector.addresses[Entrance.SMTPS].rpartition(":")[2])
+        yield SmtpSource(connector.health, port, context=context)
+        await connector.stop()
+
+
+@asynccontextmanager
+async def lmtp(publisher: Publisher) -> AsyncIterator[Source]:
+    settings = Smtp(listen="127.0.0.1:0", lmtp="127.0.0.1:0")
+    connector = SmtpConnector(CONFIG.model_copy(update={"smtp": settings}), publisher)
+    await connector.start()
+    port = int(connector.addresses[Entrance.LMTP].rpartition(":")[2])
+    yield SmtpSource(connector.health, port, hello=b"LHLO")
+    await connector.stop()
+
+
+@asynccontextmanager
 async def web(publisher: Publisher) -> AsyncIterator[Source]:
     connector = FormConnector(CONFIG, publisher)
     transport = httpx.ASGITransport(create_app([FormRoutes(connector, CONFIG.http).router()]))
@@ -402,7 +436,9 @@ async def mqtt(publisher: Publisher) -> AsyncIterator[Source]:
 
 Driver = Callable[[Publisher], AbstractAsyncContextManager[Source]]
 
-every_connector = pytest.mark.parametrize("driver", [smtp, web, facebook, x, mastodon, imap, phone, calls, mqtt])
+every_connector = pytest.mark.parametrize(
+    "driver", [smtp, smtps, lmtp, web, facebook, x, mastodon, imap, phone, calls, mqtt]
+)
 
 
 @dataclass
