@@ -117,9 +117,10 @@ def build_intake(rules: "Rules") -> "Intake":
     from pipeline.agents.dedupe import Dedupe
     from pipeline.agents.intake import Intake
     from pipeline.agents.match import Match
+    from pipeline.agents.observe import Observe
     from pipeline.agents.route import Route
 
-    return Intake((Dedupe(), Match(rules), OpenOrAppend(rules), Route()))
+    return Intake((Dedupe(), Match(rules), OpenOrAppend(rules), Route(), Observe()))
 
 
 def build_settler(config: Config, store: "Store", reading: "Reading | None" = None) -> "Settler":

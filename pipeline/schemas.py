@@ -3,6 +3,7 @@
 A schema only gains optional fields within v1.
 """
 
+from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
@@ -77,6 +78,29 @@ class CaseLinked(CaseEvent):
     linked: Linked
 
 
+class Alarm(_Model):
+    """An alarm of a device as it stands now; one is active per device and name."""
+
+    device: str
+    name: str
+    state: Literal["active", "cleared"]
+    severity: str | None
+    text: str
+    raised_at: datetime | None
+    cleared_at: datetime | None
+
+
+class AlarmEvent(_Model):
+    """An alarm of a device moved; without a case when none was opened for it."""
+
+    case: Case | None
+    changed: dict[str, tuple[Any, Any]]
+    actor: Actor
+    cause: UUID
+    message: Message
+    alarm: Alarm
+
+
 class MessageEvent(_Model):
     """A message got an outcome that leaves no trace on a case."""
 
@@ -93,9 +117,13 @@ _SENTENCES: dict[str, tuple[type[_Model], str]] = {
     "case.linked": (CaseLinked, "A case was opened that has to do with another one."),
     "case.status_changed": (CaseEvent, "A case has another status."),
     "case.updated": (CaseEvent, "A case has another priority or queue."),
+    "case.replied": (CaseEvent, "We answered on a case."),
     "case.resolved": (CaseEvent, "A case was resolved."),
     "case.cancelled": (CaseEvent, "A case was cancelled."),
     "case.reopened": (CaseEvent, "A closed case is worked on again."),
+    "alarm.raised": (AlarmEvent, "A device raised an alarm."),
+    "alarm.updated": (AlarmEvent, "A device told of an alarm again that is active."),
+    "alarm.cleared": (AlarmEvent, "A device cleared an alarm."),
     "message.recorded": (MessageEvent, "A message was kept that rightly has no case."),
     "message.suppressed": (MessageEvent, "A message was kept and opens no case, by the desk's policy."),
     "message.quarantined": (MessageEvent, "A message waits for a person to decide."),

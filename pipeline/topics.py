@@ -3,8 +3,6 @@
 from dataclasses import dataclass, field
 
 CHANNELS = ("email", "phone", "web", "social", "iot")
-READABLE = ("email", "web")
-"""The channels that this version has parsers for."""
 
 _DAY_MS = 24 * 3600 * 1000
 

@@ -5,9 +5,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+from pipeline.agents.told import CallMessage, ChannelState, PostMessage, Telemetry
+from pipeline.domain.alarms import Alarm, AlarmTold
 from pipeline.domain.cases import Case
-from pipeline.domain.matching import Party
-from pipeline.domain.outcomes import Outcome
+from pipeline.domain.duplicates import FORM_WINDOW_S
+from pipeline.domain.matching import Identity, Party
+from pipeline.domain.outcomes import Outcome, Quarantined, Suppressed
 from pipeline.domain.speaker import Standing
 from pipeline.domain.threading import ThreadLink
 from pipeline.store.ports import Facts
@@ -23,7 +26,9 @@ class Incoming:
     an id or address and in the subject; `dedupe_near` are the keys of the windows beside that of `dedupe_key`, for
     what counts as the same only for some time; `automatic` holds when it counts as automatic under the desk's policy,
     `may_append` when it may join a case, `may_open` when it may open one; `standing` says how far its sender is
-    believed.
+    believed. Its sender is known by an identity of `sender_kind`, and becomes a contact only where `may_be_new`; whom
+    the queue does not take is `refused` once a case is to be opened. At most one of `call`, `post`, `alarm` and
+    `telemetry` is there; with the last, it stands for all messages of its record.
     """
 
     record: Record
@@ -36,6 +41,11 @@ class Incoming:
     queue: str
     dedupe_key: str
     sender: str | None = None
+    sender_kind: str = "email"
+    may_be_new: bool = True
+    direction: str = "in"
+    origin: str | None = None
+    recipient: str | None = None
     sender_name: str = ""
     own: str | None = None
     mentioned: tuple[str, ...] = ()
@@ -48,6 +58,12 @@ class Incoming:
     may_open: bool = True
     standing: Standing = "unproven"
     dedupe_near: tuple[str, ...] = ()
+    dedupe_window_s: int = FORM_WINDOW_S
+    call: CallMessage | None = None
+    post: PostMessage | None = None
+    alarm: AlarmTold | None = None
+    telemetry: Telemetry | None = None
+    refused: Quarantined | Suppressed | None = None
     quarantine: str | None = None
     flags: tuple[str, ...] = ()
     defects: tuple[str, ...] = ()
@@ -62,6 +78,16 @@ class Incoming:
     def received(self) -> datetime:
         """When the connector received it."""
         return self.envelope.time
+
+    @property
+    def identity(self) -> Identity | None:
+        """What its sender is known by."""
+        return Identity(self.sender_kind, self.sender) if self.sender else None
+
+    @property
+    def about(self) -> str | None:
+        """The key of the call or item that it tells of, as others may."""
+        return self.call.key if self.call else self.post.key if self.post else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +108,16 @@ class CaseEvent:
     case: Case | None = None
     changed: Mapping[str, tuple[object, object]] = field(default_factory=dict)
     linked: Case | None = None
+    alarm: Alarm | None = None
 
 
 @dataclass(slots=True)
 class Batch:
-    """Messages that are settled in one transaction, in the order they are settled in."""
+    """Messages that are settled in one transaction, in the order they are settled in.
+
+    `telemetry` are records of many messages of devices; of each, `plain` counts those that told only readings: how
+    many were new, how many repeated.
+    """
 
     messages: list[Incoming]
     facts: Facts
@@ -97,6 +128,9 @@ class Batch:
     changed: dict[UUID, Case] = field(default_factory=dict)
     participants: list[tuple[UUID, str]] = field(default_factory=list)
     events: list[CaseEvent] = field(default_factory=list)
+    telemetry: list[Incoming] = field(default_factory=list)
+    plain: list[tuple[Incoming, int, int]] = field(default_factory=list)
+    channels: ChannelState = field(default_factory=ChannelState)
 
     def undecided(self) -> Iterator[Incoming]:
         """The messages that no step has decided on yet."""

@@ -2,13 +2,17 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from uuid_utils.compat import uuid7
 
+from pipeline.agents.batch import Incoming
+from pipeline.agents.counts import count_outcomes
 from pipeline.agents.events import dead_event
-from pipeline.agents.intake import count_outcomes
 from pipeline.agents.read import Unread
+from pipeline.agents.read_readings import alone
+from pipeline.domain.outcomes import Dead
 from pipeline.store.ports import Changes, DeadLetter, NewEvent, Transaction
 from pipeline.wire import Envelope
 
@@ -34,6 +38,22 @@ async def dead_changes(unread: Sequence[Unread], tx: Transaction) -> Changes:
     )  # fmt: skip
 
 
+def unreadable_of(record: Incoming) -> list[Unread]:
+    """The messages of a record that cannot be read, each as if it had come in a record of its own."""
+    telemetry = record.telemetry
+    return [
+        Unread(
+            record=replace(record.record, value=one.raw, headers=tuple(envelope.headers())),
+            envelope=envelope,
+            raw=one.raw,
+            dead=Dead(one.reason, "unreadable", "parse iot"),
+            item=one.item,
+        )
+        for one in (telemetry.unreadable if telemetry else ())
+        for envelope in (alone(record.envelope, one.raw),)
+    ]
+
+
 def _letter(one: Unread) -> DeadLetter:
     envelope, record = one.envelope, one.record
     at = envelope.time if envelope is not None else _EPOCH
@@ -54,6 +74,7 @@ def _letter(one: Unread) -> DeadLetter:
         headers=[(name, value.decode("utf-8", "replace").replace("\0", " ")) for name, value in record.headers],
         raw=b"" if envelope is not None and envelope.dataref else one.raw,
         at=at,
+        item=one.item,
     )
 
 

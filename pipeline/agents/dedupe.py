@@ -16,7 +16,7 @@ class Dedupe:
         here: dict[str, Incoming] = {}
         for message in batch.undecided():
             stored, earlier = _settled_before(message, batch, here)
-            if stored is not None and not same_text(message.text, stored.body):
+            if stored is not None and message.about is None and not same_text(message.text, stored.body):
                 self._keep_variant(message, batch, here)
             elif stored is not None:
                 message.outcome = Duplicate(f"settled before as {stored.id}", stored.id)
@@ -50,6 +50,8 @@ def _settled_before(
         stored = batch.facts.messages.get(key)
         if earlier is not None:
             stored = StoredMessage(earlier.id, earlier.received, None, earlier.text)
-        if stored is not None and (not message.dedupe_near or within_window(message.received, stored.received_at)):
+        if stored is not None and (
+            not message.dedupe_near or within_window(message.received, stored.received_at, message.dedupe_window_s)
+        ):
             return stored, earlier
     return None, None

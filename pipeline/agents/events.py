@@ -7,6 +7,7 @@ from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from pipeline.agents.batch import CaseEvent, Deed, Incoming
+from pipeline.domain.alarms import Alarm
 from pipeline.domain.cases import Case
 from pipeline.domain.matching import Ref
 from pipeline.store.ports import NewEvent
@@ -22,9 +23,11 @@ def event_id(key: str, seq: int) -> UUID:
 
 
 def event_key(event: CaseEvent) -> str:
-    """What an event is ordered by: its case, or the source of a message without one."""
+    """What an event is ordered by: its case, else the device of an alarm, or the source of a message."""
     if event.case is not None:
         return str(event.case.id)
+    if event.alarm is not None:
+        return f"/device/{event.alarm.device}"
     if isinstance(event.cause, Incoming):
         return event.cause.envelope.source
     raise AssertionError(f"{event.type} is of no case and of no message")
@@ -77,6 +80,8 @@ def _data(event: CaseEvent, views: dict[UUID, Mapping[str, Any]]) -> Mapping[str
     }
     if isinstance(event.cause, Incoming):
         data["message"] = _message(event.cause)
+    if event.alarm is not None:
+        data["alarm"] = _alarm(event.alarm)
     if event.linked is not None:
         data["linked"] = {"id": str(event.linked.id), "number": event.linked.number}
     return data
@@ -105,8 +110,24 @@ def _ref(ref: Ref | None) -> Mapping[str, Any] | None:
 def _actor(cause: Incoming | Deed) -> Mapping[str, Any]:
     if isinstance(cause, Deed):
         return {"kind": cause.actor, "id": cause.actor_id}
+    if cause.alarm is not None:
+        return {"kind": "device", "id": cause.alarm.device}
+    if cause.post is not None and cause.post.own:
+        return {"kind": "agent", "id": None}
     contact = cause.party.contact if cause.party else None
     return {"kind": "customer", "id": str(contact.id) if contact else None}
+
+
+def _alarm(alarm: Alarm) -> Mapping[str, Any]:
+    return {
+        "device": alarm.device,
+        "name": alarm.name,
+        "state": "active" if alarm.active else "cleared",
+        "severity": alarm.severity,
+        "text": alarm.text,
+        "raised_at": alarm.raised_at,
+        "cleared_at": alarm.cleared_at,
+    }
 
 
 def _message(message: Incoming) -> Mapping[str, Any]:

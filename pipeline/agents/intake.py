@@ -1,16 +1,18 @@
 """Composes the steps of intake: dedupe → match → open or append → route, then writes it all at once."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
 from pipeline.agents.batch import Batch, CaseEvent, Incoming
+from pipeline.agents.channels import channel_changes, channel_wanted, channels_of, claims_of
+from pipeline.agents.counts import Counted, count_outcomes
+from pipeline.agents.deadletters import dead_changes, unreadable_of
 from pipeline.agents.dedupe import variant_key
 from pipeline.agents.events import build_events, keys_without_case
-from pipeline.domain.matching import account_domain
+from pipeline.agents.read_readings import alarms_of
+from pipeline.domain.matching import Identity, account_domain
 from pipeline.domain.outcomes import Appended
-from pipeline.store.ports import Changes, Count, NewActivity, NewMessage, Transaction, Wanted
+from pipeline.store.ports import Changes, NewActivity, NewMessage, Transaction, Wanted
 
 
 class Step(Protocol):
@@ -28,29 +30,44 @@ class Intake:
 
     async def __call__(self, messages: Sequence[Incoming], tx: Transaction) -> None:
         """Run all steps, then write what they decided."""
-        batch = Batch(list(messages), await tx.read(_wanted(messages)))
+        telemetry = [message for message in messages if message.telemetry is not None]
+        singles = list(_singles(messages)) if telemetry else list(messages)
+        facts = await tx.read(_wanted(singles, telemetry))
+        batch = Batch(singles, facts, telemetry=telemetry, channels=channels_of(facts.channels))
         for step in self._steps:
             await step(batch, tx)
         for message in batch.messages:
             if message.outcome is not None and message.outcome.name in {"suppressed", "quarantined", "recorded"}:
                 batch.events.append(CaseEvent(f"message.{message.outcome.name}", message))
         await tx.write(await _changes(batch, tx))
+        if unreadable := [letter for record in telemetry for letter in unreadable_of(record)]:
+            await tx.write(await dead_changes(unreadable, tx))
 
 
-def _wanted(messages: Iterable[Incoming]) -> Wanted:
+def _singles(messages: Iterable[Incoming]) -> Iterator[Incoming]:
+    """The messages that are settled one by one: of a record of many, its alarms."""
+    for message in messages:
+        if message.telemetry is None:
+            yield message
+        else:
+            yield from alarms_of(message)
+
+
+def _wanted(messages: Sequence[Incoming], telemetry: Sequence[Incoming]) -> Wanted:
     claim: set[str] = set()
     keys: set[str] = set()
-    addresses: set[str] = set()
+    identities: set[Identity] = set()
     numbers: set[int] = set()
     for message in messages:
         keys |= {message.dedupe_key, *message.dedupe_near, variant_key(message)}
         claim |= {message.dedupe_key, *message.dedupe_near, *message.mentioned}
         claim |= {message.own} if message.own else set()
         numbers |= {*message.tokens, *message.references}
-        if message.sender:
-            addresses.add(message.sender)
-    domains = {domain for domain in map(account_domain, addresses) if domain}
-    return Wanted(claim, keys, addresses, domains, numbers)
+        if (identity := message.identity) is not None:
+            identities.add(identity)
+        claim |= claims_of(message)
+    domains = {domain for kind, value in identities if kind == "email" and (domain := account_domain(value))}
+    return Wanted(claim, keys, identities, domains, numbers, channel_wanted(messages, telemetry))
 
 
 async def _changes(batch: Batch, tx: Transaction) -> Changes:
@@ -62,17 +79,24 @@ async def _changes(batch: Batch, tx: Transaction) -> Changes:
         opened=list(batch.opened.values()),
         changed=list(batch.changed.values()),
         participants=batch.participants,
-        activities=[_activity(message) for message in batch.messages if message.activity_id],
+        activities=[_activity(message) for message in batch.messages if message.activity_id and not message.about],
         messages=[_message(message) for message in batch.messages],
         raws=[(message.id, message.envelope.raw) for message in batch.messages if not message.envelope.dataref],
         blobs=[(message.id, message.envelope.dataref) for message in batch.messages if message.envelope.dataref],
         links=batch.new_links,
         events=events,
-        counts=count_outcomes(
-            (m.record.topic, m.record.partition, m.envelope.source, m.received, m.envelope.count, _outcome(m))
-            for m in batch.messages
-        ),
+        counts=count_outcomes(_counted(batch)),
+        channels=channel_changes(batch.channels),
     )
+
+
+def _counted(batch: Batch) -> Iterator[Counted]:
+    for m in batch.messages:
+        yield m.record.topic, m.record.partition, m.envelope.source, m.received, m.envelope.count, _outcome(m)
+    for m, recorded, repeated in batch.plain:
+        for count, outcome in ((recorded, "recorded"), (repeated, "duplicate")):
+            if count:
+                yield m.record.topic, m.record.partition, m.envelope.source, m.received, count, outcome
 
 
 def _outcome(message: Incoming) -> str:
@@ -88,7 +112,7 @@ def _activity(message: Incoming) -> NewActivity:
         id=message.activity_id,
         case_id=message.case.id,
         kind=message.kind,
-        direction="in",
+        direction=message.direction,
         state="closed",
         subject=message.subject,
         body=message.text,
@@ -127,14 +151,3 @@ def _message(message: Incoming) -> NewMessage:
         log_offset=message.record.offset,
         dataref=message.envelope.dataref,
     )
-
-
-def count_outcomes(facts: Iterable[tuple[str, int, str, datetime, int, str]]) -> list[Count]:
-    """Sums for accounted intake, of (topic, partition, source, received at, how many, outcome)."""
-    received: dict[tuple[str, int, str, datetime], int] = defaultdict(int)
-    outcomes: dict[tuple[str, int, str, datetime], dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    for topic, partition, source, at, count, outcome in facts:
-        where = (topic, partition, source, at.replace(minute=0, second=0, microsecond=0))
-        received[where] += count
-        outcomes[where][outcome] += count
-    return [Count(*where, received=total, outcomes=outcomes[where]) for where, total in received.items()]

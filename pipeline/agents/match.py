@@ -4,7 +4,7 @@ from uuid_utils.compat import uuid7
 
 from pipeline.agents.batch import Batch, Incoming
 from pipeline.agents.rules import Rules
-from pipeline.domain.matching import account_domain
+from pipeline.domain.matching import Identity, Ref, account_domain
 from pipeline.domain.outcomes import Quarantined, Suppressed
 from pipeline.store.ports import NewContact, Transaction
 
@@ -16,37 +16,47 @@ class Match:
         self._rules = rules
 
     async def __call__(self, batch: Batch, tx: Transaction) -> None:
-        """One question for all known addresses was asked with the claim; one statement makes all new contacts."""
-        wanted: dict[str, NewContact] = {}
-        waiting: list[tuple[Incoming, str]] = []
+        """One question for all known identities was asked with the claim; one statement makes all new contacts."""
+        wanted: dict[Identity, NewContact] = {}
+        waiting: list[tuple[Incoming, Identity]] = []
         for message in batch.undecided():
+            identity = message.identity
             if message.quarantine is not None:
                 message.outcome = Quarantined(message.quarantine)
-            elif message.sender is not None:
-                message.party = batch.facts.parties.get(message.sender)
-                if message.party is None and (message.sender in wanted or self._admits(message, batch)):
-                    wanted.setdefault(message.sender, self._new_contact(message, batch))
-                    waiting.append((message, message.sender))
-        made = await tx.create_contacts([wanted[address] for address in sorted(wanted)])
-        for message, sender in waiting:
-            message.party = made.get(sender)
+            elif identity is not None:
+                message.party = batch.facts.parties.get(identity)
+                if message.party is None and (identity in wanted or self._admits(message, batch)):
+                    wanted.setdefault(identity, self._new_contact(message, identity, batch))
+                    waiting.append((message, identity))
+        made = await tx.create_contacts([wanted[identity] for identity in sorted(wanted)])
+        for message, identity in waiting:
+            message.party = made.get(identity)
 
     def _admits(self, message: Incoming, batch: Batch) -> bool:
         """Whether an unknown sender gets a contact; decides the message where the policy says otherwise."""
-        if message.automatic or self._rules.is_ours(message.sender or ""):
+        if message.automatic or not message.may_be_new or self._rules.is_ours(message.sender or ""):
             return False  # neither a robot nor a mailbox of ours is anybody's customer
-        account = batch.facts.accounts.get(account_domain(message.sender or "") or "")
         policy = self._rules.queues[message.queue].new_sender
-        if account is not None or policy == "create":
+        if policy == "create" or self._account(message, batch) is not None:
             return True
+        refused: Quarantined | Suppressed
         if policy == "quarantine":
-            message.outcome = Quarantined(f"{message.sender} is unknown, and {message.queue} asks a person then")
+            refused = Quarantined(f"{message.sender} is unknown, and {message.queue} asks a person then")
         else:
-            message.outcome = Suppressed(f"{message.sender} is unknown, and {message.queue} takes no unknown senders")
+            refused = Suppressed(f"{message.sender} is unknown, and {message.queue} takes no unknown senders")
+        if message.about is None:
+            message.outcome = refused
+        else:
+            message.refused = refused  # that a call came, or an item was written, is kept all the same
         return False
 
-    def _new_contact(self, message: Incoming, batch: Batch) -> NewContact:
-        address = message.sender or ""
-        account = batch.facts.accounts.get(account_domain(address) or "")
-        name = message.sender_name or address.partition("@")[0]
-        return NewContact(uuid7(), name[:200], address, account.id if account else None, message.received)
+    @staticmethod
+    def _account(message: Incoming, batch: Batch) -> Ref | None:
+        """The account that owns the sender's mail domain."""
+        domain = account_domain(message.sender or "") if message.sender_kind == "email" else None
+        return batch.facts.accounts.get(domain or "")
+
+    def _new_contact(self, message: Incoming, identity: Identity, batch: Batch) -> NewContact:
+        account = self._account(message, batch)
+        name = message.sender_name or identity.value.partition("@")[0]
+        return NewContact(uuid7(), name[:200], identity, account.id if account else None, message.received)

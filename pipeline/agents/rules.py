@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from pipeline.config import Config
-from pipeline.config.channels import Form, Mailbox
+from pipeline.config.channels import DeviceFeed, Form, Mailbox, Phone, Social
 from pipeline.config.sections import Automatic, Queue
 from pipeline.domain.tokens import TokenKeys
+
+Record = TypeVar("Record")
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +20,11 @@ class Rules:
     queues: Mapping[str, Queue]
     mailbox_of_address: Mapping[str, Mailbox]
     forms: Mapping[str, Form]
+    phones: Mapping[str, Phone]
+    socials: Mapping[str, Social]
+    feeds: Mapping[str, DeviceFeed]
+    country: str | None
+    timezone: str
     default_queue: str
     sources: tuple[str, ...]
     participants: str
@@ -27,10 +35,29 @@ class Rules:
         form = self.forms.get(name)
         return (form and form.queue) or self.default_queue
 
+    def phone(self, source: str) -> Phone:
+        """The exchange of a source like `/phone/NAME`. Raises LookupError when the desk has none of that name."""
+        return _named("phone", self.phones, source)
+
+    def social(self, source: str) -> Social:
+        """The page of a source like `/social/PLATFORM`. Raises LookupError when the desk has none there."""
+        return _named("social", self.socials, source)
+
+    def feed(self, source: str) -> DeviceFeed:
+        """The feed of a source like `/iot/NAME`. Raises LookupError when the desk has none of that name."""
+        return _named("device_feed", self.feeds, source)
+
     def is_ours(self, address: str) -> bool:
         """Whether it is the address of a mailbox of ours, as we write it ourselves."""
         mailbox = self.mailbox_of_address.get(address)
         return mailbox is not None and address in mailbox.addresses
+
+
+def _named(section: str, records: Mapping[str, Record], source: str) -> Record:
+    name = source.split("/")[2] if source.count("/") > 1 else source
+    if name not in records:
+        raise LookupError(f"there is no [[{section}]] for {source}")
+    return records[name]
 
 
 def compile_rules(config: Config) -> Rules:
@@ -42,6 +69,11 @@ def compile_rules(config: Config) -> Rules:
             address: mailbox for mailbox in config.mailbox for address in (*mailbox.addresses, *mailbox.via)
         },
         forms={form.name: form for form in config.form},
+        phones={phone.name: phone for phone in config.phone},
+        socials={social.name: social for social in config.social},
+        feeds={feed.name: feed for feed in config.device_feed},
+        country=config.desk.country,
+        timezone=config.desk.timezone,
         default_queue=config.default_queue,
         sources=config.threading.sources,
         participants=config.threading.participants,

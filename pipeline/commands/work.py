@@ -35,11 +35,11 @@ def register(app: typer.Typer) -> None:
 
 
 def _channels(text: str | None) -> list[str]:
-    from pipeline.topics import READABLE
+    from pipeline.topics import CHANNELS
 
     if text is None:
-        return list(READABLE)
+        return list(CHANNELS)
     chosen = list(dict.fromkeys(name.strip() for name in text.split(",")))
-    if unknown := [name for name in chosen if name not in READABLE]:
-        raise typer.BadParameter(f"there is no channel {unknown[0]!r}; there are: {', '.join(READABLE)}")
+    if unknown := [name for name in chosen if name not in CHANNELS]:
+        raise typer.BadParameter(f"there is no channel {unknown[0]!r}; there are: {', '.join(CHANNELS)}")
     return chosen

@@ -29,6 +29,7 @@ class Case:
     number: int = 0
     contact: Ref | None = None
     account: Ref | None = None
+    device: str | None = None
     resolved_at: datetime | None = None
     follow_up_of: UUID | None = None
     linked_to: UUID | None = None

@@ -41,19 +41,23 @@ def mail_key(
     return digest("mail-delivery", connector_id)
 
 
-def window_keys(key: str, received: datetime) -> tuple[str, ...]:
-    """The keys of what counts as the same only within FORM_WINDOW_S: its own window's, then those of both beside it.
+CALL_WINDOW_S = 12 * 3600
+"""The same event of the same call id within so many seconds was sent again; later, the id is another call's."""
+
+
+def window_keys(key: str, received: datetime, window_s: int = FORM_WINDOW_S) -> tuple[str, ...]:
+    """The keys of what counts as the same only within a window: its own window's, then those of both beside it.
 
     It is stored under the first. Two that came within that time share one, so that both claim it and the second finds
     the first; what came in an earlier window keeps its key and hides nothing that comes later.
     """
-    window = int(received.timestamp() // FORM_WINDOW_S)
+    window = int(received.timestamp() // window_s)
     return tuple(digest(key, place) for place in (window, window - 1, window + 1))
 
 
-def within_window(one: datetime, other: datetime) -> bool:
-    """Whether two were received so close to each other that the same content is the same form."""
-    return abs((one - other).total_seconds()) <= FORM_WINDOW_S
+def within_window(one: datetime, other: datetime, window_s: int = FORM_WINDOW_S) -> bool:
+    """Whether two were received so close to each other that the same content is the same message."""
+    return abs((one - other).total_seconds()) <= window_s
 
 
 def same_text(one: str, other: str) -> bool:

@@ -1,6 +1,7 @@
 """Matching: whose message it is, and by what."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import UUID
 
 FREEMAIL = frozenset(
@@ -60,6 +61,13 @@ FREEMAIL = frozenset(
 """Domains where addresses of strangers live side by side, so that none of them says whose account it is."""
 
 _KELVIN = "\N{KELVIN SIGN}"
+
+
+class Identity(NamedTuple):
+    """What someone is known by: an address (email), a number (phone), an account on a platform (social), a device."""
+
+    kind: str
+    value: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,9 @@ from pipeline.connectors.recipients import Recipients
 from pipeline.domain.casework import PRIORITIES, STATUSES
 from pipeline.parse.keys import header_ids
 from pipeline.parse.web import parse_form
+from pipeline.replay.payloads import Sources
 from pipeline.replay.steps import Arrival, Deed, Mistake
-from pipeline.topics import READABLE
+from pipeline.topics import CHANNELS
 from pipeline.wire import Envelope
 
 VERBS = ("resolve", "cancel", "reactivate", "set", "tick", "advance")
@@ -58,6 +59,7 @@ class Desk:
     forms: Mapping[str, Form]
     queues: tuple[str, ...]
     zone: ZoneInfo
+    sources: Sources
 
     @classmethod
     def of(cls, config: Config) -> Self:
@@ -68,6 +70,7 @@ class Desk:
             forms={form.name: form for form in config.form},
             queues=tuple(queue.name for queue in config.queue),
             zone=ZoneInfo(config.desk.timezone),
+            sources=Sources.of(config),
         )
 
     @property
@@ -130,8 +133,10 @@ class _Line:
             read = self._mail
         elif channel == "web":
             read = self._form
+        elif channel in {"phone", "social", "iot"}:
+            read = self._payload
         else:
-            says = f'"channel" is {_shown(channel)}, which cannot be rehearsed; there are: {", ".join(READABLE)}'
+            says = f'"channel" is {_shown(channel)}, which cannot be rehearsed; there are: {", ".join(CHANNELS)}'
             self.says.append(says)
             return None
         name = self._text("id", needed=True)
@@ -221,6 +226,25 @@ class _Line:
             raw=raw,
             facts=facts,
         )
+
+    def _payload(self, name: str, at: datetime) -> Envelope | None:
+        if "payload" not in self._values:
+            self.says.append('"payload" is missing; it is what the source sends')
+            return None
+        payload, channel = self._values["payload"], self._values["channel"]
+        phone, format_ = self._text("phone"), self._text("format")
+        topic = self._text("topic", needed=channel == "iot")
+        if self.says:
+            return None
+        try:
+            if channel == "phone":
+                return self._desk.sources.call(payload, name=name, at=at, phone=phone, format_=format_)
+            if channel == "social":
+                return self._desk.sources.item(payload, at=at)
+            return self._desk.sources.reading(payload, name=name, at=at, topic=topic or "")
+        except ValueError as error:
+            self.says.append(str(error))
+            return None
 
     # ---- what agents do
 

@@ -12,6 +12,7 @@ from pipeline.config import Config
 from pipeline.config.sections import Postgres
 from pipeline.errors import Stop
 from pipeline.parse.keys import HEADER_LIMIT
+from pipeline.replay.payloads import complete
 from pipeline.replay.reference import ReferenceData
 from pipeline.replay.report import Names, Report, make_report
 from pipeline.replay.steps import Arrival, Deed
@@ -33,7 +34,7 @@ async def rehearse(steps: Sequence[Arrival | Deed], config: Config, data: Refere
 
     The clock is virtual: each step happens at its own time. Raises Stop when intake stopped over unexpected errors.
     """
-    config = config.model_copy(update={"postgres": Postgres(dsn=dsn)})
+    config = complete(config).model_copy(update={"postgres": Postgres(dsn=dsn)})
     if not config.desk.secret:
         config = config.model_copy(update={"desk": config.desk.model_copy(update={"secret": (_SECRET,)})})
     if steps and (data.accounts or data.contacts):

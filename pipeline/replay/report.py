@@ -25,7 +25,7 @@ class Names:
 async def make_report(inventory: Inventory, names: Names) -> Report:
     """Everything that the database holds after a rehearsal."""
     rows = {(row.topic, row.log_offset): row for row in await inventory.messages()}
-    messages = [(name, rows[place]) for place, name in names.messages.items()]
+    messages = [(name, rows.get(place) or _plain_reading(place)) for place, name in names.messages.items()]
     joined: dict[int, list[str]] = defaultdict(list)
     for name, row in messages:
         if row.case_number is not None and row.activity_id is not None:
@@ -43,6 +43,11 @@ async def make_report(inventory: Inventory, names: Names) -> Report:
             for position, row in enumerate(await inventory.events(but=DEAD_TYPE), start=1)
         ],
     }
+
+
+def _plain_reading(place: tuple[str, int]) -> MessageRow:
+    """What became of a message that left no row of its own: it told readings, and they are their device's state."""
+    return MessageRow(*place, "recorded", "readings, kept as the state of their device", *(None,) * 5)
 
 
 def _message(name: str, row: MessageRow) -> dict[str, Any]:
@@ -71,7 +76,7 @@ def _case(row: CaseRow, messages: list[str], tokens: TokenKeys) -> dict[str, Any
         "contact": row.contact_id,
         "account": row.account,
         "product": None,
-        "device": None,
+        "device": row.device,
         "origin": row.origin,
         "entitlement": None,
         "sla": None,
@@ -81,7 +86,7 @@ def _case(row: CaseRow, messages: list[str], tokens: TokenKeys) -> dict[str, Any
         "flags": row.flags,
         "messages": messages,
         "kpis": [],
-        "billable_s": 0,
+        "billable_s": row.billable_s,
     }
 
 
@@ -95,13 +100,17 @@ def _activity(row: ActivityRow) -> dict[str, Any]:
         "from": row.sender,
         "to": row.recipient,
         "contact": row.contact_id,
-        "agent": None,
+        "agent": row.agent,
+        "subject": row.subject,
         "text": row.text,
-        "started_at": row.at,
-        "answered_at": None,
-        "ended_at": None,
-        "duration_s": None,
-        "billable_s": None,
+        "earlier": row.earlier,
+        "hidden": row.hidden,
+        "result": row.result,
+        "started_at": row.started_at or row.at,
+        "answered_at": row.answered_at,
+        "ended_at": row.ended_at,
+        "duration_s": row.duration_s,
+        "billable_s": row.billable_s,
     }
 
 

@@ -40,17 +40,18 @@ ORDER BY link.id, own DESC, case_id;
 
 -- name: known_messages
 -- The messages stored under these keys, with the text that a duplicate is compared with.
-SELECT message.dedupe_key, message.id, message.received_at, message.case_id, coalesce(activity.body, message.body, '')
+SELECT message.dedupe_key, message.id, message.received_at, coalesce(message.case_id, activity.case_id),
+    coalesce(activity.body, message.body, '')
 FROM message LEFT JOIN activity ON activity.id = message.activity_id
 WHERE message.dedupe_key = ANY(%(keys)s::text[]);
 
 -- name: parties
--- Whose addresses these are.
-SELECT identity.value, contact.id, contact.external_id, contact.name, account.id, account.external_id, account.name
+-- Whose addresses, numbers, accounts on a platform or devices these are.
+SELECT identity.kind, identity.value, contact.id, contact.external_id, contact.name, account.id, account.external_id, account.name
 FROM identity
 LEFT JOIN contact ON contact.id = identity.contact_id
 LEFT JOIN account ON account.id = coalesce(identity.account_id, contact.account_id)
-WHERE identity.kind = 'email' AND identity.value = ANY(%(addresses)s::text[]);
+WHERE identity.kind = %(kind)s AND identity.value = ANY(%(values)s::text[]);
 
 -- name: accounts
 -- The accounts that these mail domains belong to.
@@ -63,13 +64,13 @@ WHERE domain = ANY(%(domains)s::text[]);
 SELECT number, id FROM cases WHERE number = ANY(%(numbers)s::bigint[]);
 
 -- name: insert_contacts
--- Makes contacts for addresses that have none; who comes second finds the first one's.
+-- Makes contacts for identities that have none; who comes second finds the first one's.
 WITH candidate AS (
     SELECT * FROM json_to_recordset(%(rows)s::json)
-        AS r (id uuid, name text, address text, account_id uuid, created_at timestamptz)
+        AS r (id uuid, name text, kind text, value text, account_id uuid, created_at timestamptz)
 ), claimed AS (
     INSERT INTO identity (kind, value, contact_id, origin)
-    SELECT 'email', address, id, 'message' FROM candidate ORDER BY address COLLATE "C"
+    SELECT kind, value, id, 'message' FROM candidate ORDER BY kind COLLATE "C", value COLLATE "C"
     ON CONFLICT DO NOTHING
     RETURNING contact_id
 )
@@ -79,7 +80,7 @@ SELECT id, name, account_id, created_at FROM candidate WHERE id IN (SELECT conta
 -- name: lock_cases
 -- Locks cases in the order of their ids.
 SELECT cases.id, number, title, state, status, priority, origin, queue, opened_at, resolved_at, follow_up_of,
-    linked_to, merged_into, flags, revision, event_seq,
+    linked_to, merged_into, flags, revision, event_seq, cases.device,
     contact.id, contact.external_id, contact.name, account.id, account.external_id, account.name
 FROM cases
 LEFT JOIN contact ON contact.id = cases.contact_id
@@ -111,12 +112,13 @@ RETURNING key, seq;
 
 -- name: insert_cases
 INSERT INTO cases (id, number, title, state, status, priority, origin, queue, contact_id, account_id, opened_at,
-    follow_up_of, linked_to, flags, revision, event_seq)
+    follow_up_of, linked_to, flags, revision, event_seq, device)
 SELECT id, number, title, state, status, priority, origin, queue, contact_id, account_id, opened_at,
-    follow_up_of, linked_to, flags, revision, event_seq
+    follow_up_of, linked_to, flags, revision, event_seq, device
 FROM json_to_recordset(%(rows)s::json) AS r (id uuid, number bigint, title text, state text, status text,
     priority text, origin text, queue text, contact_id uuid, account_id uuid, opened_at timestamptz,
-    follow_up_of uuid, linked_to uuid, flags text[], revision bigint, event_seq bigint);
+    follow_up_of uuid, linked_to uuid, flags text[], revision bigint, event_seq bigint,
+    device text);
 
 -- name: update_cases
 UPDATE cases
@@ -180,11 +182,11 @@ SELECT pg_notify('outbox', '');
 
 -- name: insert_dead
 -- An offset names a record only together with the epoch of its log.
-INSERT INTO dead_letter (id, topic, partition, epoch, log_offset, kind, reason, place, sender, source, hour, count, key,
-    headers, raw, at)
+INSERT INTO dead_letter (id, topic, partition, epoch, log_offset, item, kind, reason, place, sender, source, hour,
+    count, key, headers, raw, at)
 VALUES (%(id)s, %(topic)s, %(partition)s,
     coalesce((SELECT epoch FROM offset_ledger WHERE topic = %(topic)s AND partition = %(partition)s), 0),
-    %(log_offset)s, %(kind)s, %(reason)s, %(place)s, %(sender)s, %(source)s,
+    %(log_offset)s, %(item)s, %(kind)s, %(reason)s, %(place)s, %(sender)s, %(source)s,
     %(hour)s, %(count)s, %(key)s, %(headers)s, %(raw)s, %(at)s);
 
 -- name: add_counts

@@ -50,22 +50,34 @@ class CaseRow:
     linked_to: int | None
     merged_into: int | None
     flags: Sequence[str]
+    device: str | None
+    billable_s: int
 
 
 @dataclass(frozen=True, slots=True)
 class ActivityRow:
-    """An activity of a case."""
+    """An activity, of a case or of none; a hidden one keeps its text to itself."""
 
     id: UUID
-    case_number: int
+    case_number: int | None
     kind: str
     direction: str
     state: str
     sender: str | None
     recipient: str | None
     contact_id: UUID | None
+    agent: str | None
     text: str
     at: datetime
+    result: str | None
+    subject: str
+    started_at: datetime | None
+    answered_at: datetime | None
+    ended_at: datetime | None
+    duration_s: int | None
+    billable_s: int | None
+    earlier: Sequence[str]
+    hidden: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,17 @@
 
 -- name: case_of_record
 -- The case of the message that came as this record; a duplicate's is the original's.
-SELECT case_id FROM message WHERE topic = %(topic)s AND partition = %(partition)s AND log_offset = %(offset)s;
+SELECT coalesce(message.case_id, activity.case_id)
+FROM message LEFT JOIN activity ON activity.id = message.activity_id
+WHERE topic = %(topic)s AND partition = %(partition)s AND log_offset = %(offset)s;
 
 -- name: messages
 SELECT message.topic, message.log_offset, message.outcome, message.reason, cases.number AS case_number,
     message.matched_by, message.contact_id, coalesce(account.external_id, account.id::text) AS account,
     message.activity_id
 FROM message
-LEFT JOIN cases ON cases.id = message.case_id
+LEFT JOIN activity ON activity.id = message.activity_id
+LEFT JOIN cases ON cases.id = coalesce(message.case_id, activity.case_id)
 LEFT JOIN contact ON contact.id = message.contact_id
 LEFT JOIN account ON account.id = contact.account_id
 UNION ALL
@@ -18,7 +21,9 @@ SELECT topic, log_offset, 'dead', reason, NULL, NULL, NULL, NULL, NULL FROM dead
 -- name: cases
 SELECT cases.number, cases.title, cases.status, cases.state, cases.priority, cases.queue, cases.contact_id,
     coalesce(account.external_id, account.id::text) AS account, cases.origin, earlier.number AS follow_up_of,
-    linked.number AS linked_to, survivor.number AS merged_into, cases.flags
+    linked.number AS linked_to, survivor.number AS merged_into, cases.flags, cases.device,
+    coalesce((SELECT sum(billable_s) FROM activity WHERE activity.case_id = cases.id AND activity.state = 'closed'), 0)
+        AS billable_s
 FROM cases
 LEFT JOIN account ON account.id = cases.account_id
 LEFT JOIN cases AS earlier ON earlier.id = cases.follow_up_of
@@ -28,10 +33,16 @@ ORDER BY cases.number;
 
 -- name: activities
 SELECT activity.id, cases.number AS case_number, activity.kind, activity.direction, activity.state, activity.sender,
-    message.facts ->> 'envelopeto' AS recipient, activity.contact_id, activity.body AS text, activity.at
+    coalesce(activity.recipient, message.recipient) AS recipient, activity.contact_id, activity.agent,
+    CASE WHEN activity.hidden THEN '' ELSE activity.body END AS text, activity.at, activity.result, activity.subject,
+    activity.started_at, activity.answered_at, activity.ended_at, activity.duration_s, activity.billable_s,
+    CASE WHEN activity.hidden THEN '{}' ELSE coalesce(activity.earlier, '{}') END AS earlier, activity.hidden
 FROM activity
-JOIN cases ON cases.id = activity.case_id
-LEFT JOIN message ON message.activity_id = activity.id
+LEFT JOIN cases ON cases.id = activity.case_id
+LEFT JOIN LATERAL (
+    SELECT facts ->> 'envelopeto' AS recipient FROM message
+    WHERE message.activity_id = activity.id ORDER BY message.received_at, message.id LIMIT 1
+) AS message ON true
 ORDER BY activity.at, activity.id;
 
 -- name: contacts

@@ -7,10 +7,22 @@ from dataclasses import dataclass, field, fields, replace
 from typing import TypeVar
 from uuid import UUID
 
+from pipeline.domain.alarms import Alarm
 from pipeline.domain.cases import Case
-from pipeline.domain.matching import Party, Ref
+from pipeline.domain.matching import Identity, Party, Ref
 from pipeline.domain.threading import MAX_LINKS, ThreadLink
 from pipeline.errors import Retry
+from pipeline.store.channel_ports import (
+    MOST_ACTIVE,
+    About,
+    ChannelChanges,
+    ChannelFacts,
+    ChannelWanted,
+    DeviceName,
+    DeviceState,
+    StoredActivity,
+    ToldActivity,
+)
 from pipeline.store.ports import (
     Changes,
     DeadLetter,
@@ -57,10 +69,14 @@ class Tables:
     accounts: dict[UUID, Ref] = field(default_factory=dict)
     domains: dict[str, UUID] = field(default_factory=dict)
     contacts: dict[UUID, tuple[Ref, UUID | None]] = field(default_factory=dict)
-    identities: dict[str, tuple[UUID | None, UUID | None]] = field(default_factory=dict)
+    identities: dict[Identity, tuple[UUID | None, UUID | None]] = field(default_factory=dict)
     cases: dict[UUID, Case] = field(default_factory=dict)
     participants: dict[tuple[UUID, str], None] = field(default_factory=dict)
-    activities: dict[UUID, NewActivity] = field(default_factory=dict)
+    activities: dict[UUID, NewActivity | ToldActivity] = field(default_factory=dict)
+    about: dict[str, About] = field(default_factory=dict)
+    conversations: dict[str, UUID] = field(default_factory=dict)
+    alarms: dict[DeviceName, Alarm] = field(default_factory=dict)
+    states: dict[DeviceName, DeviceState] = field(default_factory=dict)
     messages: dict[UUID, NewMessage] = field(default_factory=dict)
     raws: dict[UUID, bytes] = field(default_factory=dict)
     blobs: dict[tuple[UUID, str], None] = field(default_factory=dict)
@@ -68,7 +84,7 @@ class Tables:
     links: dict[ThreadLink, None] = field(default_factory=dict)
     events: dict[UUID, NewEvent] = field(default_factory=dict)
     sequences: dict[str, int] = field(default_factory=dict)
-    dead: dict[tuple[str, int, int], DeadLetter] = field(default_factory=dict)
+    dead: dict[tuple[str, int, int, int], DeadLetter] = field(default_factory=dict)
     counts: dict[tuple[Partition, str, str], int] = field(default_factory=dict)
 
     def copy(self) -> "Tables":
@@ -161,32 +177,60 @@ class MemoryTransaction:
                 for message in tables.messages.values()
                 if message.dedupe_key is not None and message.dedupe_key in wanted.dedupe_keys
             },
-            parties=dict(self._parties(wanted.addresses, "identity")),
+            parties=dict(self._parties(wanted.identities, "identity")),
             accounts={d: tables.accounts[tables.domains[d]] for d in wanted.domains if d in tables.domains},
             case_ids={number: numbers[number] for number in wanted.case_numbers if number in numbers},
+            channels=self._known(wanted.channels),
         )
+
+    def _known(self, wanted: ChannelWanted) -> ChannelFacts:
+        tables = self._tables
+        return ChannelFacts(
+            activities={key: self._told(tables.about[key]) for key in wanted.about if key in tables.about},
+            conversations={k: tables.conversations[k] for k in wanted.conversations if k in tables.conversations},
+            alarms={name: tables.alarms[name] for name in wanted.alarms if name in tables.alarms},
+            states={name: tables.states[name] for name in wanted.states if name in tables.states},
+        )
+
+    def _told(self, about: About) -> StoredActivity:
+        activity = self._tables.activities[about.activity_id]
+        party = None
+        if activity.contact_id is not None:
+            contact, account = self._tables.contacts[activity.contact_id]
+            party = Party(contact, self._tables.accounts[account] if account else None, "identity")
+        told = activity.told if isinstance(activity, ToldActivity) else ()
+        return StoredActivity(activity.id, about.message_id, activity.case_id, party, told)
 
     def _stored(self, message: NewMessage) -> StoredMessage:
         activity = self._tables.activities.get(message.activity_id) if message.activity_id else None
         body = activity.body if activity is not None else message.body or ""
-        return StoredMessage(message.id, message.received_at, message.case_id, body)
+        case_id = message.case_id or (activity.case_id if activity is not None else None)
+        return StoredMessage(message.id, message.received_at, case_id, body)
 
-    def _parties(self, addresses: Collection[str], by: str) -> Iterator[tuple[str, Party]]:
+    def _parties(self, identities: Collection[Identity], by: str) -> Iterator[tuple[Identity, Party]]:
         tables = self._tables
-        for address in addresses:
-            if address in tables.identities:
-                contact_id, account_id = tables.identities[address]
+        for identity in identities:
+            if identity in tables.identities:
+                contact_id, account_id = tables.identities[identity]
                 contact, own_account = tables.contacts[contact_id] if contact_id else (None, None)
                 account = account_id or own_account
-                yield address, Party(contact, tables.accounts[account] if account else None, by)
+                yield identity, Party(contact, tables.accounts[account] if account else None, by)
 
-    async def create_contacts(self, contacts: Sequence[NewContact]) -> Mapping[str, Party]:
-        """Make contacts for addresses that have none; the answer says who each address belongs to now."""
+    async def create_contacts(self, contacts: Sequence[NewContact]) -> Mapping[Identity, Party]:
+        """Make contacts for identities that have none; the answer says who each identity belongs to now."""
         for contact in contacts:
-            if contact.address not in self._tables.identities:
-                self._tables.identities[contact.address] = (contact.id, None)
+            if contact.identity not in self._tables.identities:
+                self._tables.identities[contact.identity] = (contact.id, None)
                 self._tables.contacts[contact.id] = (Ref(contact.id, None, contact.name), contact.account_id)
-        return dict(self._parties([contact.address for contact in contacts], "new contact"))
+        return dict(self._parties([contact.identity for contact in contacts], "new contact"))
+
+    async def active_cases(self, contacts: Collection[UUID]) -> Mapping[UUID, Sequence[UUID]]:
+        """The active cases of these contacts."""
+        found: dict[UUID, list[UUID]] = {}
+        for case in sorted(self._tables.cases.values(), key=lambda case: case.number):
+            if case.state == "active" and case.contact is not None and case.contact.id in contacts:
+                found.setdefault(case.contact.id, []).append(case.id)
+        return {contact: cases[:MOST_ACTIVE] for contact, cases in found.items()}
 
     async def lock_cases(self, ids: Collection[UUID]) -> Mapping[UUID, Case]:
         """The cases and the survivors of merged ones."""
@@ -215,7 +259,8 @@ class MemoryTransaction:
     async def write(self, changes: Changes) -> None:
         """Write all that a batch changes. Raises Retry where a key is taken, as it may be by a concurrent writer."""
         tables = self._tables
-        _insert(tables.dead, {(d.topic, d.partition, d.log_offset): d for d in changes.dead}, len(changes.dead))
+        letters = {(d.topic, d.partition, d.log_offset, d.item): d for d in changes.dead}
+        _insert(tables.dead, letters, len(changes.dead))
         numbers = [case.number for case in (*tables.cases.values(), *changes.opened)]
         if len(set(numbers)) < len(numbers):
             raise Retry("a case number is taken")
@@ -235,11 +280,23 @@ class MemoryTransaction:
         tables.participants.update(dict.fromkeys(changes.participants))
         tables.blobs.update(dict.fromkeys(changes.blobs))
         tables.links.update(dict.fromkeys(changes.links))
+        self._write_channels(changes.channels)
         for count in changes.counts:
             partition = Partition(count.topic, count.partition)
             for name, number in (("received", count.received), *count.outcomes.items()):
                 key = (partition, f"{count.source} {count.hour.isoformat()}", name)
                 tables.counts[key] = tables.counts.get(key, 0) + number
+
+    def _write_channels(self, changes: ChannelChanges) -> None:
+        tables = self._tables
+        tables.activities.update({activity.id: activity for activity in changes.activities})
+        tables.about.update({about.key: about for about in changes.about})
+        tables.conversations.update(changes.conversations)
+        tables.alarms.update({(alarm.device, alarm.name): alarm for alarm in changes.alarms})
+        for state in changes.states:
+            known = tables.states.get((state.device, state.name))
+            if known is None or known.at <= state.at:
+                tables.states[state.device, state.name] = state
 
     async def advance(self, positions: Mapping[Partition, tuple[int, int]]) -> None:
         """Set `next` of each partition."""

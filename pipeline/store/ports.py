@@ -8,8 +8,9 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from pipeline.domain.cases import Case
-from pipeline.domain.matching import Party, Ref
+from pipeline.domain.matching import Identity, Party, Ref
 from pipeline.domain.threading import ThreadLink
+from pipeline.store.channel_ports import ChannelChanges, ChannelFacts, ChannelWanted
 from pipeline.wire import Bounds, Partition, Record
 
 
@@ -74,9 +75,10 @@ class Wanted:
 
     claim: Collection[str]
     dedupe_keys: Collection[str]
-    addresses: Collection[str]
+    identities: Collection[Identity]
     domains: Collection[str]
     case_numbers: Collection[int]
+    channels: ChannelWanted = field(default_factory=ChannelWanted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,18 +97,19 @@ class Facts:
 
     links: Mapping[str, Sequence[ThreadLink]]
     messages: Mapping[str, StoredMessage]
-    parties: Mapping[str, Party]
+    parties: Mapping[Identity, Party]
     accounts: Mapping[str, Ref]
     case_ids: Mapping[int, UUID]
+    channels: ChannelFacts = field(default_factory=ChannelFacts)
 
 
 @dataclass(frozen=True, slots=True)
 class NewContact:
-    """A contact to be made for an address, unless someone else made one meanwhile."""
+    """A contact to be made for an identity, unless someone else made one meanwhile."""
 
     id: UUID
     name: str
-    address: str
+    identity: Identity
     account_id: UUID | None
     created_at: datetime
 
@@ -169,7 +172,7 @@ class NewEvent:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A message that could not be settled, whole, with why and where."""
+    """A message that could not be settled, whole, with why and where; `item` is its place in a record of several."""
 
     id: UUID
     topic: str
@@ -186,6 +189,7 @@ class DeadLetter:
     headers: Sequence[tuple[str, str]]
     raw: bytes
     at: datetime
+    item: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +219,7 @@ class Changes:
     events: list[NewEvent] = field(default_factory=list)
     dead: list[DeadLetter] = field(default_factory=list)
     counts: list[Count] = field(default_factory=list)
+    channels: ChannelChanges = field(default_factory=ChannelChanges)
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,8 +240,11 @@ class Transaction(Protocol):
     async def read(self, wanted: Wanted) -> Facts:
         """Claim all conversation ids (waiting for whoever holds one), then read what is known of them."""
 
-    async def create_contacts(self, contacts: Sequence[NewContact]) -> Mapping[str, Party]:
-        """Make contacts with their identities; the answer says who each address belongs to now."""
+    async def create_contacts(self, contacts: Sequence[NewContact]) -> Mapping[Identity, Party]:
+        """Make contacts with their identities; the answer says who each identity belongs to now."""
+
+    async def active_cases(self, contacts: Collection[UUID]) -> Mapping[UUID, Sequence[UUID]]:
+        """The active cases of these contacts, not locked; of many, as many as tell that there is more than one."""
 
     async def lock_cases(self, ids: Collection[UUID]) -> Mapping[UUID, Case]:
         """The cases, locked in the order of their ids, and the survivors of merged ones as well."""

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -11,9 +12,10 @@ from psycopg.pq import TransactionStatus
 
 from pipeline.crash import crash_point
 from pipeline.domain.cases import Case
-from pipeline.domain.matching import Party, Ref
+from pipeline.domain.matching import Identity, Party, Ref
 from pipeline.domain.threading import MAX_LINKS, ThreadLink
 from pipeline.errors import Retry
+from pipeline.store.channels import active_cases, read_channels, write_channels
 from pipeline.store.ports import (
     Changes,
     Count,
@@ -137,27 +139,38 @@ class PostgresTransaction:
             await execute(_SQL["lock_thread_ids"], ids)
             links = await execute(_SQL["thread_links"], {**ids, "most": MAX_LINKS})
             messages = await execute(_SQL["known_messages"], {"keys": list(wanted.dedupe_keys)})
-            parties = await execute(_SQL["parties"], {"addresses": list(wanted.addresses)})
+            parties = [await execute(_SQL["parties"], values) for values in _by_kind(wanted.identities)]
             accounts = await execute(_SQL["accounts"], {"domains": list(wanted.domains)})
             numbers = await execute(_SQL["case_ids"], {"numbers": list(wanted.case_numbers)})
             by_id: dict[str, list[ThreadLink]] = {}
             for row in await links.fetchall():
                 by_id.setdefault(row[0], []).append(ThreadLink(*row))
-            return Facts(
+            facts = Facts(
                 links=by_id,
                 messages={key: StoredMessage(*rest) for key, *rest in await messages.fetchall()},
-                parties={row[0]: _party(row, "identity") for row in await parties.fetchall()},
+                parties=_parties([row for found in parties for row in await found.fetchall()], "identity"),
                 accounts={domain: Ref(*account) for domain, *account in await accounts.fetchall()},
                 case_ids=dict(await numbers.fetchall()),
             )
+        if wanted.channels:
+            facts = replace(facts, channels=await read_channels(self._connection, wanted.channels))
+        return facts
 
-    async def create_contacts(self, contacts: Sequence[NewContact]) -> Mapping[str, Party]:
-        """Make contacts with their identities; the answer says who each address belongs to now."""
+    async def create_contacts(self, contacts: Sequence[NewContact]) -> Mapping[Identity, Party]:
+        """Make contacts with their identities; the answer says who each identity belongs to now."""
         if not contacts:
             return {}
-        await self._connection.execute(_SQL["insert_contacts"], {"rows": _json(contacts)})
-        rows = await self._rows("parties", {"addresses": [contact.address for contact in contacts]})
-        return {row[0]: _party(row, "new contact") for row in rows}
+        await self._connection.execute(_SQL["insert_contacts"], {"rows": _json([_contact_row(c) for c in contacts])})
+        rows = [
+            row
+            for values in _by_kind([contact.identity for contact in contacts])
+            for row in await self._rows("parties", values)
+        ]
+        return _parties(rows, "new contact")
+
+    async def active_cases(self, contacts: Collection[UUID]) -> Mapping[UUID, Sequence[UUID]]:
+        """The active cases of these contacts, not locked."""
+        return await active_cases(self._connection, contacts)
 
     async def lock_cases(self, ids: Collection[UUID]) -> Mapping[UUID, Case]:
         """The cases and the survivors of merged ones, locked in the order of their ids."""
@@ -218,6 +231,7 @@ class PostgresTransaction:
                 if pairs:
                     columns = zip(*pairs, strict=True)
                     await self._connection.execute(_SQL[name], dict(zip(keys, map(list, columns), strict=True)))
+            await write_channels(self._connection, changes.channels)
             if changes.events:
                 await self._connection.execute(_SQL["notify_relay"])
 
@@ -255,8 +269,22 @@ def _json(rows: Sequence[Any]) -> str:
     return orjson.dumps(rows).decode()
 
 
-def _party(row: tuple[Any, ...], by: str) -> Party:
-    return Party(contact=_ref(row[1:4]), account=_ref(row[4:7]), by=by)
+def _by_kind(identities: Collection[Identity]) -> list[dict[str, Any]]:
+    """One question for each kind of identity; mail asks about addresses alone."""
+    by_kind: dict[str, list[str]] = {}
+    for identity in identities:
+        by_kind.setdefault(identity.kind, []).append(identity.value)
+    return [{"kind": kind, "values": values} for kind, values in by_kind.items()]
+
+
+def _parties(rows: Collection[tuple[Any, ...]], by: str) -> dict[Identity, Party]:
+    return {Identity(row[0], row[1]): Party(_ref(row[2:5]), _ref(row[5:8]), by) for row in rows}
+
+
+def _contact_row(contact: NewContact) -> dict[str, Any]:
+    kind, value = contact.identity
+    row = {"id": contact.id, "name": contact.name, "kind": kind, "value": value}
+    return {**row, "account_id": contact.account_id, "created_at": contact.created_at}
 
 
 def _ref(columns: tuple[Any, ...]) -> Ref | None:
@@ -265,7 +293,7 @@ def _ref(columns: tuple[Any, ...]) -> Ref | None:
 
 _CASE_COLUMNS = (
     "id", "number", "title", "state", "status", "priority", "origin", "queue", "opened_at", "resolved_at",
-    "follow_up_of", "linked_to", "merged_into", "flags", "revision", "event_seq",
+    "follow_up_of", "linked_to", "merged_into", "flags", "revision", "event_seq", "device",
 )  # fmt: skip
 
 

@@ -5,6 +5,9 @@ A mail of a journal is written by its headers' names: `from`, `to`, `cc`, `subje
 leaves out is filled in: its Message-ID is `<ID@mail.example>`, its date is its `at`. A mail may be `like` an earlier
 one; ids of mails stand for their Message-IDs. `{token of 1001}`, `{address of 1001}` and `{reference in 1001}` are what
 our own mail about a case would bear; cases are numbered from 1001, in the order in which they are opened.
+
+On Facebook, `by` someone, or `us`: `comment: ID` stands `under` our post and may be what `answers` another comment;
+`edit: ID` and `remove: ID` change it; `direct: ID` is a message in the talk `with` someone.
 """
 
 import re
@@ -25,6 +28,7 @@ from pipeline.replay.reference import ReferenceData, read_reference
 from pipeline.replay.steps import Arrival, Deed
 
 MAILBOX = "support@desk.example"
+PAGE = "our-page"
 KEYS = (b"the newer secret of this desk", b"the older secret of this desk")
 
 _DEFAULTS: Mapping[str, Any] = {
@@ -34,6 +38,7 @@ _DEFAULTS: Mapping[str, Any] = {
 _HEADERS = {"from": "From", "to": "To", "cc": "Cc", "subject": "Subject", "message_id": "Message-ID",
             "in_reply_to": "In-Reply-To", "references": "References", "date": "Date"}  # fmt: skip
 _OURS = re.compile(r"\{(forged |foreign |older |retired )?(token of|address of|reference in) (\d+)\}")
+_SAID = {"comment": "add", "edit": "edited", "remove": "remove", "direct": ""}
 _PLAIN = {"auth", "at", "id", "like", "text", "headers", "mailbox", "channel", "payload", "do"}
 
 
@@ -71,6 +76,8 @@ def _scenario(name: str, told: dict[str, Any], scratch: Path) -> Scenario:
 
 
 def _line(line: dict[str, Any], mails: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    if line.keys() & _SAID.keys():
+        return _social(line)
     if "do" in line or line.get("channel", "email") != "email":
         return line
     whole = {**mails.get(line.get("like", ""), {}), **line}
@@ -81,6 +88,26 @@ def _line(line: dict[str, Any], mails: dict[str, dict[str, Any]]) -> dict[str, A
     envelope = {"at": line["at"], "id": line["id"], "channel": "email", "mailbox": line.get("mailbox", MAILBOX)}
     envelope["auth"] = whole.get("auth", "none")
     return {**envelope, "raw": _mail(headers, mails)}
+
+
+def _social(line: dict[str, Any]) -> dict[str, Any]:
+    """What Facebook sends when someone comments, edits, removes a comment; or writes to us, or we to them."""
+    verb = next(iter(line.keys() & _SAID.keys()))
+    at = int(datetime.fromisoformat(line["at"]).timestamp())
+    who = {"id": PAGE if line["by"] == "us" else line["by"].lower(), "name": line["by"]}
+    if verb == "direct":
+        us, them = {"id": PAGE}, {"id": line["with"].lower()}
+        sender, recipient = (us, them) if line["by"] == "us" else (them, us)
+        message = {"mid": line["direct"], "text": line["says"], **({"is_echo": True} if line["by"] == "us" else {})}
+        event = {"sender": sender, "recipient": recipient, "timestamp": at * 1000, "message": message}
+        entry: dict[str, Any] = {"id": PAGE, "time": at * 1000, "messaging": [event]}
+    else:
+        value = {"item": "comment", "verb": _SAID[verb], "comment_id": line[verb], "from": who, "created_time": at,
+                 "post_id": line["under"], "parent_id": line.get("answers", line["under"])}  # fmt: skip
+        value |= {"message": line["says"]} if "says" in line else {}
+        entry = {"id": PAGE, "time": at, "changes": [{"field": "feed", "value": value}]}
+    payload = {"object": "page", "entry": [entry]}
+    return {"at": line["at"], "id": line["id"], "channel": "social", "payload": payload}
 
 
 def _mail(whole: Mapping[str, Any], mails: Mapping[str, Any]) -> str:

@@ -33,6 +33,8 @@ def test_it_is_so(scenario: Scenario, new_database: Callable[[], str]) -> None:
     if events is not None:
         types = [event["type"].removeprefix("dev.casestream.").removesuffix(".v1") for event in report["events"]]
         assert types == events
+    for kind in ("activities", "cases"):
+        assert len(report[kind]) == expect.pop(kind, len(report[kind])), report[kind]
     for name, wanted in expect.items():
         assert what_became(report, name, wanted) == wanted, f"{name}, {message(report, name)['reason']}"
 
@@ -43,24 +45,36 @@ def what_became(report: Report, name: str, wanted: object) -> object:
     if isinstance(wanted, str):
         return became["outcome"]
     assert isinstance(wanted, dict)
+    return {key: told(report, became, key, value) for key, value in wanted.items()}
+
+
+def told(  # noqa: PLR0911  # one answer for each word that an expectation may use
+    report: Report,
+    became: dict[str, Any],
+    key: str,
+    wanted: Any,  # noqa: ANN401  # what YAML can say
+) -> object:
+    """One of the things that an expectation may say of a message: of itself, its activity, its case."""
     case = next((case for case in report["cases"] if case["number"] == became["case"]), {})
-    told: dict[str, Any] = {}
-    for key, value in wanted.items():
-        if key in {"appended", "duplicate"}:  # of the message named, or rather of its case
-            same = became["outcome"] == key and became["case"] == message(report, value)["case"]
-            told[key] = value if same else f"{became['outcome']}, case {became['case']}"
-        elif key in {"opened", "suppressed", "quarantined"}:
-            told[key] = value if became["outcome"] == key else became["outcome"]
-        elif key in {"follow_up_of", "linked_to"}:
-            told[key] = value if value and case.get(key) == message(report, value)["case"] else case.get(key)
-        elif key == "contact":
+    match key:
+        case "appended" | "duplicate":  # of the message named, or rather of its case
+            same = became["outcome"] == key and became["case"] == message(report, wanted)["case"]
+            return wanted if same else f"{became['outcome']}, case {became['case']}"
+        case "opened" | "suppressed" | "quarantined":
+            return wanted if became["outcome"] == key else became["outcome"]
+        case "follow_up_of" | "linked_to":
+            return wanted if wanted and case.get(key) == message(report, wanted)["case"] else case.get(key)
+        case "contact":
             contact = next((one for one in report["contacts"] if one["id"] == became["contact"]), None)
-            told[key] = contact and (contact["external_id"] or contact["name"])
-        elif key in {"matched_by", "reason", "account"}:
-            told[key] = became[key]
-        else:
-            told[key] = case.get(key)
-    return told
+            return contact and (contact["external_id"] or contact["name"])
+        case "activity":
+            activity = next((one for one in report["activities"] if one["id"] == became["activity"]), {})
+            return {name: activity.get(name) for name in wanted}
+        case "same_activity":
+            return wanted if became["activity"] == message(report, wanted)["activity"] else became["activity"]
+        case "outcome" | "matched_by" | "reason" | "account":
+            return became[key]
+    return case.get(key)
 
 
 def message(report: Report, name: str) -> dict[str, Any]:

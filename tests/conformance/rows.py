@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from pipeline.domain.cases import Case
+from pipeline.domain.matching import Identity
 from pipeline.store.ports import DeadLetter, NewActivity, NewContact, NewEvent, NewMessage, Wanted
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -38,7 +39,11 @@ def an_event(seq: int, name: str, *, key: str = "k") -> NewEvent:
 
 
 def a_contact(address: str, *, account_id: UUID | None = None) -> NewContact:
-    return NewContact(uuid4(), address.partition("@")[0], address, account_id, NOW)
+    return NewContact(uuid4(), address.partition("@")[0], email(address), account_id, NOW)
+
+
+def email(address: str) -> Identity:
+    return Identity("email", address)
 
 
 def a_letter(offset: int, *, sender: str = "a@x.example", kind: str = "unexpected") -> DeadLetter:
@@ -62,4 +67,4 @@ def a_letter(offset: int, *, sender: str = "a@x.example", kind: str = "unexpecte
 
 
 def wanted(**fields: Any) -> Wanted:  # noqa: ANN401  # any of its sets
-    return Wanted(**{**dict.fromkeys(("claim", "dedupe_keys", "addresses", "domains", "case_numbers"), ()), **fields})
+    return Wanted(**{**dict.fromkeys(("claim", "dedupe_keys", "identities", "domains", "case_numbers"), ()), **fields})

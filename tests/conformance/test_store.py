@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 import pytest
-from rows import NOW, a_case, a_contact, a_letter, a_message, an_activity, an_event, wanted
+from rows import NOW, a_case, a_contact, a_letter, a_message, an_activity, an_event, email, wanted
 from worlds import World, on_a_new_desk
 
 from pipeline.domain.matching import Party, Ref
@@ -114,7 +114,7 @@ async def test_a_stopped_partition_says_why(world: World) -> None:
 async def test_nothing_is_known_on_a_new_desk(world: World) -> None:
     async with world.store.transaction() as tx:
         facts = await tx.read(
-            wanted(claim=["<a@x>"], dedupe_keys=["k"], addresses=["a@x"], domains=["x"], case_numbers=[1001])
+            wanted(claim=["<a@x>"], dedupe_keys=["k"], identities=[email("a@x")], domains=["x"], case_numbers=[1001])
         )
     assert not any((facts.links, facts.messages, facts.parties, facts.accounts, facts.case_ids))
 
@@ -176,11 +176,13 @@ async def test_an_address_leads_to_its_contact_with_the_account(world: World) ->
     async with world.store.transaction() as tx:
         await tx.create_contacts([contact])
     async with world.store.transaction() as tx:
-        facts = await tx.read(wanted(addresses=["ana@acme.example", "rui@acme.example"], domains=["acme.example"]))
+        facts = await tx.read(
+            wanted(identities=[email("ana@acme.example"), email("rui@acme.example")], domains=["acme.example"])
+        )
     assert facts.accounts == {"acme.example": acme}
-    party = facts.parties["ana@acme.example"]
+    party = facts.parties[email("ana@acme.example")]
     assert (party.contact, party.account, party.by) == (Ref(contact.id, None, "ana"), acme, "identity")
-    assert facts.parties.keys() == {"ana@acme.example"}
+    assert facts.parties.keys() == {email("ana@acme.example")}
 
 
 @on_a_new_desk
@@ -201,15 +203,17 @@ async def test_who_makes_a_contact_second_finds_the_first_ones(world: World) -> 
         made = await tx.create_contacts([first])
     async with world.other.transaction() as tx:
         found = await tx.create_contacts([second])
-    assert made["ana@x.example"] == found["ana@x.example"]
-    assert found["ana@x.example"].by == "new contact"
+    assert made[email("ana@x.example")] == found[email("ana@x.example")]
+    assert found[email("ana@x.example")].by == "new contact"
 
 
 @on_a_new_desk
 async def test_two_who_make_the_same_contact_at_once_agree(world: World) -> None:
     async def make(store: Store) -> Party:
         async with store.transaction() as tx:
-            return (await tx.create_contacts([a_contact("ana@x.example"), a_contact("rui@x.example")]))["ana@x.example"]
+            return (await tx.create_contacts([a_contact("ana@x.example"), a_contact("rui@x.example")]))[
+                email("ana@x.example")
+            ]
 
     first, second = await asyncio.gather(make(world.store), make(world.other))
     assert first.contact == second.contact
@@ -222,7 +226,7 @@ async def test_two_who_make_the_same_contact_at_once_agree(world: World) -> None
 async def test_a_locked_case_is_as_it_was_written(world: World) -> None:
     acme = await world.add_account("acme")
     async with world.store.transaction() as tx:
-        party = (await tx.create_contacts([a_contact("ana@x.example")]))["ana@x.example"]
+        party = (await tx.create_contacts([a_contact("ana@x.example")]))[email("ana@x.example")]
         earlier = a_case(1001, state="resolved", status="problem solved")
         case = a_case(1002, contact=party.contact, account=acme, follow_up_of=earlier.id, flags=("variant",))
         await tx.write(Changes(opened=[earlier, case], participants=[(case.id, "b@x"), (case.id, "a@x")]))
@@ -346,7 +350,7 @@ async def test_a_transaction_is_undone_when_its_block_raises(world: World) -> No
         )
         await tx.advance({MAIL: (11, 1)})
     async with world.store.transaction() as tx:
-        facts = await tx.read(wanted(dedupe_keys=["k"], addresses=["ana@x.example"], case_numbers=[1001]))
+        facts = await tx.read(wanted(dedupe_keys=["k"], identities=[email("ana@x.example")], case_numbers=[1001]))
         assert not any((facts.messages, facts.parties, facts.case_ids))
         assert await tx.lock_positions([MAIL]) == {MAIL: Position(10)}
     assert await world.event_types() == []

@@ -12,7 +12,7 @@ from pipeline.agents.casework import Casework
 from pipeline.agents.rules import compile_rules
 from pipeline.config import parse_config
 from pipeline.domain.cases import Case
-from pipeline.domain.matching import Ref
+from pipeline.domain.matching import Identity, Ref
 from pipeline.parse.keys import header_ids
 from pipeline.store.memory import LedgerRow, Memory, MemoryStore
 from pipeline.store.ports import NewMessage, Store
@@ -141,7 +141,7 @@ class Desk:
         """A contact with addresses."""
         contact = Ref(uuid4(), name, name)
         self.memory.tables.contacts[contact.id] = (contact, account.id if account else None)
-        self.memory.tables.identities.update(dict.fromkeys(emails, (contact.id, None)))
+        self.memory.tables.identities.update({Identity("email", email): (contact.id, None) for email in emails})
         return contact.id
 
     def events(self, case: Case) -> list[str]:

@@ -10,7 +10,7 @@ import pytest
 from memory_desk import ANA, EVA, PARTITION, RUI, START, SUPPORT, Desk, mail
 
 from pipeline import app
-from pipeline.agents.read import MAX_COPIED
+from pipeline.agents.read_mail import MAX_COPIED
 from pipeline.domain.cases import MAX_PARTICIPANTS
 from pipeline.domain.threading import MAX_LINKS
 from pipeline.wire import Envelope, Record
@@ -32,7 +32,8 @@ def settled(desk: Desk) -> list[tuple[str, ...]]:
     for table in (tables.messages, tables.activities, tables.cases, tables.events, tables.contacts):
         written = orjson.dumps(list(table.values()), default=list)
         assert b"\\u0000" not in written
-    keys = [*tables.identities, *(address for _, address in tables.participants), *tables.thread_ids]
+    known = [identity.value for identity in tables.identities]
+    keys = [*known, *(address for _, address in tables.participants), *tables.thread_ids]
     assert not any("\0" in key or len(key.encode()) > 2_600 for key in keys)
     return [tuple(message.defects) for message in tables.messages.values()]
 

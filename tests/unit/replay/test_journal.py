@@ -109,7 +109,7 @@ def test_every_mistake_is_told_with_its_line(tmp_path: Path, config: Config) -> 
     for line, says in {
         2: "not JSON",
         3: "a line is a JSON object",
-        4: '"channel" is "fax", which cannot be rehearsed; there are: email, web',
+        4: '"channel" is "fax", which cannot be rehearsed; there are: email, phone, web, social, iot',
         5: '"at" is "yesterday"; write a time like',
         6: "cannot read",
         7: 'no [[mailbox]] takes mail to "nobody@desk.example"; there are: support@desk.example',

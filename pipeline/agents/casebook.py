@@ -1,0 +1,116 @@
+"""Writes into a batch that a message opens a case, or joins one."""
+
+from bisect import insort
+
+from uuid_utils.compat import uuid7
+
+from pipeline.agents.batch import Batch, CaseEvent, Incoming
+from pipeline.agents.rules import Rules
+from pipeline.config.sections import Queue
+from pipeline.domain.alarms import raised_priority
+from pipeline.domain.cases import MAX_PARTICIPANTS, Case, Join, case_title, may_copy
+from pipeline.domain.outcomes import Appended, Opened
+from pipeline.domain.threading import ThreadLink
+
+
+class Casebook:
+    """The cases of one batch, as its messages change them."""
+
+    def __init__(self, rules: Rules, batch: Batch) -> None:
+        self._rules = rules
+        self.batch = batch
+
+    def queue(self, case: Case) -> Queue:
+        """The policy of the queue that a case waits in; of the first one, when its own is no more."""
+        return self._rules.queues.get(case.queue) or self._rules.queues[self._rules.default_queue]
+
+    def open(
+        self,
+        message: Incoming,
+        *,
+        reason: str,
+        follow_up_of: Case | None = None,
+        linked_to: Case | None = None,
+        link: str = "not a participant",
+    ) -> Case:
+        """The case that the message opens; it may follow an old one, or be linked to another's, flagged `link`."""
+        batch = self.batch
+        case = Case(
+            id=uuid7(),
+            title=case_title(message.subject, message.text),
+            state="active",
+            status="in progress",
+            priority=raised_priority("normal", message.alarm.severity) if message.alarm else "normal",
+            origin=message.origin or message.kind,
+            queue=message.queue,
+            opened_at=message.received,
+            contact=message.party.contact if message.party else None,
+            account=message.party.account if message.party else None,
+            follow_up_of=follow_up_of.id if follow_up_of else None,
+            linked_to=linked_to.id if linked_to else None,
+            device=message.alarm.device if message.alarm else None,
+            flags=message.flags + ((link,) if linked_to and message.standing != "refuted" else ()),
+        )
+        batch.cases[case.id] = batch.opened[case.id] = case
+        message.outcome = Opened(reason)
+        self._join(message, batch, case)
+        batch.events.append(CaseEvent("case.opened", message, case))
+        if linked := follow_up_of or linked_to:
+            batch.events.append(CaseEvent("case.linked", message, case, linked=linked))
+        if case.contact is not None:
+            batch.channels.active.setdefault(case.contact.id, []).append(case.id)
+        return case
+
+    def append(
+        self, message: Incoming, case: Case, *, by: str, reason: str, effect: Join, event: str = "case.appended"
+    ) -> None:
+        """The message joins the case by a signal; it may reopen or wake it."""
+        batch = self.batch
+        changed: dict[str, tuple[object, object]] = {}
+        if effect.reopens or effect.wakes:
+            changed["status"] = (case.status, "in progress")
+            case.status = "in progress"
+        if effect.reopens:
+            changed["state"] = (case.state, "active")
+            case.state, case.resolved_at = "active", None
+        if message.flags and (added := tuple(flag for flag in message.flags if flag not in case.flags)):
+            case.flags += added
+        message.outcome = Appended(by, reason)
+        self._join(message, batch, case)
+        batch.events.append(CaseEvent(event, message, case))
+        if changed:
+            kind = "case.reopened" if effect.reopens else "case.status_changed"
+            batch.events.append(CaseEvent(kind, message, case, changed))
+
+    def _join(self, message: Incoming, batch: Batch, case: Case) -> None:
+        message.case = case
+        message.activity_id = message.activity_id or uuid7()
+        case.revision += 1
+        if case.id not in batch.opened:
+            batch.changed[case.id] = case
+        # under nobody's name, so that an id that someone forged draws none of the contact's real mails to it
+        party = message.party if message.standing != "refuted" else None
+        contact_id = party.contact.id if party and party.contact else None
+        known = {(link.id, link.own) for key in (message.own, *message.mentioned) if key
+                 for link in batch.links.get(key, ()) if link.case_id == case.id}  # fmt: skip
+        for key, own in ((message.own, True), *((mention, False) for mention in message.mentioned)):
+            if key and (key, True) not in known and (key, own) not in known:
+                link = ThreadLink(key, case.id, own, contact_id)
+                links = batch.links.setdefault(key, [])
+                # as the store answers the next batch
+                insort(links, link, key=lambda link: (not link.own, link.case_id))
+                batch.new_links.append(link)
+        self._add_participants(message, batch, case)
+
+    def _add_participants(self, message: Incoming, batch: Batch, case: Case) -> None:
+        """The sender, and whom a customer copied; a robot, a forger, or who was only copied, brings nobody in."""
+        if message.automatic or message.sender_kind != "email" or message.standing == "refuted":
+            return
+        policy = self._rules.participants
+        opens = isinstance(message.outcome, Opened)
+        copied = message.copied if opens or may_copy(case, message.party, policy) else ()
+        people = dict.fromkeys(((message.sender,) if message.sender else ()) + tuple(sorted(copied)))
+        room = max(0, MAX_PARTICIPANTS - len(case.participants))
+        if added := [address for address in people if address not in case.participants][:room]:
+            case.participants |= set(added)
+            batch.participants.extend((case.id, address) for address in added)

@@ -1,0 +1,109 @@
+"""What calls, social items and devices tell, on its way through intake."""
+
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from pipeline.domain.alarms import Alarm, AlarmTold
+from pipeline.domain.calls import CallTold
+from pipeline.domain.matching import Party
+from pipeline.domain.posts import PostTold
+from pipeline.store.channel_ports import About, DeviceName, DeviceState, Told, ToldActivity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallMessage:
+    """Which call a message tells of, and what it says of it.
+
+    `key` names the call as the exchange does. It is `known_as` the other keys too, under which the other kind of
+    account of it (events, or a record) is `alike`: they begin together, with the same number.
+    """
+
+    key: str
+    told: CallTold
+    known_as: tuple[str, ...] = ()
+    alike: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostMessage:
+    """Which social item a message tells of, what it says of it, and where the item stands.
+
+    `talk` is what its author's case is kept open for: the pair of a direct message, the author under a post; `place`
+    the post that several authors share. `answers` is the item it answers; `own` when our page wrote it.
+    """
+
+    key: str | None
+    told: PostTold
+    talk: str | None = None
+    place: str | None = None
+    answers: str | None = None
+    own: bool = False
+    opens: bool = False
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """One plain reading of a device; `dated` by its own clock, which tells a repetition."""
+
+    state: DeviceState
+    dated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmItem:
+    """An alarm that a device raised or cleared; `raw` is a record of it alone."""
+
+    told: AlarmTold
+    raw: bytes
+    dedupe_key: str
+    defects: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A message of a device that cannot be read: its place in the record, a record of it alone, why."""
+
+    item: int
+    raw: bytes
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Telemetry:
+    """A record of many messages of devices: each of `plain` told only readings, maybe none."""
+
+    plain: tuple[tuple[Observed, ...], ...] = ()
+    alarms: tuple[AlarmItem, ...] = ()
+    unreadable: tuple[Unreadable, ...] = ()
+
+
+@dataclass(slots=True)
+class Ongoing:
+    """A call or item that messages of this batch tell of, as it stands so far; `first` told of it first."""
+
+    id: UUID
+    first: UUID
+    case_id: UUID | None = None
+    party: Party | None = None
+    told: tuple[Told, ...] = ()
+
+
+@dataclass(slots=True)
+class ChannelState:
+    """What a batch knows of calls, items and devices, and what of it is new.
+
+    By their keys: the `ongoing` activities and the cases of `conversations`; by contact its `active` cases; by device
+    and name the `alarms` and `states`. `about`, `activities`, `conversed`, `judged` and `observed` are to be written.
+    """
+
+    ongoing: dict[str, Ongoing] = field(default_factory=dict)
+    about: dict[str, About] = field(default_factory=dict)
+    activities: dict[UUID, ToldActivity] = field(default_factory=dict)
+    conversations: dict[str, UUID] = field(default_factory=dict)
+    conversed: dict[str, UUID] = field(default_factory=dict)
+    active: dict[UUID, list[UUID]] = field(default_factory=dict)
+    alarms: dict[DeviceName, Alarm] = field(default_factory=dict)
+    judged: set[DeviceName] = field(default_factory=set)
+    states: dict[DeviceName, DeviceState] = field(default_factory=dict)
+    observed: set[DeviceName] = field(default_factory=set)

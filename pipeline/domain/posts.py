@@ -1,0 +1,60 @@
+"""Social items: what several deliveries that tell of one item amount to, in whatever order they came."""
+
+from collections.abc import Iterable
+from dataclasses import astuple, dataclass
+from datetime import datetime
+
+MAX_TOLD = 100
+"""Deliveries about one item that are kept to judge by; who edits more often is read no further."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostTold:
+    """What one delivery says of an item: its text then (None when it says none), that it was edited or removed.
+
+    `hidden` when our page hid it, False when it was shown again.
+    """
+
+    at: datetime
+    text: str | None = None
+    edited: bool = False
+    removed: bool = False
+    hidden: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PostView:
+    """An item as everything that was told of it says; `earlier` are the texts it had before, oldest first."""
+
+    text: str
+    earlier: tuple[str, ...] = ()
+    edited: bool = False
+    removed: bool = False
+    hidden: bool = False
+
+
+def post_view(told: Iterable[PostTold]) -> PostView:
+    """The item that these deliveries tell of: the same in any order, however often each is told.
+
+    A text that was never edited is older than any edit; edits follow one another by their time. A removal hides the
+    text for good and keeps the fact.
+    """
+    in_order = sorted(set(told), key=lambda one: (one.edited, one.at, _spelled(one)))
+    texts: list[str] = []
+    for one in in_order:
+        if one.text is not None and one.text not in texts[-1:]:
+            texts.append(one.text)
+    removed = any(one.removed for one in in_order)
+    by_time = sorted(in_order, key=lambda one: (one.at, _spelled(one)))
+    shown = next((not one.hidden for one in reversed(by_time) if one.hidden is not None), True)
+    return PostView(
+        text=texts[-1] if texts else "",
+        earlier=tuple(texts[:-1]),
+        edited=any(one.edited for one in in_order),
+        removed=removed,
+        hidden=removed or not shown,
+    )
+
+
+def _spelled(one: PostTold) -> tuple[str, ...]:
+    return tuple(map(str, astuple(one)))
