@@ -23,7 +23,7 @@ MAX_WORD = 400
 def read_call(rules: Rules, record: Record, envelope: Envelope, raw: bytes) -> Incoming:
     """The event or record of a call. Raises LookupError when it is none, or the desk has no such exchange."""
     phone = rules.phone(envelope.source)
-    site = Site(country=rules.country, zone=ZoneInfo(rules.timezone))
+    site = Site(phone.country or rules.country, ZoneInfo(phone.timezone or rules.timezone))
     calls = list(parse_phone(raw, site, format_of(envelope.content_type) or phone.format))
     if len(calls) > 1:
         raise LookupError(f"it holds {len(calls)} calls, where each should be a record of its own")
@@ -34,7 +34,7 @@ def read_call(rules: Rules, record: Record, envelope: Envelope, raw: bytes) -> I
     name = _word(call.linked_id or call.call_id) or envelope.id
     own, *near = _dedupe_keys(phone.name, name, call, told, envelope)
     party = None if told.direction == "internal" else told.called if told.direction == "out" else told.caller
-    known_as, alike = _alike(phone.name, party, told)
+    known_as, alike = _alike(party, told)
     return Incoming(
         record=record,
         envelope=envelope,
@@ -86,12 +86,15 @@ def _dedupe_keys(phone: str, name: str, call: Call, told: CallTold, envelope: En
     return window_keys(whose, envelope.time, CALL_WINDOW_S)
 
 
-def _alike(phone: str, party: str | None, told: CallTold) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Keys by number and start: under which it may be found, and under which the other kind of account of it is."""
+def _alike(party: str | None, told: CallTold) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Keys by number and start: under which it may be found, and under which the other kind of account of it is.
+
+    An exchange that posts its events and writes its records stands in the configuration twice, so its name is no part.
+    """
     if party is None or told.started_at is None:
         return (), ()
-    mine, *_ = window_keys(digest("call-of", phone, party, told.record), told.started_at, SAME_CALL_S)
-    return (mine,), window_keys(digest("call-of", phone, party, not told.record), told.started_at, SAME_CALL_S)
+    mine, *_ = window_keys(digest("call-of", party, told.record), told.started_at, SAME_CALL_S)
+    return (mine,), window_keys(digest("call-of", party, not told.record), told.started_at, SAME_CALL_S)
 
 
 def _word(text: str | None) -> str | None:
