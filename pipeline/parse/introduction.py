@@ -10,9 +10,13 @@ MAX_RULE = 120
 COLONS = ":\uff1a"  # the second is the full-width one of Chinese and Japanese
 
 _MAX_BLANKS = 3
+_SHORT = 40  # so long is at most the beginning of a date that was folded
 _FIELDS = 3
 _SAYS = re.compile(rf"(?:^|[\s\d,>\"'*)\uff0c])(?:{phrases.WROTE})(?=$|[\s*<\"'(,{COLONS}])", re.IGNORECASE)
-_STARTS = re.compile(rf"[\s*_]*(?:(?:{phrases.DATE_STARTS})\b|\d{{1,4}}[-./年 ]|在|于)", re.IGNORECASE)
+_STARTS_BY_WORD = re.compile(rf"[\s*_]*(?:(?:{phrases.DATE_STARTS})\b|在|于)", re.IGNORECASE)
+_STARTS = re.compile(rf"{_STARTS_BY_WORD.pattern}|[\s*_]*\d{{1,4}}[-./年년 ]", re.IGNORECASE)
+_MYSELF = re.compile(rf"\b(?:{phrases.MYSELF})")
+_WEEKDAY = re.compile(r"\S{1,14} \d{1,2}\S?(?: \S{1,14}){0,3}")
 _ENDS = re.compile(rf"[{COLONS}][\s*_]*$")
 _EVIDENCE = re.compile(r"\d[-./:年 ,]|@|\d{4}")
 _KNOWING = re.compile(r"@|\d{4}|\d[:.]\d\d")
@@ -40,28 +44,56 @@ def introduction_at(lines: list[str], index: int) -> int:
     line = lines[index]
     starts = _STARTS.match(line) is not None
     dated = _is_dated(line)
-    if len(line) > MAX_LENGTH or not (starts or dated or "@" in line or _ENDS.search(line)):
+    if len(line) > MAX_LENGTH or not (starts or dated or _may_start(lines, index)):
         return 0
+    return _up_to_colon(
+        lines, index, may_fold=starts and dated, anew=not dated and not (starts and len(line) <= _SHORT)
+    )
+
+
+def _up_to_colon(lines: list[str], index: int, *, may_fold: bool, anew: bool) -> int:
+    """How many lines up to the one that ends with a colon, if they introduce.
+
+    `may_fold` when one client's blank lines around a mailbox are skipped; `anew` when the introduction could start at a
+    later line, the lines above it being prose.
+    """
     window = ""
     for count, part in enumerate(map(str.strip, lines[index : index + WINDOW]), 1):
-        if not part and not (starts and dated):  # one client leaves blank lines around the mailbox
-            return 0
+        if not part and not may_fold:
+            break
+        if count > 1 and anew and not window.endswith(">") and _starts_anew(part):
+            break
         window = f"{window} {part}"
-        if len(window) > MAX_LENGTH or (count > 1 and _starts_anew(part, dated=dated)):
-            return 0
+        if len(window) > MAX_LENGTH:
+            break
         if _ENDS.search(part):
             return count if _introduces(window, lines, index + count) else 0
     return 0
 
 
-def _starts_anew(part: str, *, dated: bool) -> bool:
+def _may_start(lines: list[str], index: int) -> bool:
+    """Whether the line could be the first of an introduction wherever it was folded."""
+    line = lines[index]
+    if "@" in line or _ENDS.search(line):
+        return True
+    following = lines[index + 1].lstrip() if index + 1 < len(lines) else ""
+    if line.endswith("<") or (following.startswith("<") and "@" in following):
+        return True
+    if _SAYS.search(line):
+        return _is_dated(following)
+    return len(line) <= _SHORT and _WEEKDAY.fullmatch(line.strip()) is not None
+
+
+def _starts_anew(part: str) -> bool:
     """Whether the introduction starts at this line, and what stands above it is prose."""
-    return not dated and _is_dated(part) and _STARTS.match(part) is not None
+    return _STARTS_BY_WORD.match(part) is not None and _is_dated(part)
 
 
 def _introduces(window: str, lines: list[str], following: int) -> bool:
     """Whether it says that somebody wrote, or names a mailbox and a time, as in any language."""
     if _SAYS.search(window):
+        if _MYSELF.search(window):
+            return _is_quote_next(lines, following)
         return _EVIDENCE.search(window) is not None or _is_quote_next(lines, following)
     return _MAILBOX.search(window) is not None and _is_dated(window)
 

@@ -7,6 +7,7 @@ WROTE = (
     r"napísal|írta|a scris|yazdı|şunu yazdı|пишет|написал|написал\(а\)|написала|писал|писал\(а\)|пише|написав|έγραψε|"
     r"đã viết|menulis|写道|寫道|のメール|書きました|작성|wiadomość napisana|şunları yazdı"
 )
+MYSELF = r"I [a-z]|[Ww]e [a-z]|[Ii]ch\b|[Ww]ir\b|[Jj]['’]ai\b|[Nn]ous\b|[Ii]k\b|[Ii]o ho\b|[Hh]emos\b"
 DATE_STARTS = (
     r"On|At|In|Am|Im|Le|El|Il|Op|Em|Den|Dne|Dňa|Dana|W|Dnia|På|Pe|Vào|Pada|Ha|Στις|В|Вт|Ср|Чт|Пт|Сб|Вс|Пн|Во?|"
     r"Mon|Tue|Wed|Thu|Fri|Sat|Sun|Quoting|From|Von|Às|No dia|Wiadomość|po|út|st|čt|pá|so|ne"

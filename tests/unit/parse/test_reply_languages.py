@@ -1,6 +1,8 @@
 # ruff: noqa: RUF001 - the letters and marks of other scripts are what mail programs write
 """The words with which mail programs of many languages introduce what is quoted, forwarded or added by themselves."""
 
+from textwrap import wrap
+
 import pytest
 
 from pipeline.parse.reply import split_reply
@@ -169,15 +171,14 @@ INTRODUCTIONS = [
 ]
 
 
-def folded(line: str) -> str:
-    """The line as a client wraps it at 60 characters, between words."""
-    cut = line.rfind(" ", 0, 60)
-    return line if cut < 0 or len(line) < 60 else f"{line[:cut]}\n{line[cut + 1 :]}"
+def folded(line: str, width: int) -> str:
+    """The line as a client wraps it, between words."""
+    return "\n".join(wrap(line, width, break_long_words=False, break_on_hyphens=False))
 
 
 @pytest.mark.parametrize("line", INTRODUCTIONS)
 def test_a_marked_quote_goes_with_its_introduction(line: str) -> None:
-    for introduction in (line, folded(line)):
+    for introduction in (line, folded(line, 76), folded(line, 60), folded(line, 40)):
         assert split_reply(f"It works now.\n\n{introduction}\n\n> does it work?\n> Rui\n")[0] == "It works now."
 
 
@@ -226,6 +227,9 @@ def test_what_a_device_adds_is_signature(line: str) -> None:
         "A: first\nB: second",
         "Do: test\nTo: dzisiaj",
         "He wrote:\n\nthe printer is broken",
+        "I wrote to support@acme.example on 2 March 2026 at 10:00:\nplease help",
+        "Am 02.03.2026 um 10:00 haben wir geschrieben:\nbitte helfen",
+        "In 2025 we bought it.\nOn 3 March 2026 at 10:00 it broke:\n- noise\n- smoke",
         "Sent from my desk, which is the wrong one, I know.",
         "De: la semana pasada",
     ],
