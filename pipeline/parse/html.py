@@ -41,7 +41,7 @@ _QUOTE, _END_OF_QUOTE, _DASH = "\4\5\6"
 _KEPT_BREAK, _KEPT_BLANK = "\7\x08"
 _CONTROLS = "\1\2\3\4\5\6\7\x08"
 _BREAKS = re.compile("[\1\2\3][\1\2\3 ]*")
-_BREAKS_BEHIND_MARK = re.compile("([\4\5\6])[\1\2\3 ]+")
+_BREAKS_BEHIND_MARK = re.compile("([\4\5]|\6(?=[\1\2\3 ]+[^\1\2\3\4\5 ]))[\1\2\3 ]+")
 
 
 def _marks() -> dict[str, str]:
@@ -235,8 +235,8 @@ def _quoted(text: str) -> str:
             depth = depth + 1 if mark == _QUOTE else max(depth - 1, 0)
         if words:
             out += [">" * min(shown, depth, MAX_QUOTES)] * blank
-            mark = ">" * min(depth, MAX_QUOTES) + " " if depth else ""
-            out.append(mark + words.replace(_KEPT_BREAK, f"\n{mark}"))
+            mark = ">" * min(depth, MAX_QUOTES)
+            out += [f"{mark} {kept}" if kept and mark else mark + kept for kept in words.split(_KEPT_BREAK)]
             shown, blank = depth, 0
         else:
             blank += not line

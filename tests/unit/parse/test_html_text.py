@@ -14,6 +14,7 @@ from pipeline.parse.html import html_to_text
         ("<div>one</div>\r\n\r\n <div>two\n  words</div>", "one\ntwo words"),
         ("<table><tr><td>a</td><td>b</td></tr> <tr><td>c</td></tr></table>", "a b\nc"),
         ("<ul><li><p>one</p></li><li>two</li></ul>after", "- one\n\n- two\n\nafter"),
+        ("<ul><li><blockquote>one</blockquote></li></ul>", "-\n\n> one"),
         ("a<hr>b", "a\n----------\nb"),
         ("<b>bold</b> <i>words</i>&nbsp;&nbsp;end", "bold words end"),
         ("<font\n  color='red'>red</font\n> ink", "red ink"),
