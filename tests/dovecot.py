@@ -16,7 +16,7 @@ from pipeline.embedded import ports
 from pipeline.embedded.child import Child
 
 BINARY = "/usr/sbin/dovecot"
-PASSWORD = "open sesame"
+PASSWORD = "Sesam, öffne dich"
 READY_WITHIN = 20.0
 
 _CONFIG = """\
@@ -100,7 +100,7 @@ class Dovecot:
                 gid=self._owner.pw_gid,
             )
         )
-        (self._folder / "users").write_text(f"{user}:{{PLAIN}}{PASSWORD}\n")
+        (self._folder / "users").write_text(f"{user}:{{PLAIN}}{PASSWORD}\n", "utf-8")
         self._delivered = 0
         self._child: Child | None = None
         self._make_maildir()

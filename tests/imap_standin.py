@@ -65,9 +65,9 @@ class Standin:
         """Where mail arrives."""
         return self.folders["INBOX"]
 
-    async def start(self, port: int = 0) -> int:
+    async def start(self, host: str = "127.0.0.1") -> int:
         """Listen; the port."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", port)
+        self._server = await asyncio.start_server(self._serve, host, 0)
         return int(self._server.sockets[0].getsockname()[1])
 
     async def stop(self) -> None:

@@ -104,10 +104,20 @@ class ImapSession:
 
     @_told
     def login(self, password: str) -> None:
-        """Say who we are with a password. Raises LoginRefused."""
+        """Say who we are with a password: by SASL (RFC 4616) where it can be, since LOGIN knows no letters but ASCII's.
+
+        Raises LoginRefused.
+        """
         self._client.allow_words()
+        user = self._place.user
+        by_sasl = self._client.has_capability("AUTH=PLAIN")
+        if not by_sasl and not (user.isascii() and password.isascii()):
+            raise LoginRefused("the server takes only ASCII in a user's name and password")
         try:
-            self._client.login(self._place.user, password)
+            if by_sasl:
+                self._client.plain_login(user, password)
+            else:
+                self._client.login(_quoted(user), password)
         except LoginError as error:
             self._refuse(error)
         self._client.forget_capabilities()
@@ -247,6 +257,12 @@ class ImapSession:
 def _listed(uid: int, said: Mapping[bytes, Any]) -> Listed:
     size, arrived = said.get(b"RFC822.SIZE"), said.get(b"INTERNALDATE")
     return Listed(uid, size if isinstance(size, int) else 0, arrived if isinstance(arrived, datetime) else None)
+
+
+def _quoted(text: str) -> str:
+    """An argument as IMAP quotes it; imaplib does so for the password alone."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 def _plain(error: BaseException) -> str:

@@ -92,7 +92,8 @@ class _Bounds:
             raise TooLarge("the server sends more bytes than it said the mail has")
 
     def _taken(self, size: int) -> bytes:
-        taken = bytes(self.held[:size])
+        with memoryview(self.held) as held, held[:size] as wanted:
+            taken = bytes(wanted)  # copied once: it may be 25 MB
         del self.held[:size]
         return taken
 

@@ -6,10 +6,14 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import orjson
 import pytest
 from dovecot import PASSWORD, Dovecot, installed
+from typer.testing import CliRunner
 
+from pipeline.app import wanted_connectors
 from pipeline.blobs import BlobStore
+from pipeline.cli import app
 from pipeline.config import Config
 from pipeline.connectors.contract import Publisher
 from pipeline.connectors.email_imap import ImapConnector
@@ -232,3 +236,26 @@ def test_a_mailbox_can_be_tried(dovecot: Dovecot, tmp_path: Path) -> None:
         assert str((await try_mailbox(lost, bookmarks, now)).failure).startswith("select: ")
 
     asyncio.run(scenario())
+
+
+def test_the_command_tells_which_mailboxes_work(dovecot: Dovecot, tmp_path: Path) -> None:
+    file = tmp_path / "casestream.toml"
+    mailbox = '[[mailbox]]\naddress = "{}"\nimap = "{}"\npassword = "{}"\n'
+    works = mailbox.format(dovecot.user, dovecot.url, PASSWORD)
+    file.write_text(works, "utf-8")
+    dovecot.deliver(mails(0, 2))
+    told = CliRunner().invoke(app, ["mailboxes", "--config", str(file), "--data", str(tmp_path)])
+    place = f"{dovecot.user}@127.0.0.1/INBOX"
+    found = f"{dovecot.user}: works, {place} holds 2 mails, not read yet; the server tells of new mail\n"
+    assert (told.exit_code, told.stdout) == (0, found)
+    file.write_text(works + mailbox.format("sales@desk.example", dovecot.url, "wrong"), "utf-8")
+    told = CliRunner().invoke(app, ["mailboxes", "--config", str(file), "--data", str(tmp_path)])
+    assert told.exit_code == 1
+    assert "sales@desk.example: FAILS, sales@desk.example@127.0.0.1/INBOX: the server refuses to log in" in told.stdout
+    told = CliRunner().invoke(app, ["mailboxes", "--config", str(file), "--data", str(tmp_path), "--json"])
+    assert [orjson.loads(line)["mails"] for line in told.stdout.splitlines()] == [2, 0]
+
+
+def test_a_connector_is_wanted_only_where_a_mailbox_is_read(dovecot: Dovecot) -> None:
+    assert "imap" in wanted_connectors(config(dovecot))
+    assert "imap" not in wanted_connectors(Config())

@@ -87,13 +87,14 @@ async def desk(
     bookmarks: MemoryBookmarks | None = None,
     more: Iterable[dict[str, object]] = (),
     pace: Pace = QUICK,
+    host: str = "127.0.0.1",
     **settings: object,
 ) -> AsyncIterator[Desk]:
     server = server or Standin(script)
-    port = await server.start()
+    port = await server.start(host)
     own: dict[str, object] = {
         "address": ADDRESS,
-        "imap": f"imap://127.0.0.1:{port}",
+        "imap": f"imap://{host}:{port}",
         "password": server.password,
         "poll_seconds": 1,
         **settings,
@@ -658,5 +659,24 @@ def test_the_verdict_of_our_own_server_is_taken_to_intake(tmp_path: Path) -> Non
             await here.until_named(["a"])
             assert read(here.log.published[0]).standing == "proven"
             assert here.log.published[0].time > HOUR
+
+    run(scenario)
+
+
+def test_a_password_is_not_sent_in_the_clear_to_another_machine(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        server = Standin(capabilities="IMAP4rev1 LOGINDISABLED")
+        async with desk(tmp_path, server=server, host="127.0.0.2") as here:
+            await here.until(lambda: "offers no STARTTLS" in here.health.state)
+            assert server.logins == 0
+
+    run(scenario)
+
+
+def test_a_server_that_only_knows_login_is_spared_what_it_cannot_read(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with desk(tmp_path, password="öffne dich") as here:
+            await here.until(lambda: "takes only ASCII" in here.health.state)
+            assert here.server.logins == 0
 
     run(scenario)
