@@ -87,10 +87,9 @@ class Event:
 
 
 def parse_asterisk_cel(raw: bytes, site: Site) -> Iterator[Call]:
-    """A call for each linked id, in the order they began; a row that is none of a call is one with a defect."""
+    """A call for each row that is none of a call's, with its defect; then one for each linked id as they began."""
     columns: tuple[str, ...] = COLUMNS
     calls: dict[str, list[Event]] = {}
-    broken: list[Call] = []
     for row in read_rows(raw):
         if named := header(row.fields):
             columns = named
@@ -99,12 +98,11 @@ def parse_asterisk_cel(raw: bytes, site: Site) -> Iterator[Call]:
         linked = event.fields.text("linkedid", "uniqueid")
         if linked is None or event.type not in EVENTS:
             event.fields.note("record", "it is no event of a call")
-            broken.append(Call(call_id=linked, defects=event.fields.defects))
+            yield Call(call_id=linked, defects=event.fields.defects)
         elif len(events := calls.setdefault(linked, [])) < MAX_EVENTS:
             events.append(event)
     for linked, events in calls.items():
         yield _Folded(linked, events).call()
-    yield from broken
 
 
 def header(fields: tuple[str, ...]) -> tuple[str, ...] | None:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from pipeline.parse.call import Call, CallState, Direction
-from pipeline.parse.call_fields import Fields, Site
+from pipeline.parse.call_fields import MAX_TEXT, Fields, Site
 from pipeline.parse.csv_rows import Row, read_rows
 from pipeline.parse.numbers import is_extension
 
@@ -67,7 +67,7 @@ def _call(row: Row, columns: tuple[str, ...], site: Site) -> Call:
         fields.note("record", row.defect)
     if len(row.fields) < FEWEST_COLUMNS and columns is COLUMNS:
         fields.note("record", f"{len(row.fields)} columns, where at least {FEWEST_COLUMNS} belong")
-    caller = _CALLER.fullmatch(fields.raw("clid"))
+    caller = _CALLER.fullmatch(fields.raw("clid")[:MAX_TEXT])
     state = _state(fields)
     answered = state in {"completed", "voicemail"}
     source, dialled = fields.number("from", "src"), _dialled(fields)

@@ -151,8 +151,8 @@ def test_a_call_that_goes_on_has_no_end() -> None:
 def test_calls_that_run_at_once_are_told_apart_and_noise_is_told() -> None:
     other = cel("CHAN_START 1 a", "CHAN_END 2 a").replace('"1.0"', '"9.0"')
     calls = read(cel("CHAN_START 0 a") + other + "nonsense\n" + cel("CHAN_END 9 a"), "asterisk-cel")
-    assert [call.call_id for call in calls] == ["1.0", "9.0", None]
-    assert calls[-1].defects
+    assert [call.call_id for call in calls] == [None, "1.0", "9.0"]
+    assert calls[0].defects
 
 
 def test_a_freeswitch_record_is_a_call() -> None:
