@@ -35,6 +35,9 @@ LOOK_BACK = timedelta(days=14)
 MAX_PAGES = 200
 """Pages of one list that are read in a round."""
 
+PORTION = 500
+"""Items that are published at once."""
+
 _TIMEOUT = 30.0
 _COMMENT = "id,message,created_time,from,parent{id},is_hidden,attachment"
 _COMMENTS = {"filter": "stream", "order": "reverse_chronological", "limit": "100", "fields": _COMMENT}
@@ -132,8 +135,9 @@ class FacebookPage:
             since = datetime.fromtimestamp(place, UTC) - OVERLAP
             found = [item async for item in fetch(since) if item.at is not None and item.at >= since]
             found.sort(key=lambda item: item.at or since)
-            if found:
-                await self._inbox.publish(self._page, split_delivery(self._delivery(found)))
+            for start in range(0, len(found), PORTION):
+                delivery = self._delivery(found[start : start + PORTION])
+                await self._inbox.publish(self._page, split_delivery(delivery))
         await self._bookmarks.keep(source, {"until": int(began.timestamp())}, began)
 
     def _delivery(self, found: list[_Fetched]) -> bytes:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import islice
 
 from pipeline.parse import facebook, mastodon, messenger, x
 from pipeline.parse.payload import Payload
@@ -12,6 +13,9 @@ from pipeline.parse.strict_json import Malformed, elements, members, read_json
 
 ENTRY_LISTS = ("changes", "messaging", "standby", "fetched")
 """Where an entry of Facebook holds items; `fetched` is ours, for what was missed and asked of the Graph API."""
+
+MAX_ITEMS = 5_000
+"""Items of one delivery; Facebook sends a thousand at most."""
 
 _KEPT = ("id", "time", "uid")
 _META_OBJECTS = {
@@ -47,9 +51,11 @@ def split_delivery(raw: bytes, own: str | None = None) -> list[Item]:
     """
     whole = read_json(raw)
     try:
-        alone = list(_alone(whole, raw.decode("utf-8-sig")))
+        alone = list(islice(_alone(whole, raw.decode("utf-8-sig")), MAX_ITEMS + 1))
     except RecursionError as error:
         raise Malformed("the JSON is nested too deep") from error
+    if len(alone) > MAX_ITEMS:
+        raise Malformed(f"the delivery holds more than {MAX_ITEMS} items")
     return [_item(one.encode(), own) for one in alone]
 
 
@@ -58,7 +64,23 @@ def parse_post(raw: bytes, own: str | None = None) -> Post:
 
     Raises Malformed when it cannot be read.
     """
-    value = read_json(raw)
+    return _read(read_json(raw), own)
+
+
+def change_id(post: Post, raw: bytes) -> str:
+    """The same for every delivery of one change of one item: a repetition is a duplicate, an edit is not."""
+    if post.id is None:
+        return f"{post.platform}:{post.kind}:{_digest(raw)}"
+    if post.kind in {"reaction", "other"}:  # their ids are counted apart from those of posts
+        return f"{post.platform}:{post.kind}:{post.id}"
+    if post.change in {"add", "remove", "share"}:
+        return f"{post.platform}:{post.id}:{post.change}"
+    moment = post.changed_at or post.created_at
+    when = f"{moment.timestamp():.3f}" if moment else _digest(raw)
+    return f"{post.platform}:{post.id}:{post.change}:{when}"
+
+
+def _read(value: object, own: str | None) -> Post:
     if not isinstance(value, dict):
         raise Malformed("the item is no object")
     delivery = Payload(value)
@@ -75,29 +97,19 @@ def parse_post(raw: bytes, own: str | None = None) -> Post:
     raise Malformed("no platform that we know sends such an item")
 
 
-def change_id(post: Post, raw: bytes) -> str:
-    """The same for every delivery of one change of one item: a repetition is a duplicate, an edit is not."""
-    if post.id is None:
-        return f"{post.platform}:{post.kind}:{_digest(raw)}"
-    if post.kind in {"reaction", "other"}:  # their ids are counted apart from those of posts
-        return f"{post.platform}:{post.kind}:{post.id}"
-    if post.change in {"add", "remove", "share"}:
-        return f"{post.platform}:{post.id}:{post.change}"
-    moment = post.changed_at or post.created_at
-    when = f"{moment.timestamp():.3f}" if moment else _digest(raw)
-    return f"{post.platform}:{post.id}:{post.change}:{when}"
-
-
 def _item(raw: bytes, own: str | None) -> Item:
-    account = _account(raw)
     try:
-        return Item(raw, parse_post(raw, own), account=account)
+        value = read_json(raw)
+    except Malformed as problem:
+        return Item(raw, None, str(problem))
+    account = _account(Payload(value))
+    try:
+        return Item(raw, _read(value, own), account=account)
     except Malformed as problem:
         return Item(raw, None, str(problem), account)
 
 
-def _account(raw: bytes) -> str | None:
-    delivery = Payload(read_json(raw))
+def _account(delivery: Payload) -> str | None:
     entry = next(delivery.each("entry"), Payload(None))
     return entry.word("id") or delivery.word("for_user_id")
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 _MAX_NUMBER = 64
 _BLANKS = " \t\r\n"
+_decode = json.JSONDecoder().raw_decode
 
 
 class Malformed(ValueError):  # noqa: N818 - reads as what the body is, like the errors of the house
@@ -31,12 +32,11 @@ def read_json(raw: bytes) -> object:
 
 def members(text: str) -> Iterator[tuple[str, str]]:
     """Name and value of each member of an object, the value in its own characters; `text` has been read before."""
-    decode = json.JSONDecoder().raw_decode
     place = _after_blanks(text, _after_blanks(text, 0) + 1)
     while text[place] != "}":
-        name, place = decode(text, place)
+        name, place = _decode(text, place)
         start = _after_blanks(text, _after_blanks(text, place) + 1)
-        _, end = decode(text, start)
+        _, end = _decode(text, start)
         yield name, text[start:end]
         place = _after_blanks(text, end)
         if text[place] == ",":
@@ -45,10 +45,9 @@ def members(text: str) -> Iterator[tuple[str, str]]:
 
 def elements(text: str) -> Iterator[str]:
     """Each element of an array in its own characters; `text` has been read before."""
-    decode = json.JSONDecoder().raw_decode
     place = _after_blanks(text, _after_blanks(text, 0) + 1)
     while text[place] != "]":
-        _, end = decode(text, place)
+        _, end = _decode(text, place)
         yield text[place:end]
         place = _after_blanks(text, end)
         if text[place] == ",":

@@ -120,3 +120,9 @@ def test_parts_keep_their_own_characters(value: object, indent: int) -> None:
         assert [read_json(part.encode()) for part in elements(text)] == whole
     if isinstance(whole, dict):
         assert {name: read_json(part.encode()) for name, part in members(text)} == whole
+
+
+def test_a_delivery_of_more_items_than_a_platform_sends_is_refused_in_good_time() -> None:
+    raw = b'{"object":"page","entry":[' + b",".join([b"[]"] * 1_000_000) + b"]}"
+    with pytest.raises(Malformed, match="more than 5000 items"):
+        split_delivery(raw)
