@@ -1,5 +1,6 @@
 """The sections of the channels: what each listens to, and what it takes."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -67,13 +68,24 @@ class Mailbox(Section):
         return (self.address, *self.aliases)
 
 
+FormField = Literal["name", "email", "phone", "subject", "text", "product"]
+"""The fields of a form that mean something to us."""
+
+
 class Form(Section):
-    """A web form: which fields it must have, from which sites it may come, how much it may hold."""
+    """A web form: which fields it must have, from which sites it may come, how much it may hold.
+
+    `fields` says which of ours a site's own name means; `title` and `labels` are the words of its page.
+    """
 
     name: FormName
     queue: str | None = None
     origins: tuple[Origin, ...] = ()
     required: tuple[str, ...] = ("email", "text")
+    fields: Mapping[str, FormField] = {}
+    title: str | None = None
+    labels: Mapping[str, str] = {}
+    check_domain: bool = False
     honeypot: str = "website"
     max_files: Annotated[int, Field(ge=0)] = 10
     max_file_size: Annotated[int, Field(ge=0)] = 10_485_760

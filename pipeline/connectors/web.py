@@ -10,6 +10,7 @@ from pipeline.config import Config
 from pipeline.config.channels import Form
 from pipeline.connectors.clients import bucket
 from pipeline.connectors.contract import Health, Publisher, Receipt
+from pipeline.connectors.mail_domain import MailDomains
 from pipeline.connectors.rate import RateLimit, TooOften
 from pipeline.errors import Reject
 from pipeline.parse.form_body import media_type
@@ -37,9 +38,15 @@ class FormConnector:
     """Knows the forms, what each allows, and who has sent how many."""
 
     def __init__(
-        self, config: Config, publisher: Publisher, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self,
+        config: Config,
+        publisher: Publisher,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        domains: MailDomains | None = None,
     ) -> None:
         self.health = Health()
+        self.language = config.desk.language
+        self._domains = domains or MailDomains()
         self._forms = {form.name: form for form in config.form}
         self._rates = {form.name: RateLimit(form.per_minute) for form in config.form}
         self._publisher = publisher
@@ -68,15 +75,21 @@ class FormConnector:
         seen = parse_form(request.raw, request.content_type, form)
         if seen.malformed:
             raise self.refused("malformed", Reject(400, seen.malformed))
-        if seen.errors:
-            raise self.refused("invalid", Reject(422, "some fields are wrong", errors=seen.errors))
+        if errors := {**await self._unreachable(form, seen), **seen.errors}:
+            raise self.refused("invalid", Reject(422, "some fields are wrong", errors=errors))
         return await self._publisher.publish(self._envelope(request, seen), self.health)
+
+    async def _unreachable(self, form: Form, seen: WebForm) -> dict[str, str]:
+        """What is wrong with the address, where the form has DNS asked for its domain."""
+        if not form.check_domain or not seen.email or "email" in seen.errors:
+            return {}
+        return {"email": "unreachable"} if await self._domains.is_unreachable(seen.email) else {}
 
     def _envelope(self, request: FormRequest, seen: WebForm) -> Envelope:
         own = str(uuid7())
         facts = {"form": request.form, "origin": request.origin, "remoteip": request.client}
-        if request.idempotency_key:
-            facts["idempotencykey"] = request.idempotency_key
+        if key := request.idempotency_key or seen.token:
+            facts["idempotencykey"] = key
         if seen.trap:
             facts["honeypot"] = "true"
         return Envelope(

@@ -29,6 +29,9 @@ LIMITS: Mapping[str, int] = {
 }
 """Characters a field may hold; any other field may hold OTHER_LIMIT."""
 
+TOKEN_FIELD = "casestream_token"  # noqa: S105  # the name of a field
+"""The hidden field of our own page: it holds a token that is given out once."""
+
 OTHER_LIMIT = 10_000
 MAX_FIELDS = 200
 MAX_NAME = 100
@@ -60,6 +63,7 @@ class WebForm:
     errors: Mapping[str, str] = field(default_factory=dict)
     malformed: str | None = None
     trap: bool = False
+    token: str | None = None
 
 
 def parse_form(raw: bytes, content_type: str, form: Form) -> WebForm:
@@ -75,6 +79,7 @@ def parse_form(raw: bytes, content_type: str, form: Form) -> WebForm:
         fields=others,
         attachments=tuple(file.attachment for file in submitted.files),
         errors=_errors(ours, others, submitted, form),
+        token=submitted.fields.get(TOKEN_FIELD, "")[:MAX_NAME] or None,
         trap=any(value.strip() for name, value in submitted.fields.items() if name == form.honeypot),
     )
 
@@ -89,9 +94,9 @@ def _sorted(submitted: Submitted, form: Form) -> tuple[dict[str, str], dict[str,
     ours: dict[str, str] = {}
     others: dict[str, str] = {}
     for name, value in submitted.fields.items():
-        if name in {form.honeypot, "form"}:
+        if name in {form.honeypot, TOKEN_FIELD, "form"}:
             continue
-        known = ALIASES.get(_MARKS.sub("", name.lower()[:MAX_NAME]))
+        known = form.fields.get(name) or ALIASES.get(_MARKS.sub("", name.lower()[:MAX_NAME]))
         if known is None or (known in ours and value.strip()):
             others[name] = value
         elif value.strip():

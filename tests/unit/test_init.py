@@ -47,6 +47,9 @@ EXAMPLES = {
     "directory",
     "timezone",
     "url",
+    "fields",
+    "title",
+    "labels",
 }
 
 
