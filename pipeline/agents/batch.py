@@ -26,9 +26,10 @@ class Incoming:
     an id or address and in the subject; `dedupe_near` are the keys of the windows beside that of `dedupe_key`, for
     what counts as the same only for some time; `automatic` holds when it counts as automatic under the desk's policy,
     `may_append` when it may join a case, `may_open` when it may open one; `standing` says how far its sender is
-    believed. Its sender is known by an identity of `sender_kind`, and becomes a contact only where `may_be_new`; whom
-    the queue does not take is `refused` once a case is to be opened. At most one of `call`, `post`, `alarm` and
-    `telemetry` is there; with the last, it stands for all messages of its record.
+    believed, `dedupe_genuine` is, of a mail whose sender is not, the key that the genuine one has. Its sender is known
+    by an identity of `sender_kind`, and becomes a contact only where `may_be_new`; whom the queue does not take is
+    `refused` once a case is to be opened. At most one of `call`, `post`, `alarm` and `telemetry` is there; with the
+    last, it stands for all messages of its record.
     """
 
     record: Record
@@ -64,6 +65,7 @@ class Incoming:
     alarm: AlarmTold | None = None
     telemetry: Telemetry | None = None
     refused: Quarantined | Suppressed | None = None
+    dedupe_genuine: str | None = None
     quarantine: str | None = None
     flags: tuple[str, ...] = ()
     defects: tuple[str, ...] = ()

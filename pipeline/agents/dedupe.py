@@ -45,13 +45,21 @@ def _settled_before(
     message: Incoming, batch: Batch, here: Mapping[str, Incoming]
 ) -> tuple[StoredMessage | None, Incoming | None]:
     """What is stored under a key of the message, or will be; in the second case also that message of the batch."""
+    if message.dedupe_genuine is not None:  # it may hide behind the genuine mail, and never takes its place
+        stored, earlier = _under(message.dedupe_genuine, batch, here)
+        if stored is not None and same_text(message.text, stored.body):
+            return stored, earlier
     for key in (message.dedupe_key, *message.dedupe_near):
-        earlier = here.get(key)
-        stored = batch.facts.messages.get(key)
-        if earlier is not None:
-            stored = StoredMessage(earlier.id, earlier.received, None, earlier.text)
+        stored, earlier = _under(key, batch, here)
         if stored is not None and (
             not message.dedupe_near or within_window(message.received, stored.received_at, message.dedupe_window_s)
         ):
             return stored, earlier
     return None, None
+
+
+def _under(key: str, batch: Batch, here: Mapping[str, Incoming]) -> tuple[StoredMessage | None, Incoming | None]:
+    earlier = here.get(key)
+    if earlier is not None:
+        return StoredMessage(earlier.id, earlier.received, None, earlier.text), earlier
+    return batch.facts.messages.get(key), None

@@ -59,8 +59,9 @@ def _wanted(messages: Sequence[Incoming], telemetry: Sequence[Incoming]) -> Want
     identities: set[Identity] = set()
     numbers: set[int] = set()
     for message in messages:
-        keys |= {message.dedupe_key, *message.dedupe_near, variant_key(message)}
-        claim |= {message.dedupe_key, *message.dedupe_near, *message.mentioned}
+        genuine = {message.dedupe_genuine} if message.dedupe_genuine else set()
+        keys |= {message.dedupe_key, *message.dedupe_near, *genuine, variant_key(message)}
+        claim |= {message.dedupe_key, *message.dedupe_near, *genuine, *message.mentioned}
         claim |= {message.own} if message.own else set()
         numbers |= {*message.tokens, *message.references}
         if (identity := message.identity) is not None:

@@ -7,7 +7,7 @@ from pipeline.agents.rules import Rules
 from pipeline.agents.text import clean
 from pipeline.config.channels import Mailbox
 from pipeline.domain import automatic
-from pipeline.domain.duplicates import mail_key
+from pipeline.domain.duplicates import digest, mail_key
 from pipeline.domain.matching import normal_address
 from pipeline.domain.speaker import believe, read_verdict
 from pipeline.domain.threading import thread_key
@@ -36,6 +36,16 @@ def read_mail(rules: Rules, record: Record, envelope: Envelope, raw: bytes) -> I
         as_us=sender is not None and rules.is_ours(_without_plus(sender)),
         doubt=mailbox.unauthenticated if mailbox else "flag",
     )
+    key = mail_key(
+        message_id=mail.message_id,
+        sender=sender or "",
+        date=mail.date,
+        subject=mail.subject,
+        text=mail.text,
+        files=[attachment.sha256 for attachment in mail.attachments],
+        connector_id=envelope.id,
+    )
+    refuted = belief.standing == "refuted"
     return Incoming(
         record=record,
         envelope=envelope,
@@ -45,15 +55,8 @@ def read_mail(rules: Rules, record: Record, envelope: Envelope, raw: bytes) -> I
         subject=mail.subject,
         text=mail.text,
         queue=(mailbox and mailbox.queue) or rules.default_queue,
-        dedupe_key=mail_key(
-            message_id=mail.message_id,
-            sender=sender or "",
-            date=mail.date,
-            subject=mail.subject,
-            text=mail.text,
-            files=[attachment.sha256 for attachment in mail.attachments],
-            connector_id=envelope.id,
-        ),
+        dedupe_key=digest("refuted", key) if refuted else key,
+        dedupe_genuine=key if refuted else None,
         sender=sender,
         sender_name=mail.from_.name if mail.from_ else "",
         own=thread_key(mail.message_id) if mail.message_id else None,

@@ -88,6 +88,8 @@ class SmtpConnector:
         except TimeoutError:
             for session in list(self._sessions):
                 session.dismiss("421 4.3.2 Going down, come back soon")
+        if self._check is not None:
+            self._check.close()
 
     # ---- connections
 
