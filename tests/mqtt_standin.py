@@ -4,25 +4,10 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 
+from mqtt_devices import packet, text, varint
+
 CONNECT, CONNACK, PUBLISH, PUBACK, SUBSCRIBE, UNSUBSCRIBE, PINGREQ, DISCONNECT = 1, 2, 3, 4, 8, 10, 12, 14
 TAKEN_OVER = 0x8E
-
-
-def varint(size: int) -> bytes:
-    found = bytearray()
-    while True:
-        size, low = size >> 7, size & 0x7F
-        found.append(low | (0x80 if size else 0))
-        if not size:
-            return bytes(found)
-
-
-def text(value: bytes) -> bytes:
-    return len(value).to_bytes(2, "big") + value
-
-
-def packet(kind: int, body: bytes, flags: int = 0) -> bytes:
-    return bytes([kind << 4 | flags]) + varint(len(body)) + body
 
 
 class Broker:

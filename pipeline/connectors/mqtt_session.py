@@ -18,7 +18,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from pipeline.config.sections import Mqtt
 from pipeline.config.values import read_secret
 from pipeline.connectors.mqtt_frames import BrokenStreamError, Frames
-from pipeline.connectors.mqtt_wire import Wire, WiredClient
+from pipeline.connectors.mqtt_wire import Publication, Wire, WiredClient
 
 CONNECT_WITHIN = 15.0
 """Seconds for a connection to be there and answered."""
@@ -98,6 +98,7 @@ class Session:
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_message = self._on_message
+        client.on_publication = self._take
         client.on_socket_register_write = self._to_write
         return client
 
@@ -261,19 +262,28 @@ class Session:
         self._end(LostError(f"the broker ended it: {reason}", taken=taken))
 
     def _on_message(self, _client: Client, _data: object, message: MQTTMessage) -> None:
-        packet_id = message.mid if message.qos else 0
+        """What has properties, or came with another QoS than was asked for."""
+        shared_twin = not message.retain and _RETAINED in getattr(message.properties, "SubscriptionIdentifier", ())
+        found = Publication(
+            topic=message._topic,  # noqa: SLF001  # paho has no other way to one that is no UTF-8
+            payload=bytes(message.payload),
+            retained=message.retain,
+            dup=message.dup,
+            packet_id=message.mid if message.qos == 1 else 0,
+        )
+        self._take(found, shared_twin=shared_twin)
+
+    def _take(self, found: Publication, *, shared_twin: bool = False) -> None:
+        packet_id = found.packet_id
         if packet_id:
             entry = [packet_id, 0]
             self._unsettled.append(entry)
             self._settling[packet_id] = entry
-        try:
-            topic = message.topic
-        except UnicodeDecodeError:
-            topic = message._topic.decode("utf-8", "replace")  # noqa: SLF001  # paho has no other way to a broken topic
+        topic = found.topic.decode("utf-8", "replace")
         cut = self._client.wire.frames.cut
-        truncated = cut.pop((packet_id, message._topic), 0) if cut else 0  # noqa: SLF001  # the same
-        arrived = Arrived(topic, bytes(message.payload), message.retain, message.dup, packet_id, truncated)
-        if not message.retain and _RETAINED in getattr(message.properties, "SubscriptionIdentifier", ()):
-            self.settle(arrived)  # its shared twin is somebody's already
+        truncated = cut.pop((packet_id, found.topic), 0) if cut else 0
+        arrived = Arrived(topic, found.payload, found.retained, found.dup, packet_id, truncated)
+        if shared_twin:
+            self.settle(arrived)  # what the group got is somebody's already
         else:
             self._arrived(self, arrived)

@@ -6,14 +6,18 @@ of its own. Here a chunk of any number of packets comes from one read, and what 
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from paho.mqtt.client import Client
+from paho.mqtt.client import Client, MQTTv5
+from paho.mqtt.enums import MQTTErrorCode
 
 from pipeline.connectors.mqtt_frames import Frames
 
 if TYPE_CHECKING:
     from paho.mqtt.client import SocketLike
+
+_RETAIN, _QOS, _DUP = 0x01, 0x06, 0x08
 
 
 class Wire(asyncio.Protocol):
@@ -100,10 +104,39 @@ class Wire(asyncio.Protocol):
             self._transport.close()
 
 
+@dataclass(slots=True)
+class Publication:
+    """A message as it was delivered; `packet_id` is 0 for QoS 0."""
+
+    topic: bytes
+    payload: bytes
+    retained: bool
+    dup: bool
+    packet_id: int
+
+
 class WiredClient(Client):
-    """paho's client on a wire that is connected already."""
+    """paho's client on a wire that is connected already; it hands most messages to `on_publication`.
+
+    paho spends most of its time on each message with properties that are not there, a condition for threads and a tree
+    of callbacks. A message without properties goes past all that; any other comes by `on_message` as usual.
+    """
 
     wire: Wire
+    on_publication: Callable[[Publication], None]
 
     def _create_socket(self) -> "SocketLike":
         return self.wire
+
+    def _handle_publish(self) -> MQTTErrorCode:
+        packet, command = self._in_packet["packet"], self._in_packet["command"]
+        qos = (command & _QOS) >> 1
+        end = 2 + int.from_bytes(packet[:2], "big")
+        start = end + (2 if qos else 0)
+        if qos > 1 or len(packet) < start or (self._protocol == MQTTv5 and packet[start : start + 1] != b"\0"):
+            return super()._handle_publish()
+        packet_id = int.from_bytes(packet[end:start], "big")
+        payload = bytes(packet[start + (self._protocol == MQTTv5) :])
+        found = Publication(bytes(packet[2:end]), payload, bool(command & _RETAIN), bool(command & _DUP), packet_id)
+        self.on_publication(found)
+        return MQTTErrorCode.MQTT_ERR_SUCCESS

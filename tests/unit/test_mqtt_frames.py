@@ -3,7 +3,8 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mqtt_standin import PUBACK, PUBLISH, packet, text
+from mqtt_devices import packet, text
+from mqtt_standin import PUBACK, PUBLISH
 
 from pipeline.connectors.mqtt_frames import BrokenStreamError, Frames
 
