@@ -41,6 +41,15 @@ _SEVERAL_BYTES = _STATEFUL | {
     "gb18030", "big5hkscs", "cp950", "euc_jis_2004", "cp932", "shift_jis_2004", "cp949", "johab",
 }  # fmt: skip
 
+_OFTEN_UNSAID = [
+    "gb18030", "big5hkscs", "cp932", "euc_jp", "cp949", "koi8_r", "cp1251", "cp866", "cp1253", "cp1255", "cp1256",
+    "cp874", "cp1252", "cp1250", "cp1254",
+]  # fmt: skip
+_ASCII = bytes(range(128))
+_MANY = 3  # one byte in so many
+MIN_SAMPLE = 12
+MIN_UTF8 = 8  # bytes beyond ASCII; of 10,000 texts in another charset with so many, less than one is valid UTF-8
+MAX_SAMPLE = 4096
 _NOT_A_NAME = re.compile(r"[^a-z0-9]+")
 
 
@@ -86,12 +95,27 @@ def _utf8(data: bytes) -> tuple[str, bool]:
 
 
 def _guess(data: bytes) -> str:
-    """UTF-8 with a few broken characters is still UTF-8; anything else is most often Windows' western charset."""
+    """UTF-8 with a few broken characters is still UTF-8; anything else is most often Windows' western charset.
+
+    Western text has few letters beyond ASCII: where there are many, the charset is told by what the text would be.
+    """
     text = data.decode("utf-8", "replace")
     broken = text.count("\ufffd")
     if not broken or broken * 4 <= len(data) - len(text):
         return text
+    sample = data[:MAX_SAMPLE]
+    if len(sample) >= MIN_SAMPLE and len(sample.translate(None, _ASCII)) * _MANY >= len(sample):
+        return data.decode(_detected(sample), "replace")
     return _western(data)
+
+
+@lru_cache(maxsize=256)
+def _detected(sample: bytes) -> str:
+    """The codec of a text that is likely not western."""
+    from charset_normalizer import from_bytes  # noqa: PLC0415 - few mails need it, and it costs start-up time
+
+    best = from_bytes(sample, cp_isolation=_OFTEN_UNSAID).best()
+    return best.encoding if best else "latin-1"
 
 
 def _western(data: bytes) -> str:
@@ -117,11 +141,13 @@ def _japanese(data: bytes) -> tuple[str, bool]:
 def _declared(data: bytes, codec: str) -> tuple[str, bool]:
     if codec in {"utf-16", "utf-32"} and not data.startswith((b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff")):
         codec += "-be" if data[0::2].count(0) >= data[1::2].count(0) else "-le"  # RFC 2781: big-endian without a mark
-    # One byte a character reads anything, so valid UTF-8 there means that the name lies; others go first.
-    order = (codec, "utf-8") if codec in _SEVERAL_BYTES else ("utf-8", codec)
+    # One byte a character reads anything, so valid UTF-8 there means that the name lies. Of several bytes a character,
+    # a short text can be valid in both.
+    is_short = len(data[:MAX_SAMPLE].translate(None, _ASCII)) < MIN_UTF8
+    order = (codec, "utf-8") if codec in _SEVERAL_BYTES and is_short else ("utf-8", codec)
     for tried in order if codec not in _STATEFUL else (codec,):
         try:
-            return data.decode(tried), tried == codec or codec not in _SEVERAL_BYTES
+            return data.decode(tried), tried == codec or (tried == "utf-8" and codec not in _SEVERAL_BYTES)
         except UnicodeError:
             continue
     if codec == "cp1252":

@@ -48,6 +48,8 @@ def parse_email(raw: bytes, *, our_domain: str | None = None, with_html: bool = 
     raw, start = _beginning(raw, defects)
     headers, body_start = read_headers(raw, start, len(raw), defects)
     whole = read_parts(raw, headers, body_start, defects)
+    if not headers.are_plain:
+        headers.assume(next(filter(None, (part.parameters.get("charset", "") for part in whole.walk())), ""))
     body = read_body(whole)
     sources = _Sources(raw, defects)
     text = "\n".join(filter(None, (sources.text(section) for section in body.sections)))[:MAX_TEXT]

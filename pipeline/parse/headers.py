@@ -12,6 +12,7 @@ MAX_VALUE = 65_536
 MAX_BLOCK = 2_097_152
 
 _FOLDS = (" ", "\t")
+_SURROGATE = re.compile("[\udc80-\udcff]")
 _NAME = re.compile(r"([!-9;-~]{1,100})[ \t]*:")
 _UNCAPPED = frozenset({"references"})  # capped by its reader, which keeps both ends
 
@@ -19,11 +20,16 @@ _UNCAPPED = frozenset({"references"})  # capped by its reader, which keeps both 
 class Headers:
     """Values by lower-case name, in their order; bytes that are no UTF-8 wait as surrogates until they are read."""
 
-    __slots__ = ("_are_plain", "_values")
+    __slots__ = ("_charset", "_values", "are_plain")
 
     def __init__(self, values: dict[str, list[str]] | None = None, *, are_plain: bool = True) -> None:
         self._values = {} if values is None else values
-        self._are_plain = are_plain
+        self.are_plain = are_plain
+        self._charset = ""
+
+    def assume(self, charset: str) -> None:
+        """Take 8-bit characters that are no UTF-8 as written in this charset, that of the mail's text."""
+        self._charset = charset
 
     def __contains__(self, name: str) -> bool:
         return name in self._values
@@ -37,14 +43,14 @@ class Headers:
         values = self._values.get(name)
         if not values:
             return ""
-        return values[0] if self._are_plain else readable(values[0])
+        return values[0] if self.are_plain else readable(values[0], self._charset)
 
     def all(self, name: str) -> list[str]:
         """Every value as it stands."""
         values = self._values.get(name)
         if not values:
             return []
-        return values if self._are_plain else [readable(value) for value in values]
+        return values if self.are_plain else [readable(value, self._charset) for value in values]
 
     def text(self, name: str) -> str:
         """The first value as text on one line."""
@@ -64,6 +70,8 @@ def read_headers(raw: bytes, start: int, end: int, defects: list[str]) -> tuple[
         too_long = "too many headers"
     values: dict[str, list[str]] = {}
     headers = Headers(values, are_plain=text.isascii() and "\x1b" not in text and "\0" not in text)
+    if not text.isascii() and _SURROGATE.search(text):
+        defects.append("8-bit characters in the headers that are no UTF-8")
     strange = 0
     for number, line in enumerate(lines):
         written, colon, value = line.partition(":")
@@ -119,11 +127,12 @@ def header_name(written: str) -> str | None:
     return name.lower() if _NAME.fullmatch(f"{name}:") else None
 
 
-def readable(value: str) -> str:
-    """A value whose 8-bit bytes are characters: UTF-8, else as Windows writes it (RFC 6532 allows only the first)."""
+def readable(value: str, charset: str = "") -> str:
+    """A value with its 8-bit bytes read: UTF-8 (RFC 6532 knows no other), else in `charset`, else by a guess."""
     if value.isascii():
         return value if "\x1b" not in value and "\0" not in value else decode(value.encode("ascii"))[0]
-    return decode(value.encode("utf-8", "surrogateescape"))[0]
+    text, sure = decode(value.encode("utf-8", "surrogateescape"))
+    return text if sure or not charset else decode(value.encode("utf-8", "surrogateescape"), charset)[0]
 
 
 def _offset_of(raw: bytes, start: int, stop: int, line: str) -> int:

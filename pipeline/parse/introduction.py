@@ -41,6 +41,8 @@ def introduction_at(lines: list[str], index: int) -> int:
     """How many lines from there are an introduction such as "On … wrote:"; 0 when none starts there."""
     if count := _dated_at(lines, index):
         return count
+    if not any(map(_may_end, lines[index : index + WINDOW])):
+        return 0
     line = lines[index]
     starts = _STARTS.match(line) is not None
     dated = _is_dated(line)
@@ -74,14 +76,19 @@ def _up_to_colon(lines: list[str], index: int, *, may_fold: bool, anew: bool) ->
 def _may_start(lines: list[str], index: int) -> bool:
     """Whether the line could be the first of an introduction wherever it was folded."""
     line = lines[index]
-    if "@" in line or _ENDS.search(line):
+    if "@" in line or _may_end(line):
         return True
     following = lines[index + 1].lstrip() if index + 1 < len(lines) else ""
     if line.endswith("<") or (following.startswith("<") and "@" in following):
         return True
-    if _SAYS.search(line):
-        return _is_dated(following)
-    return len(line) <= _SHORT and _WEEKDAY.fullmatch(line.strip()) is not None
+    if len(line) <= _SHORT and _WEEKDAY.fullmatch(line.strip()):
+        return True
+    return _is_dated(following) and _SAYS.search(line) is not None
+
+
+def _may_end(line: str) -> bool:
+    tail = line[-4:]
+    return ":" in tail or COLONS[1] in tail
 
 
 def _starts_anew(part: str) -> bool:
@@ -99,6 +106,9 @@ def _introduces(window: str, lines: list[str], following: int) -> bool:
 
 
 def _is_dated(text: str) -> bool:
+    """Whether it tells a day with its year, and an hour."""
+    if "20" not in text and "19" not in text and max(map(text.count, "./-")) < 2:  # noqa: PLR2004 - between three numbers
+        return False
     return _DAY.search(text) is not None and _HOUR.search(text) is not None
 
 

@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - the letters of other scripts are meant
 """What a reader of the mail sees: its text, its HTML, its attachments."""
 
 import base64
@@ -150,6 +151,41 @@ def test_an_attached_mail_is_named_by_its_subject() -> None:
 def test_text_is_read_whatever_the_charset_claims(charset: str, data: bytes) -> None:
     raw = f'Content-Type: text/plain; charset="{charset}"\r\n\r\n'.encode() + data
     assert parse_email(raw).text == "Grüße"
+
+
+@pytest.mark.parametrize(
+    ("codec", "text"),
+    [
+        ("cp1251", "Добрый день! У меня не работает принтер."),
+        ("cp932", "プリンタが動きません。助けてください。"),
+        ("cp949", "프린터가 고장났습니다. 도와주세요."),
+        ("cp1253", "Ο εκτυπωτής δεν λειτουργεί, βοήθεια"),
+        ("cp874", "เครื่องพิมพ์ไม่ทำงาน"),
+        ("gb18030", "我们的打印机坏了，已经两天不能打印，请尽快派人来看一下。谢谢！"),
+        ("cp1252", "Grüße aus Köln"),
+    ],
+)
+@pytest.mark.parametrize("charset", ["", "; charset=utf-8", "; charset=us-ascii", "; charset=unknown-8bit"])
+def test_text_in_a_charset_that_nobody_says_is_read(codec: str, text: str, charset: str) -> None:
+    parsed = parse_email(f"Content-Type: text/plain{charset}\r\n\r\n".encode() + text.encode(codec))
+    assert parsed.text == text
+    assert "charset unknown or wrong" in parsed.defects
+
+
+@pytest.mark.parametrize("charset", ["gb2312", "big5", "shift_jis", "euc-kr", "windows-1251", "iso-8859-1"])
+def test_utf8_under_another_name_is_read(charset: str) -> None:
+    text = "打印机坏了, принтер, プリンタ"
+    assert parse_email(f"Content-Type: text/plain; charset={charset}\r\n\r\n{text}".encode()).text == text
+
+
+@pytest.mark.parametrize(
+    ("codec", "subject"), [("gb18030", "打印机"), ("koi8-r", "Принтер"), ("cp932", "プリンタ"), ("cp1252", "Größe")]
+)
+def test_raw_headers_are_in_the_charset_of_the_text(codec: str, subject: str) -> None:
+    head = f"Content-Type: text/plain; charset={codec}\r\nSubject: ".encode() + subject.encode(codec)
+    parsed = parse_email(head + b"\r\n\r\n" + subject.encode(codec))
+    assert (parsed.subject, parsed.text) == (subject, subject)
+    assert "8-bit characters in the headers that are no UTF-8" in parsed.defects
 
 
 def test_nul_is_dropped_with_a_defect() -> None:
