@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pipeline.agents.settle import Settler
     from pipeline.connectors.contract import Connector, Publisher
     from pipeline.log import Log
+    from pipeline.metrics import Healths
     from pipeline.runtime.worker import Worker
     from pipeline.store.ports import Store
 
@@ -97,18 +98,31 @@ def build_routes(config: Config, publisher: "Publisher") -> "list[APIRouter]":
     from pipeline.connectors.web import FormConnector
     from pipeline.connectors.web_http import FormRoutes
 
-    routes = [FormRoutes(FormConnector(config, publisher), config.http).router()]
+    forms = FormConnector(config, publisher)
+    healths = {"web": forms.health}
+    routes = [FormRoutes(forms, config.http).router()]
     if config.phone:
         from pipeline.connectors.phone import PhoneConnector
         from pipeline.connectors.phone_http import PhoneRoutes
 
-        routes.append(PhoneRoutes(PhoneConnector(config, publisher), config.http).router())
+        exchanges = PhoneConnector(config, publisher)
+        healths["phone"] = exchanges.health
+        routes.append(PhoneRoutes(exchanges, config.http).router())
     if config.social:
         from pipeline.connectors.social import SocialConnector
         from pipeline.connectors.social_http import SocialRoutes
 
-        routes.append(SocialRoutes(SocialConnector(config, publisher), config.http).router())
-    return routes
+        pages = SocialConnector(config, publisher)
+        healths["social"] = pages.health
+        routes.append(SocialRoutes(pages, config.http).router())
+    return [*routes, build_monitor(config, lambda: healths)]
+
+
+def build_monitor(config: Config, healths: "Healths") -> "APIRouter":
+    """Where the figures of a process's connectors are read."""
+    from pipeline.connectors.monitor_http import MonitorRoutes
+
+    return MonitorRoutes(healths, config.metrics, config.http).router()
 
 
 def build_intake(rules: "Rules") -> "Intake":

@@ -2,13 +2,18 @@
 
 import asyncio
 import signal
-from typing import Annotated
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipeline import app as house
 from pipeline.commands.options import DEFAULT_DATA, ConfigFile, Data, load_config
 from pipeline.config import Config
+
+if TYPE_CHECKING:
+    from pipeline.connectors.contract import Connector
 
 
 def register(app: typer.Typer) -> None:
@@ -55,6 +60,23 @@ async def _run(names: list[str], config: Config) -> None:
         for name, connector in connectors.items():
             addresses.append(await connector.start())
             typer.echo(f"{name}: {addresses[-1]}", err=True)
-        announce(", ".join(addresses))
-        await stop.wait()
+        async with _monitored(config, connectors):
+            announce(", ".join(addresses))
+            await stop.wait()
         await asyncio.gather(*(connector.stop() for connector in connectors.values()))
+
+
+@asynccontextmanager
+async def _monitored(config: Config, connectors: "Mapping[str, Connector]") -> AsyncIterator[None]:
+    """Tell how the connectors fare on the port that one of them has for it, if any has."""
+    listen = next((config.metrics.ports[name] for name in connectors if name in config.metrics.ports), None)
+    if listen is None:
+        yield
+        return
+    from pipeline.api.app import create_app
+    from pipeline.api.port import serving
+
+    router = house.build_monitor(config, lambda: {name: connector.health for name, connector in connectors.items()})
+    async with serving(create_app([router]), listen) as address:
+        typer.echo(f"figures: http://{address}/metrics", err=True)
+        yield

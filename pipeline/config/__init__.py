@@ -9,7 +9,20 @@ from pydantic import BaseModel, model_validator
 
 from pipeline.config.channels import DeviceFeed, Form, Mailbox, Phone, Smtp, Social
 from pipeline.config.imap import ImapPlace, imap_place
-from pipeline.config.sections import Automatic, Blobs, Desk, Http, Kafka, Mail, Mqtt, Postgres, Queue, Threading, Worker
+from pipeline.config.sections import (
+    Automatic,
+    Blobs,
+    Desk,
+    Http,
+    Kafka,
+    Mail,
+    Metrics,
+    Mqtt,
+    Postgres,
+    Queue,
+    Threading,
+    Worker,
+)
 from pipeline.config.values import Section
 
 ENVIRONMENT_PREFIX = "CASESTREAM_"
@@ -28,6 +41,7 @@ class Config(Section):
     blobs: Blobs = Blobs()
     smtp: Smtp = Smtp()
     http: Http = Http()
+    metrics: Metrics = Metrics()
     worker: Worker = Worker()
     queue: tuple[Queue, ...] = (Queue(name="Support"),)
     mailbox: tuple[Mailbox, ...] = ()

@@ -1,5 +1,6 @@
 """The sections of the desk itself: who we are, where its parts are, its queues, its rules."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
@@ -100,6 +101,13 @@ class Http(Section):
     url: Url | None = None
     max_size: Annotated[int, Field(ge=65536)] = 26_214_400
     proxies: tuple[Network, ...] = ()
+
+
+class Metrics(Section):
+    """Who may read the figures, and where connectors that serve no HTTP tell theirs, by their name."""
+
+    readers: tuple[Network, ...] = ("127.0.0.0/8", "::1/128")
+    ports: Mapping[str, Listen] = {}
 
 
 class Worker(Section):

@@ -33,6 +33,13 @@ class Clients:
         return parsed is not None and any(parsed in proxy for proxy in self._proxies if proxy.version == parsed.version)
 
 
+def is_within(address: str, networks: Iterable[str]) -> bool:
+    """Whether an address lies in one of the networks."""
+    parsed = _parsed(address)
+    known = (ip_network(network, strict=False) for network in networks)
+    return parsed is not None and any(parsed in network for network in known if network.version == parsed.version)
+
+
 def bucket(address: str) -> str:
     """Whose allowance an address uses: its own, or that of its site when it is IPv6 and so has 2⁶⁴ of them."""
     parsed = _parsed(address)

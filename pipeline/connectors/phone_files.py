@@ -27,6 +27,7 @@ from pipeline.parse.phone import parse_phone
 from pipeline.store.bookmarks import Bookmarks
 from pipeline.wire import Envelope
 
+READING = "reading"
 AT_ONCE = 64
 """Records that wait for the log together; the place is kept when it holds them all."""
 
@@ -159,7 +160,7 @@ class DirectoryReader:
         except OSError as error:
             self._tell(f"cannot read {self._path}: {error.strerror}")
             return
-        self._tell("")
+        self._tell(READING)
         for file in files:
             try:
                 await self._drain(directory, file)
@@ -173,7 +174,7 @@ class DirectoryReader:
 
     def _tell(self, state: str) -> None:
         """Change the visible state; a change is logged once."""
-        if state and state != self.health.state:
+        if state not in {READING, self.health.state}:
             self._log.warning("calls.unreadable", reason=state)
         self.health.state = state
 

@@ -50,6 +50,7 @@ EXAMPLES = {
     "fields",
     "title",
     "labels",
+    "ports",
 }
 
 

@@ -1,0 +1,59 @@
+"""How connectors fare, over HTTP: for Prometheus at `/metrics`, for people at `/health`."""
+
+from collections.abc import Mapping
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+
+from pipeline.config.sections import Http, Metrics
+from pipeline.connectors.clients import Clients, is_within
+from pipeline.connectors.contract import Health
+from pipeline.metrics import CONTENT_TYPE, Healths, exposition
+from pipeline.problems import problem
+
+
+class MonitorRoutes:
+    """`GET /metrics` and `GET /health`, for the networks that may read them."""
+
+    def __init__(self, healths: Healths, metrics: Metrics, settings: Http) -> None:
+        self._healths = healths
+        self._readers = metrics.readers
+        self._clients = Clients(settings.proxies)
+
+    def router(self) -> APIRouter:
+        """The routes, to be mounted into the application."""
+        router = APIRouter()
+        router.add_api_route("/metrics", self.metrics, methods=["GET"], response_model=None)
+        router.add_api_route("/health", self.health, methods=["GET"], response_model=None)
+        return router
+
+    async def metrics(self, request: Request) -> Response:
+        """The figures in Prometheus' text format."""
+        if not self._may_read(request):
+            return problem(404, "Not Found")
+        return Response(exposition(self._healths), headers={"Content-Type": CONTENT_TYPE})
+
+    async def health(self, request: Request) -> Response:
+        """What each connector did and does now, with each of its sources."""
+        if not self._may_read(request):
+            return problem(404, "Not Found")
+        return JSONResponse({name: _told(health) for name, health in self._healths().items()})
+
+    def _may_read(self, request: Request) -> bool:
+        peer = request.client.host if request.client else ""
+        client = self._clients.address(peer, ",".join(request.headers.getlist("x-forwarded-for")))
+        return is_within(client, self._readers)
+
+
+def _told(health: Health) -> Mapping[str, object]:
+    told: dict[str, object] = {
+        "state": health.state,
+        "received": health.received,
+        "published": health.published,
+        "refused": dict(health.refused),
+        "lag": health.lag,
+        "last_success": health.last_success.isoformat() if health.last_success else None,
+    }
+    if health.parts:
+        told["sources"] = {name: _told(part) for name, part in health.parts.items()}
+    return told
