@@ -46,8 +46,6 @@ log.cleaner.dedupe.buffer.size=16777216
 
 _JVM = (
     "-Xmx384m",
-    # The broker mostly waits for the disk; the second compiler would take a core for the first half minute.
-    "-XX:TieredStopAtLevel=1",
     "-XX:+UseSerialGC",
     "-XX:+IgnoreUnrecognizedVMOptions",
     "-XX:+ExitOnOutOfMemoryError",
