@@ -16,6 +16,7 @@ class Broker:
     def __init__(self, version: int = 5) -> None:
         self.version = version
         self.refusal = 0
+        self.refused_filter = ""
         self.session_present = False
         self.connects: list[bytes] = []
         self.filters: list[str] = []
@@ -128,9 +129,14 @@ class Broker:
                     self.filters.append(name)
                 elif name in self.filters:
                     self.filters.remove(name)
-                result = b"\1" if kind == SUBSCRIBE else b"\0" if self.version == 5 else b""
+                result = self._granted(name) if kind == SUBSCRIBE else b"\0" if self.version == 5 else b""
                 writer.write(packet(kind + 1, body[:2] + (b"\0" if self.version == 5 else b"") + result))
             case 12:
                 writer.write(packet(13, b""))
             case 14:
                 self.goodbyes += 1
+
+    def _granted(self, name: str) -> bytes:
+        if name == self.refused_filter:
+            return b"\x87" if self.version == 5 else b"\x80"
+        return b"\1"

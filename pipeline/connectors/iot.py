@@ -59,6 +59,7 @@ class IotConnector:
         self._session: Session | None = None
         self._task: asyncio.Task[None] | None = None
         self._subscribed = False
+        self._refused: list[str] = []
         self._stopping = False
         self._log = structlog.get_logger().bind(connector="mqtt", client_id=config.mqtt.client_id)
 
@@ -112,11 +113,11 @@ class IotConnector:
         session = self._session = Session(self._mqtt, self._subscriptions(), self._arrived)
         try:
             await session.open()
-            self.health.state = "connected"
-            self._log.info("connected to the broker", resumed=session.resumed)
             if not session.resumed or not self._subscribed or self._mqtt.version == "5":
-                session.subscribe(everything=not session.resumed)
-                self._subscribed = True
+                self._refused = await session.subscribe(everything=not session.resumed)
+                self._subscribed = not self._refused
+            self._connected_state()
+            self._log.info("connected to the broker", resumed=session.resumed)
             fetching = asyncio.get_running_loop().call_later(self._pace.retained, session.end_retained)
             try:
                 return await session.ended()
@@ -124,6 +125,12 @@ class IotConnector:
                 fetching.cancel()
         finally:
             session.close()
+
+    def _connected_state(self) -> None:
+        refused = ", ".join(self._refused)
+        self.health.state = f"connected, but the broker refuses {refused}" if refused else "connected"
+        if refused:
+            self._log.error("the broker does not let us read all topics", refused=refused)
 
     def _after(self, lost: LostError, backoff: Backoff, quick_ends: int) -> float:
         """Say what happened; the seconds to wait."""
@@ -163,7 +170,7 @@ class IotConnector:
     def _done(self, count: int) -> None:
         self.health.lag -= count
         if self.health.state.startswith("waits"):
-            self.health.state = "connected"
+            self._connected_state()
         if not self._room.is_set() and self.health.lag < self._limit // 2:
             self._room.set()
             if self._session and not self._stopping:

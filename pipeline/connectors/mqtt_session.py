@@ -80,6 +80,9 @@ class Session:
         self._client = self._build()
         self._connected: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._ended: asyncio.Future[LostError] = asyncio.get_running_loop().create_future()
+        self._asked: dict[int, str] = {}
+        self._answered = asyncio.Event()
+        self._refused: list[str] = []
         self._misc: asyncio.Task[None] | None = None
         self._log = structlog.get_logger().bind(broker=mqtt.url, client_id=mqtt.client_id)
 
@@ -97,6 +100,7 @@ class Session:
             client.username_pw_set(mqtt.username, read_secret(mqtt.password) if mqtt.password else None)
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
+        client.on_subscribe = self._on_subscribe
         client.on_message = self._on_message
         client.on_publication = self._take
         client.on_socket_register_write = self._to_write
@@ -144,30 +148,42 @@ class Session:
         """Wait until the connection is lost, and say why."""
         return await asyncio.shield(self._ended)
 
-    def subscribe(self, *, everything: bool) -> None:
-        """Ask for what is wanted; with `everything` also for retained messages of shared topics.
+    async def subscribe(self, *, everything: bool) -> list[str]:
+        """Ask for what is wanted; returns the filters that the broker refuses. Raises LostError.
+
+        With `everything`, retained messages of shared topics are asked for too.
 
         A shared subscription brings no retained messages (MQTT 5.0, 4.8.2), so a plain one fetches them.
         """
         for topic in self._wanted.own:
-            self._subscribe(topic, SubscribeOptions(qos=1, retainHandling=SubscribeOptions.RETAIN_SEND_IF_NEW_SUB))
+            self._ask(topic, SubscribeOptions(qos=1, retainHandling=SubscribeOptions.RETAIN_SEND_IF_NEW_SUB))
         for group, topic in self._wanted.shared:
-            self._subscribe(f"$share/{group}/{topic}", SubscribeOptions(qos=1))
+            self._ask(f"$share/{group}/{topic}", SubscribeOptions(qos=1))
             if everything and self._is_5:
                 found = Properties(PacketTypes.SUBSCRIBE)  # type: ignore[no-untyped-call]  # paho's
                 found.SubscriptionIdentifier = _RETAINED
-                self._subscribe(topic, SubscribeOptions(qos=1), found)
+                self._ask(topic, SubscribeOptions(qos=1), found)
+        try:
+            async with asyncio.timeout(CONNECT_WITHIN):
+                while self._asked and not self._ended.done():
+                    self._answered.clear()
+                    await self._answered.wait()
+        except TimeoutError:
+            raise LostError("the broker answers no subscription") from None
+        return self._refused
 
     def end_retained(self) -> None:
         """Take back the plain subscriptions of shared topics."""
         for topic in {topic for _, topic in self._wanted.shared} - set(self._wanted.own):
             self._client.unsubscribe(topic)
 
-    def _subscribe(self, topic: str, options: SubscribeOptions, properties: Properties | None = None) -> None:
+    def _ask(self, topic: str, options: SubscribeOptions, properties: Properties | None = None) -> None:
         if self._is_5:
-            self._client.subscribe(topic, options=options, properties=properties)
+            _, asked = self._client.subscribe(topic, options=options, properties=properties)
         else:
-            self._client.subscribe(topic, qos=1)
+            _, asked = self._client.subscribe(topic, qos=1)
+        if asked is not None:
+            self._asked[asked] = topic
 
     def pause(self) -> None:
         """Read nothing more until `resume`."""
@@ -240,6 +256,7 @@ class Session:
             self._connected.exception()  # read, whether or not anyone waits
         if not self._ended.done():
             self._ended.set_result(error)
+        self._answered.set()
 
     def _on_connect(
         self, _client: Client, _data: object, flags: ConnectFlags, reason: ReasonCode, _properties: Properties | None
@@ -260,6 +277,14 @@ class Session:
     ) -> None:
         taken = reason.value == TAKEN_OVER
         self._end(LostError(f"the broker ended it: {reason}", taken=taken))
+
+    def _on_subscribe(
+        self, _client: Client, _data: object, asked: int, reasons: list[ReasonCode], _properties: Properties | None
+    ) -> None:
+        topic = self._asked.pop(asked, "")
+        if any(reason.is_failure for reason in reasons):
+            self._refused.append(topic)
+        self._answered.set()
 
     def _on_message(self, _client: Client, _data: object, message: MQTTMessage) -> None:
         """What has properties, or came with another QoS than was asked for."""

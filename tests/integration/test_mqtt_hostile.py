@@ -305,6 +305,17 @@ def test_a_broker_that_refuses_us_is_asked_again(tmp_path: Path) -> None:
     run(test, tmp_path)
 
 
+@pytest.mark.parametrize("version", [4, 5])
+def test_a_topic_that_we_may_not_read_is_said(version: int, tmp_path: Path) -> None:
+    async def test(s: Scene) -> None:
+        s.broker.refused_filter = "plant/#"
+        await s.broker.drop()
+        await s.broker.until(lambda: s.connector.health.state == "connected, but the broker refuses plant/#")
+        await s.broker.settles(s.broker.publish("te/device/a///a/x", b"{}"))
+
+    run(test, tmp_path, version)
+
+
 def test_what_is_no_mqtt_ends_the_connection_alone(tmp_path: Path) -> None:
     async def test(s: Scene) -> None:
         s.broker.write(b"\x30\xff\xff\xff\xff\xff\xff")
