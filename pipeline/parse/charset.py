@@ -59,15 +59,18 @@ def codec_of(charset: str) -> str | None:
     return _CODECS.get(_NOT_A_NAME.sub("", charset[:60].lower()))
 
 
-def decode(data: bytes, charset: str = "") -> tuple[str, bool]:
-    """The text, and whether it was read without a guess. Never raises, never returns NUL or a lone surrogate."""
+def decode(data: bytes, charset: str = "", *, detect: bool = False) -> tuple[str, bool]:
+    """The text, and whether it was read without a guess. Never raises, never returns NUL or a lone surrogate.
+
+    With `detect`, a guess may take some milliseconds and reads other than western text too.
+    """
     codec = codec_of(charset) if charset else "utf-8"
     if data.isascii() and codec not in _STATEFUL and b"\x1b" not in data:
         text, sure = data.decode("ascii"), codec is not None
     elif codec is None:
-        text, sure = _guess(data), False
+        text, sure = _guess(data, detect=detect), False
     elif codec == "utf-8":
-        text, sure = _utf8(data)
+        text, sure = _utf8(data, detect=detect)
     else:
         text, sure = _declared(data, codec)
     return clean(text), sure
@@ -85,16 +88,16 @@ def clean(text: str) -> str:
     return text
 
 
-def _utf8(data: bytes) -> tuple[str, bool]:
+def _utf8(data: bytes, *, detect: bool) -> tuple[str, bool]:
     if b"\x1b" in data and data.isascii():
         return _declared(data, "iso2022_jp_ext")
     try:
         return data.decode("utf-8"), True
     except UnicodeDecodeError:
-        return _guess(data), False
+        return _guess(data, detect=detect), False
 
 
-def _guess(data: bytes) -> str:
+def _guess(data: bytes, *, detect: bool) -> str:
     """UTF-8 with a few broken characters is still UTF-8; anything else is most often Windows' western charset.
 
     Western text has few letters beyond ASCII: where there are many, the charset is told by what the text would be.
@@ -104,7 +107,7 @@ def _guess(data: bytes) -> str:
     if not broken or broken * 4 <= len(data) - len(text):
         return text
     sample = data[:MAX_SAMPLE]
-    if len(sample) >= MIN_SAMPLE and len(sample.translate(None, _ASCII)) * _MANY >= len(sample):
+    if detect and len(sample) >= MIN_SAMPLE and len(sample.translate(None, _ASCII)) * _MANY >= len(sample):
         return data.decode(_detected(sample), "replace")
     return _western(data)
 

@@ -16,7 +16,7 @@ from pipeline.parse.content import decoded
 from pipeline.parse.dates import read_date
 from pipeline.parse.filename import name_by_type, safe_name
 from pipeline.parse.forwarded import read_forwarded
-from pipeline.parse.headers import MAX_VALUE, Headers, read_headers
+from pipeline.parse.headers import MAX_DETECTIONS, MAX_VALUE, Headers, read_headers
 from pipeline.parse.html import declared_charset, html_to_text
 from pipeline.parse.ids import MAX_ID, read_case_references, read_ids, read_message_id
 from pipeline.parse.invitation import read_invitation
@@ -125,6 +125,7 @@ class _Sources:
         self._as_text: dict[int, str] = {}
         self._shown: frozenset[str] | None = None
         self._left = MAX_TEXT
+        self._detections = 0
 
     def text(self, section: Section) -> str:
         """The section as plain text: its plain parts unless they are blank, else its HTML."""
@@ -176,8 +177,9 @@ class _Sources:
         charset = part.parameters.get("charset", "")
         if not charset and part.content_type == "text/html":
             charset = declared_charset(data)
-        text, sure = decode(data, charset)
+        text, sure = decode(data, charset, detect=self._detections < MAX_DETECTIONS)
         if not sure:
+            self._detections += 1
             self._defects.append("charset unknown or wrong")
         if "\r" in text:
             text = text.replace("\r\n", "\n").replace("\r", "\n")

@@ -10,6 +10,7 @@ MAX_HEADERS = 1000
 MAX_NAME = 100
 MAX_VALUE = 65_536
 MAX_BLOCK = 2_097_152
+MAX_DETECTIONS = 10  # of charsets, which take milliseconds each
 
 _FOLDS = (" ", "\t")
 _SURROGATE = re.compile("[\udc80-\udcff]")
@@ -20,12 +21,13 @@ _UNCAPPED = frozenset({"references"})  # capped by its reader, which keeps both 
 class Headers:
     """Values by lower-case name, in their order; bytes that are no UTF-8 wait as surrogates until they are read."""
 
-    __slots__ = ("_charset", "_values", "are_plain")
+    __slots__ = ("_charset", "_detections", "_values", "are_plain")
 
     def __init__(self, values: dict[str, list[str]] | None = None, *, are_plain: bool = True) -> None:
         self._values = {} if values is None else values
         self.are_plain = are_plain
         self._charset = ""
+        self._detections = 0
 
     def assume(self, charset: str) -> None:
         """Take 8-bit characters that are no UTF-8 as written in this charset, that of the mail's text."""
@@ -43,18 +45,29 @@ class Headers:
         values = self._values.get(name)
         if not values:
             return ""
-        return values[0] if self.are_plain else readable(values[0], self._charset)
+        return values[0] if self.are_plain else self._readable(values[0])
 
     def all(self, name: str) -> list[str]:
         """Every value as it stands."""
         values = self._values.get(name)
         if not values:
             return []
-        return values if self.are_plain else [readable(value, self._charset) for value in values]
+        return values if self.are_plain else [self._readable(value) for value in values]
 
     def text(self, name: str) -> str:
         """The first value as text on one line."""
         return decode_words(self.raw(name))
+
+    def _readable(self, value: str) -> str:
+        """A value with its 8-bit bytes read: UTF-8 (RFC 6532 knows no other), else what is assumed, else a guess."""
+        if value.isascii():
+            return value if "\x1b" not in value and "\0" not in value else decode(value.encode("ascii"))[0]
+        data = value.encode("utf-8", "surrogateescape")
+        text, sure = decode(data)
+        if sure:
+            return text
+        self._detections += not self._charset
+        return decode(data, self._charset, detect=self._detections <= MAX_DETECTIONS)[0]
 
 
 def read_headers(raw: bytes, start: int, end: int, defects: list[str]) -> tuple[Headers, int]:
@@ -125,14 +138,6 @@ def header_name(written: str) -> str | None:
     """A header's name in lower case; None for what cannot be one (RFC 5322, 3.6.8)."""
     name = written.rstrip(" \t") if len(written) <= 2 * MAX_NAME else ""
     return name.lower() if _NAME.fullmatch(f"{name}:") else None
-
-
-def readable(value: str, charset: str = "") -> str:
-    """A value with its 8-bit bytes read: UTF-8 (RFC 6532 knows no other), else in `charset`, else by a guess."""
-    if value.isascii():
-        return value if "\x1b" not in value and "\0" not in value else decode(value.encode("ascii"))[0]
-    text, sure = decode(value.encode("utf-8", "surrogateescape"))
-    return text if sure or not charset else decode(value.encode("utf-8", "surrogateescape"), charset)[0]
 
 
 def _offset_of(raw: bytes, start: int, stop: int, line: str) -> int:

@@ -121,6 +121,14 @@ def test_60000_lines_that_look_like_quotes_are_read_in_one_pass(line: str) -> No
     assert parse_email(HEAD + b"\r\nhello\r\n" + f"{line}\r\n".encode() * 15_000).text.startswith("hello")
 
 
+def test_charsets_are_guessed_a_few_times_only() -> None:
+    words = [f"принтер номер {n} не работает".encode("cp1251") for n in range(900)]
+    many = b"".join(b"To: " + word + b"\r\n" for word in words)
+    parts = b"".join(b"--x\r\nContent-Type: text/plain\r\n\r\n" + word + b"\r\n" for word in words)
+    parsed = parse_email(HEAD + many + b"Content-Type: multipart/mixed; boundary=x\r\n\r\n" + parts)
+    assert parsed.text.startswith("принтер номер 0")
+
+
 def test_text_is_cut_at_a_megabyte() -> None:
     parsed = parse_email(HEAD + b"\r\n" + b"0123456789\n" * 500_000)
     assert len(parsed.text) <= MAX_TEXT
