@@ -5,7 +5,7 @@ import functools
 import imaplib
 import re
 import ssl
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from socket import socket
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -25,7 +25,9 @@ HEADER_LIMIT = 65_536
 _PASSING = re.compile(r"\[(UNAVAILABLE|INUSE|LIMIT|SERVERBUG)\]")
 """Why a login fails although user and password are right (RFC 5530)."""
 
-_LISTED_AT_ONCE = 200
+_UIDS_AT_ONCE = 200
+"""As many as surely fit into a line of 8,000 octets, which servers should take (RFC 2683, section 3.2.1.5)."""
+
 _FAREWELL_SECONDS = 2.0
 _MARKS = {"seen": SEEN, "flag": FLAGGED}
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -154,12 +156,15 @@ class ImapSession:
         return Folder(said.get(b"UIDVALIDITY", 0), uidnext, said.get(b"EXISTS", 0))
 
     @_told
-    def list_after(self, uid: int) -> list[Listed]:
-        """The mails after a UID in order, with their sizes; those marked as deleted are no longer there."""
-        uids = sorted(found for found in self._search(f"{uid + 1}:*") if found > uid)
+    def uids_after(self, uid: int) -> list[int]:
+        """The UIDs after one, in order; a mail that is marked as deleted is no longer there."""
+        return sorted(found for found in self._search(f"{uid + 1}:*") if found > uid)
+
+    @_told
+    def list_mails(self, uids: Sequence[int]) -> list[Listed]:
+        """The mails of these UIDs with their sizes; one that is gone is missing."""
         listed: list[Listed] = []
-        for start in range(0, len(uids), _LISTED_AT_ONCE):
-            some = uids[start : start + _LISTED_AT_ONCE]
+        for some in _split(uids):
             self._client.allow_words()
             said = self._client.fetch(some, ["RFC822.SIZE", "INTERNALDATE"])
             listed += [_listed(uid, said[uid]) for uid in some if uid in said]
@@ -191,14 +196,13 @@ class ImapSession:
     @_told
     def settle(self, uids: Sequence[int]) -> None:
         """Do with mails that are safe what the configuration wants. Raises Unsettled when the server refuses."""
-        if self._settle == "keep" or not uids:
-            return
-        self._client.allow_words()
         try:
-            if self._target is not None:
-                self._move(uids, self._target)
-            else:
-                self._client.add_flags(uids, [_MARKS[self._settle]], silent=True)
+            for some in _split(uids) if self._settle != "keep" else ():
+                self._client.allow_words()
+                if self._target is not None:
+                    self._move(some, self._target)
+                else:
+                    self._client.add_flags(some, [_MARKS[self._settle]], silent=True)
         except imaplib.IMAP4.abort:
             raise
         except imaplib.IMAP4.error as error:
@@ -252,6 +256,10 @@ class ImapSession:
     def _search(self, uids: str) -> list[int]:
         self._client.allow_words()
         return list(self._client.search(["UID", uids, "UNDELETED"]))
+
+
+def _split(uids: Sequence[int]) -> Iterator[Sequence[int]]:
+    return (uids[start : start + _UIDS_AT_ONCE] for start in range(0, len(uids), _UIDS_AT_ONCE))
 
 
 def _listed(uid: int, said: Mapping[bytes, Any]) -> Listed:

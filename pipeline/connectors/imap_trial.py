@@ -43,7 +43,7 @@ async def try_mailbox(mailbox: Mailbox, bookmarks: Bookmarks, now: Callable[[], 
         if progress := await _kept(bookmarks, str(place)):
             progress = resume(progress, folder, first_read=mailbox.first_read, now=now()).progress
             after = progress.floor if target_folder(mailbox.settle) else progress.uid
-            waiting = sum(map(progress.concerns, await thread.run(session.list_after, after)))
+            waiting = len(await thread.run(session.uids_after, after))
         idle = await thread.run(lambda: session.can_idle)
         return Trial(mailbox.address, str(place), folder.mails, waiting, idle)
     except (Retry, LookupError) as error:

@@ -21,6 +21,7 @@ from pipeline.config import Config
 from pipeline.config.channels import Mailbox
 from pipeline.connectors.contract import Health, Publisher
 from pipeline.connectors.email_imap import ImapConnector
+from pipeline.connectors.imap_drain import LISTED
 from pipeline.connectors.imap_mailbox import Pace
 from pipeline.connectors.imap_wire import Patience
 from pipeline.connectors.space import FreeSpace
@@ -678,5 +679,24 @@ def test_a_server_that_only_knows_login_is_spared_what_it_cannot_read(tmp_path: 
         async with desk(tmp_path, password="öffne dich") as here:
             await here.until(lambda: "takes only ASCII" in here.health.state)
             assert here.server.logins == 0
+
+    run(scenario)
+
+
+def test_thousands_of_mails_that_cannot_be_moved_are_all_read_once(tmp_path: Path) -> None:
+    async def immovable(session: Session, tag: str, verb: str, rest: str) -> bool:  # noqa: ARG001
+        if verb in {"UID MOVE", "CREATE"}:
+            session.say(f"{tag} NO [NOPERM]")
+            return True
+        return False
+
+    async def scenario() -> None:
+        server = Standin(immovable)
+        for number in range(LISTED + 100):
+            server.inbox.add(mail(str(number)))
+        async with desk(tmp_path, server=server, settle="move:Done") as here:
+            await here.until(lambda: len(here.log.published) >= LISTED + 100, within=60)
+            await here.until(lambda: here.health.state.startswith("waiting for mail; "), within=60)
+            assert len(here.log.names) == len(set(here.log.names)) == LISTED + 100
 
     run(scenario)
