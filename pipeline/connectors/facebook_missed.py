@@ -12,12 +12,10 @@ import httpx
 
 from pipeline.config import Config
 from pipeline.config.channels import Social
-from pipeline.config.values import read_secret
 from pipeline.connectors.asked import AskedPages, Pace
 from pipeline.connectors.contract import Health, Publisher
-from pipeline.connectors.platform_api import NotNow, PlatformApi
+from pipeline.connectors.platform_api import NotNow, PlatformApi, token_of
 from pipeline.connectors.social import SocialConnector
-from pipeline.errors import Stop
 from pipeline.parse.payload import Payload
 from pipeline.parse.social import split_delivery
 from pipeline.parse.strict_json import Malformed, elements, members, read_json
@@ -50,7 +48,7 @@ _CONVERSATIONS = f"id,updated_time,messages.limit(50){{{_MESSAGE}}}"
 
 
 class FacebookConnector(AskedPages):
-    """Every [[social]] of Facebook or Messenger that has a token. Raises Stop when it is named and not there."""
+    """Every [[social]] of Facebook or Messenger that has a page and a token."""
 
     def __init__(
         self,
@@ -107,10 +105,6 @@ class FacebookPage:
         self._now = now
         self._feed = feed
         self._messages = messages
-        try:
-            self._token = read_secret(page.access_token or "")
-        except LookupError as error:
-            raise Stop(f'[[social]] "{page.name}": {error}') from error
 
     @property
     def health(self) -> Health:
@@ -120,7 +114,7 @@ class FacebookPage:
     async def ask(self) -> None:
         """Fetch what is newer than the place, publish it oldest first, keep the new place."""
         async with httpx.AsyncClient(timeout=_TIMEOUT, follow_redirects=False) as client:
-            api = PlatformApi(self._page.server or SERVER, self._token, client)
+            api = PlatformApi(self._page.server or SERVER, token_of(self._page), client)
             if self._feed:
                 await self._round("feed", lambda since: self._posts(api, since))
             if self._messages:

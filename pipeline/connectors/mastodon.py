@@ -11,12 +11,10 @@ import httpx
 
 from pipeline.config import Config
 from pipeline.config.channels import Social
-from pipeline.config.values import read_secret
 from pipeline.connectors.asked import AskedPages, Pace
 from pipeline.connectors.contract import Health, Publisher
-from pipeline.connectors.platform_api import Denied, NotNow, PlatformApi
+from pipeline.connectors.platform_api import Denied, NotNow, PlatformApi, token_of
 from pipeline.connectors.social import SocialConnector
-from pipeline.errors import Stop
 from pipeline.parse.payload import Payload
 from pipeline.parse.social import Item, split_delivery
 from pipeline.parse.strict_json import Malformed, read_json
@@ -30,7 +28,7 @@ _CONNECT = 10.0
 
 
 class MastodonConnector(AskedPages):
-    """Every [[social]] of Mastodon that has a server and a token. Raises Stop when a named token is not there."""
+    """Every [[social]] of Mastodon that has a server and a token."""
 
     def __init__(
         self,
@@ -61,10 +59,6 @@ class MastodonAccount:
         self._source = f"mastodon/{page.name}"
         self._server = page.server or ""
         self._own = ""
-        try:
-            self._token = read_secret(page.access_token or "")
-        except LookupError as error:
-            raise Stop(f'[[social]] "{page.name}": {error}') from error
 
     @property
     def health(self) -> Health:
@@ -78,7 +72,7 @@ class MastodonAccount:
         """
         timeout = httpx.Timeout(_CONNECT, read=SILENCE)
         async with httpx.AsyncClient(timeout=timeout, follow_redirects=False) as client:
-            api = PlatformApi(self._server, self._token, client)
+            api = PlatformApi(self._server, token_of(self._page), client)
             await self._introduce(api)
             await self._catch_up(api)
             try:

@@ -11,6 +11,8 @@ from email.utils import parsedate_to_datetime
 
 import httpx
 
+from pipeline.config.channels import Social
+from pipeline.config.values import read_secret
 from pipeline.errors import Reject, Retry
 from pipeline.parse.payload import Payload
 from pipeline.parse.strict_json import Malformed, read_json
@@ -39,6 +41,14 @@ class NotNow(Retry):
 
 class Denied(Reject):
     """The platform knows us no more: a person must give it another token."""
+
+
+def token_of(page: Social) -> str:
+    """What the platform knows us by, read anew each time. Raises Denied when it is named and not there."""
+    try:
+        return read_secret(page.access_token or "")
+    except LookupError as error:
+        raise Denied(401, str(error)) from error
 
 
 class PlatformApi:

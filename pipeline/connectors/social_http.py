@@ -1,5 +1,6 @@
 """The HTTP side of social platforms: one address for each page, asked with GET and delivered to with POST."""
 
+import structlog
 from fastapi import APIRouter, Request, Response
 
 from pipeline.config.channels import Social
@@ -11,7 +12,7 @@ from pipeline.connectors.http_body import BODY_SECONDS, BodyRefused, closing, is
 from pipeline.connectors.rate import TooOften
 from pipeline.connectors.social import SocialConnector
 from pipeline.connectors.x_http import XDoor
-from pipeline.errors import Reject, Retry, Stop
+from pipeline.errors import Reject, Retry
 from pipeline.problems import problem
 
 RETRY_SECONDS = "10"
@@ -22,7 +23,7 @@ _NO_GUESSING = {"X-Content-Type-Options": "nosniff"}
 
 
 class SocialRoutes:
-    """`GET` and `POST /social/NAME`. Raises Stop when a secret that is named is not there."""
+    """`GET` and `POST /social/NAME`; a page whose secret is not there is told in the log, and answered 503."""
 
     def __init__(self, connector: SocialConnector, settings: Http, body_seconds: float = BODY_SECONDS) -> None:
         self._connector = connector
@@ -30,6 +31,7 @@ class SocialRoutes:
         self._clients = Clients(settings.proxies)
         self._body_seconds = body_seconds
         self._doors = {name: door for name, page in connector.pages.items() if (door := _door(page))}
+        self._unready = {name for name, page in connector.pages.items() if page.platform != "mastodon"} - {*self._doors}
 
     def router(self) -> APIRouter:
         """The routes, to be mounted into the application."""
@@ -46,6 +48,8 @@ class SocialRoutes:
             answer = door.answer(request.query_params)
         except TooOften as refusal:
             return problem(429, refusal.message, headers={"Retry-After": str(refusal.seconds)})
+        except Retry:
+            return problem(503, "this address is not ready yet", headers={"Retry-After": RETRY_SECONDS})
         except Reject as refusal:
             if refusal.status != 404:  # noqa: PLR2004 - counted where it was raised
                 self._connector.refused("challenge", refusal)
@@ -71,6 +75,8 @@ class SocialRoutes:
     def _find(self, name: str) -> tuple[Social, Door]:
         page = self._connector.find(name)
         door = self._doors.get(name)
+        if name in self._unready:
+            raise Retry("a secret of this page is not there")
         if door is None:
             raise self._connector.refused("unknown page", Reject(404, "there is no such address"))
         return page, door
@@ -90,10 +96,14 @@ class SocialRoutes:
 
 
 def _door(page: Social) -> Door | None:
-    """The way in for a platform that delivers; Mastodon is asked."""
+    """The way in for a platform that delivers; Mastodon is asked, and without its secrets a page has none."""
     if page.platform == "mastodon":
         return None
+    missing = ", ".join(page.lacking)
     try:
-        return XDoor(page) if page.platform == "x" else FacebookDoor(page)
+        if not missing:
+            return XDoor(page) if page.platform == "x" else FacebookDoor(page)
     except LookupError as error:
-        raise Stop(f'[[social]] "{page.name}": {error}') from error
+        missing = str(error)
+    structlog.get_logger().error("social.not_ready", page=page.name, missing=missing)
+    return None

@@ -18,7 +18,6 @@ from pipeline.connectors.asked import Pace
 from pipeline.connectors.contract import Publisher
 from pipeline.connectors.mastodon import MastodonConnector
 from pipeline.connectors.space import FreeSpace
-from pipeline.errors import Stop
 from pipeline.store.bookmarks import MemoryBookmarks
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -40,16 +39,15 @@ class Desk:
         return (await self.bookmarks.places(SOURCE)).get(SOURCE, {}).get("notification")
 
     @asynccontextmanager
-    async def following(self) -> AsyncIterator[MastodonConnector]:
+    async def following(self, *others: dict[str, str]) -> AsyncIterator[MastodonConnector]:
         if self._place is not None and await self.place() is None:
             await self.bookmarks.keep(SOURCE, {"notification": self._place}, NOW)
         async with http_port(self.server.app) as port:
             page = {"platform": "mastodon", "server": f"http://127.0.0.1:{port}", "access_token": TOKEN}
             publisher = Publisher(self.log, BlobStore(self._data), FreeSpace(self._data, 0.15, share=lambda _: 1.0))
-            connector = MastodonConnector(
-                Config.model_validate({"social": [page]}), publisher, self.bookmarks, lambda: NOW, PACE
-            )
-            assert await connector.start() == "mastodon"
+            config = Config.model_validate({"social": [page, *({**page, **other} for other in others)]})
+            connector = MastodonConnector(config, publisher, self.bookmarks, lambda: NOW, PACE)
+            assert (await connector.start()).startswith("mastodon")
             try:
                 yield connector
             finally:
@@ -219,8 +217,12 @@ def test_a_revoked_token_is_told_and_taken_back_when_it_holds_again(tmp_path: Pa
     assert follow(scenario, tmp_path).ids() == ["mastodon:9001:add"]
 
 
-def test_a_token_that_is_named_and_not_there_stops_the_connector(tmp_path: Path) -> None:
-    page = {"platform": "mastodon", "server": "https://m.example", "access_token": "env:NO_SUCH_TOKEN"}
-    publisher = Publisher(WatchedLog(), BlobStore(tmp_path), FreeSpace(tmp_path, 0.15))
-    with pytest.raises(Stop, match="NO_SUCH_TOKEN"):
-        MastodonConnector(Config.model_validate({"social": [page]}), publisher, MemoryBookmarks())
+def test_a_token_that_is_named_and_not_there_is_told_and_the_other_accounts_go_on(tmp_path: Path) -> None:
+    async def scenario(desk: Desk) -> None:
+        await desk.server.notify(1)
+        async with desk.following({"name": "lost", "access_token": "env:NO_SUCH_TOKEN"}) as connector:
+            await desk.log.until(lambda log: bool(log.published))
+            lost = connector.health.parts["lost"]
+            assert lost.state == "the environment variable NO_SUCH_TOKEN is not set"
+
+    assert follow(scenario, tmp_path).ids() == ["mastodon:9001:add"]

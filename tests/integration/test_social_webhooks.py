@@ -37,6 +37,8 @@ CONFIG = Config.model_validate(
                 "page_id": "200",
             },
             {"platform": "x", "app_secret": CONSUMER_SECRET},
+            {"platform": "facebook", "name": "lost", "app_secret": "env:NO_SUCH_SECRET", "verify_token": TOKEN},
+            {"platform": "x", "name": "bare"},
             {"platform": "mastodon", "server": "https://m.example", "access_token": "t"},
         ],
     }
@@ -346,3 +348,14 @@ def test_bodies_without_end_or_without_haste_are_cut(tmp_path: Path) -> None:
                 await client.close()
 
     asyncio.run(run())
+
+
+def test_a_page_without_its_secret_lets_the_platform_come_again_and_hinders_no_other(tmp_path: Path) -> None:
+    async def scenario(http: httpx.AsyncClient) -> None:
+        for page in ("lost", "bare"):
+            reply = await http.post(f"/social/{page}", content=RAW, headers=signed(RAW, ""))
+            assert (reply.status_code, reply.headers["retry-after"]) == (503, "10")
+            assert (await http.get(f"/social/{page}?crc_token=abc")).status_code == 503
+        assert (await http.post("/social/facebook", content=RAW, headers=signed(RAW))).status_code == 200
+
+    assert len(over_http(scenario, tmp_path).published) == 1
