@@ -82,6 +82,7 @@ class Session:
         self._ended: asyncio.Future[LostError] = asyncio.get_running_loop().create_future()
         self._asked: dict[int, str] = {}
         self._answered = asyncio.Event()
+        self._published: dict[int, asyncio.Future[None]] = {}
         self._refused: list[str] = []
         self._misc: asyncio.Task[None] | None = None
         self._log = structlog.get_logger().bind(broker=mqtt.url, client_id=mqtt.client_id)
@@ -101,6 +102,7 @@ class Session:
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_subscribe = self._on_subscribe
+        client.on_publish = self._on_publish
         client.on_message = self._on_message
         client.on_publication = self._take
         client.on_socket_register_write = self._to_write
@@ -202,6 +204,22 @@ class Session:
         while self._unsettled and self._unsettled[0][1]:
             self._client.ack(self._unsettled.popleft()[0], 1)
 
+    async def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
+        """Return when the broker has acknowledged it. Raises LostError when that is not known, or it refuses."""
+        if self._ended.done():
+            raise self._ended.result()
+        info = self._client.publish(topic, payload, qos=1, retain=retain)
+        told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._published[info.mid] = told
+        try:
+            either: list[asyncio.Future[None] | asyncio.Future[LostError]] = [told, self._ended]
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if not told.done():
+                raise self._ended.result()
+            told.result()
+        finally:
+            self._published.pop(info.mid, None)
+
     async def close_gently(self) -> None:
         """Say goodbye, so that the broker sends no will of ours."""
         if not self._ended.done() and self._connected.done():
@@ -285,6 +303,17 @@ class Session:
         if any(reason.is_failure for reason in reasons):
             self._refused.append(topic)
         self._answered.set()
+
+    def _on_publish(
+        self, _client: Client, _data: object, packet_id: int, reason: ReasonCode, _properties: Properties
+    ) -> None:
+        told = self._published.get(packet_id)
+        if told is None or told.done():
+            return
+        if reason.is_failure:
+            told.set_exception(LostError(f"the broker refuses it: {reason}"))
+        else:
+            told.set_result(None)
 
     def _on_message(self, _client: Client, _data: object, message: MQTTMessage) -> None:
         """What has properties, or came with another QoS than was asked for."""
