@@ -42,7 +42,7 @@ def read_bounce(raw: bytes, whole: Part, headers: Headers, text: str) -> Bounce:
     if original is None:
         found = _MESSAGE_ID.search(text)
         original = found[1] if found else _answered(headers)
-    return Bounce(recipient, status, action or _action(status, headers), original)
+    return Bounce(recipient, status, action or _action(status, whole, headers), original)
 
 
 def _recipient_in(text: str, headers: Headers) -> str | None:
@@ -62,10 +62,11 @@ def _answered(headers: Headers) -> str | None:
     return None
 
 
-def _action(status: str | None, headers: Headers) -> str | None:
+def _action(status: str | None, whole: Part, headers: Headers) -> str | None:
+    """What is not said: a report in free text is one of failure unless it speaks of delay."""
     if (status and status[0] == "4") or _LATE.search(headers.text("subject")):
         return "delayed"
-    return "failed" if status and status[0] == "5" else None
+    return "failed" if (status and status[0] == "5") or whole.content_type != "multipart/report" else None
 
 
 def _fields(data: bytes) -> dict[str, str]:

@@ -28,9 +28,14 @@ def _usual(value: str) -> datetime | None:
     if found is None or (month := _MONTHS.get(found[2].lower())) is None:
         return None
     day, _, year, hour, minute, second, sign, hours, minutes = found.groups()
-    local = datetime(int(year), month, int(day), int(hour), int(minute), min(int(second or 0), 59), tzinfo=UTC)
+    local = datetime(_full(int(year)), month, int(day), int(hour), int(minute), min(int(second or 0), 59), tzinfo=UTC)
     ahead = timedelta(hours=int(hours), minutes=int(minutes))
     return local - ahead if sign == "+" else local + ahead
+
+
+def _full(year: int) -> int:
+    """A year counted from 1900, as some clocks wrote 2002 as 102 (RFC 5322, 4.3)."""
+    return year + 1900 if 100 <= year < 1000 else year  # noqa: PLR2004 - three digits
 
 
 def _unusual(value: str) -> datetime | None:
@@ -44,5 +49,5 @@ def _unusual(value: str) -> datetime | None:
     if parts is None:
         return None
     year, month, day, hour, minute, second = parts[:6]
-    local = datetime(year, month, day, hour, minute, min(second, 59), tzinfo=UTC)
+    local = datetime(_full(year), month, day, hour, minute, min(second, 59), tzinfo=UTC)
     return local - timedelta(seconds=parts[9] or 0)

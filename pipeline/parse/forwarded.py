@@ -17,7 +17,7 @@ _MAX_RULES = 200
 _MAX_OPENING = 65_536
 
 _PREFIX = re.compile(
-    rf"\s*(?:\[[^\[\]]{{1,40}}\]\s*){{0,3}}(?:{phrases.FORWARD_PREFIXES})\s?(?:\[\d{{1,3}}\])?[:\uff1a]|.{{0,500}}\(fwd\)\s*$",
+    rf"\s*(?:\[[^\[\]]{{1,40}}\]\s*){{0,3}}(?:{phrases.FORWARD_PREFIXES})\s?(?:\[\d{{1,3}}\])?[:\uff1a]",
     re.IGNORECASE,
 )
 _ANSWER = re.compile(r"[^\s:]{1,6}(?:\[\d{1,3}\])?\s?[:\uff1a]")
@@ -51,9 +51,10 @@ def _speaker_of(raw: bytes, part: Part) -> Address | None:
 
 
 def _in_text(subject: str, text: str) -> Address | None:
-    if _PREFIX.match(subject):
+    is_answer = _ANSWER.match(subject) is not None
+    if _PREFIX.match(subject) or (not is_answer and subject.endswith("(fwd)")):
         return _in_forward(text.split("\n", MAX_LINES))
-    if not _ANSWER.match(subject):
+    if not is_answer:
         opening = text[:200].lstrip()
         if field_at(opening.partition("\n")[0]):
             lines = text.lstrip().split("\n", _MAX_HEADER_LINES)

@@ -76,6 +76,8 @@ def test_members_of_a_group_are_recipients() -> None:
         "2 Mar 2026 09:00:00 GMT",
         "Mon, 2 Mar 2026 04:00:00 EST",
         "2026-03-02T10:00:00+01:00",
+        "Mon, 02 Mar 0126 10:00:00 +0100",
+        "Mon, 02 Mar 126 10:00:00 +0100",
     ],
 )
 def test_dates_are_instants_in_utc(written: str) -> None:

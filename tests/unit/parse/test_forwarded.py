@@ -72,6 +72,7 @@ def test_an_attached_mail_is_a_forward() -> None:
         ("Re: Printer", "-----Original Message-----\nFrom: {rui}\nSent: Monday\nTo: Ana"),
         ("Re: Printer", "Yes.\n\nOn Mon, 2 Mar 2026 at 10:00, {rui} wrote:\n> hello"),
         ("Printer", "hello\n-----\nAna"),
+        ("Re: Printer (fwd)", "Yes.\n\nOn Mon, 2 Mar 2026 at 10:00, {rui} wrote:\n> hello"),
         ("Fwd: Printer", "look"),
         ("Fwd: Printer", "From: Rui\nSent: Monday 10:00\nTo: Ana\nSubject: x"),
         ("I: want", "a mail"),
