@@ -19,12 +19,16 @@ _NOT_TEXT = (".gz", ".bz2", ".xz", ".zst", ".zip", ".lz4")
 
 @dataclass(slots=True)
 class Followed:
-    """One file by its device and number, whatever it is called, and how far it was read."""
+    """One file by its device and number, whatever it is called, and how far it was read.
+
+    What lies before `settled` was given out already; it is read again only for calls that went on there.
+    """
 
     path: Path
     device: int
     inode: int
     position: int
+    settled: int
     size: int
     changed: float
     head: str
@@ -35,9 +39,20 @@ class Followed:
         """What stays the same when it is renamed."""
         return f"{self.device}:{self.inode}"
 
-    def place(self, settled: int) -> Place:
-        """What must be known to go on from here another time."""
-        return {"offset": settled, "head": self.head, "head_size": self.head_size, "name": self.path.name}
+    @property
+    def is_read_again(self) -> bool:
+        """Whether what comes next was given out already."""
+        return self.position < self.settled
+
+    def place(self, needed: int | None = None) -> Place:
+        """What must be known to go on another time: from where to read, and up to where that was settled."""
+        return {
+            "offset": self.position if needed is None else needed,
+            "settled": max(self.position, self.settled),
+            "head": self.head,
+            "head_size": self.head_size,
+            "name": self.path.name,
+        }
 
 
 class Directory:
@@ -78,11 +93,11 @@ class Directory:
             status = os.fstat(stream.fileno())
             begins = stream.read(HEAD)
             renamed = f"{status.st_dev}:{status.st_ino}" != file.key
-            if renamed or not _continues(file.place(file.position), begins, status.st_size):
+            if renamed or not _continues(file.place(), begins, status.st_size):
                 return b""  # it is another file since the look; the next one finds both
             file.head, file.head_size = _head(begins)
             stream.seek(file.position)
-            return stream.read(limit)
+            return stream.read(min(limit, file.settled - file.position) if file.is_read_again else limit)
 
     def first_row(self, file: Followed) -> bytes:
         """The file's first line, where it may name its columns. Raises OSError."""
@@ -114,30 +129,43 @@ class Directory:
 
     def _same_or_new(self, key: str, path: Path, status: os.stat_result) -> Followed:
         known = self._files.get(key)
-        place = known.place(known.position) if known else self._places.get(key)
+        place = known.place() if known else self._places.get(key)
         with path.open("rb") as stream:
             begins = stream.read(HEAD)
         if place is None or not _continues(place, begins, status.st_size):
             place = {"offset": 0} if place is not None else self._copied(begins, status.st_size)
         head, size = _head(begins)
-        offset = int(place["offset"] or 0)
-        return Followed(path, status.st_dev, status.st_ino, offset, status.st_size, status.st_mtime, head, size)
+        return Followed(
+            path,
+            status.st_dev,
+            status.st_ino,
+            position=int(place["offset"] or 0),
+            settled=_settled(place),
+            size=status.st_size,
+            changed=status.st_mtime,
+            head=head,
+            head_size=size,
+        )
 
     def _copied(self, begins: bytes, size: int) -> Place:
         """The place of the file of which this one is a copy: rotation by copying and cutting makes such."""
-        places = [*self._places.values(), *(file.place(file.position) for file in self._files.values())]
+        places = [*self._places.values(), *(file.place() for file in self._files.values())]
         copied = [
             place
             for place in places
             if int(place.get("head_size") or 0) >= _TELLING_HEAD and _continues(place, begins, size)
         ]
-        return max(copied, key=lambda place: int(place["offset"] or 0), default={"offset": 0})
+        return max(copied, key=_settled, default={"offset": 0})
 
 
 def _continues(place: Place, begins: bytes, size: int) -> bool:
     """Whether a file that begins so is the one whose place this is, grown or unchanged."""
     known = int(place.get("head_size") or 0)
-    return size >= int(place["offset"] or 0) and _head(begins[:known])[0] == place.get("head")
+    return size >= _settled(place) and _head(begins[:known])[0] == place.get("head")
+
+
+def _settled(place: Place) -> int:
+    return int(place.get("settled") or place["offset"] or 0)
 
 
 def _head(begins: bytes) -> tuple[str, int]:

@@ -38,6 +38,7 @@ _Found = TypeVar("_Found")
 class Pace:
     """How long to wait, in seconds: for the next look when nothing is told, and after a failure."""
 
+    first_poll: float = 0.5
     poll: float = 15.0
     first_retry: float = 0.5
     longest_retry: float = 30.0
@@ -122,11 +123,13 @@ class DirectoryReader:
             places = await self._persist(partial(self._bookmarks.places, self._prefix), "where files were read to")
             known = {name.removeprefix(self._prefix): place for name, place in places.items()}
             directory = Directory(self._path, known)
+            wait = self._pace.first_poll
             while not self._stopping.is_set():
                 self._changed.clear()
                 await self._look_safely(directory)
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._changed.wait(), self._pace.poll)
+                    await asyncio.wait_for(self._changed.wait(), wait)
+                wait = min(wait * 2, self._pace.poll)  # at first the system may not yet tell of changes
         except Stopped:
             pass
         finally:
@@ -186,14 +189,14 @@ class DirectoryReader:
             cut: Cut = await asyncio.to_thread(self._cutter.cut, file, window, first_row, self._now())
             if cut.used == 0:
                 return
-            await self._publish(cut.records)
+            if not file.is_read_again:
+                await self._publish(cut.records)
             file.position += cut.used
             await self._keep(directory, file)
 
     async def _keep(self, directory: Directory, file: Followed) -> None:
         """Keep how far a file was read, less what its cutter holds back."""
-        held = self._cutter.held(file)
-        place = file.place(file.position if held is None else held)
+        place = file.place(self._cutter.held(file))
         if file.position == 0 or place == directory.kept(file):
             return
         directory.keep(file, place)
