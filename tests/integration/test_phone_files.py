@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import random
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -425,3 +426,38 @@ def test_a_long_file_is_read_window_by_window(tmp_path: Path, count: int) -> Non
         await exchange.settled()
 
     with_an_exchange(tmp_path, scenario, first="".join(map(row, range(count))))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_no_call_is_lost_however_often_the_reader_is_killed(tmp_path: Path, seed: int) -> None:
+    chance = random.Random(seed)  # noqa: S311  # the same fates for the same seed
+    written: set[str] = set()
+
+    async def killed_at_once(exchange: Exchange) -> None:
+        for task in exchange.connector._tasks:
+            task.cancel()
+        await asyncio.gather(*exchange.connector._tasks, return_exceptions=True)
+        exchange.connector = exchange._connector()
+        await exchange.connector.start()
+
+    async def scenario(exchange: Exchange) -> None:
+        half = ""
+        for life in range(12):
+            for _ in range(chance.randrange(1, 40)):
+                number = len(written) + 1000
+                written.add(f"1772442000.{number}")
+                whole, cut = half + row(number), chance.randrange(1, 200)
+                half = whole[cut:] if chance.random() < 0.3 else ""
+                exchange.append(whole[: len(whole) - len(half)])
+            if not half and chance.random() < 0.4:
+                (exchange.folder / "Master.csv").rename(exchange.folder / f"Master.csv.{life}")
+            for _ in range(chance.randrange(4)):
+                await exchange.bell.rung() if len(exchange.log.published) < len(written) // 2 else await asyncio.sleep(
+                    0
+                )
+            await killed_at_once(exchange)
+        exchange.append(half)
+        await exchange.bell.until(lambda: written <= {envelope.key for envelope in exchange.log.published})
+        assert len({envelope.id for envelope in exchange.log.published}) == len(written)
+
+    with_an_exchange(tmp_path, scenario)
