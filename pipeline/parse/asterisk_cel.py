@@ -149,10 +149,10 @@ class _Folded:
         ended = self._ended()
         source = named.fields.number("from", "cid_num", "cid_ani")
         dialled = self._dialled(caller)
-        direction = direction_of(caller.raw("context"), source, dialled)
         state = self._state(answer, ended)
         answered = answer.at if answer and state in {"answered", "completed", "voicemail"} else None
         callee = peer_of(answer.raw("channame")) if answer and not self._is_caller(answer) else None
+        direction = direction_of(caller.raw("context"), source, dialled, peer_of(caller.raw("channame")), callee)
         return Call(
             call_id=self._linked,
             direction=direction,

@@ -74,7 +74,7 @@ def _call(row: Row, columns: tuple[str, ...], site: Site) -> Call:
     if source is None and caller:
         source = Fields({"number": caller["number"]}, site).number("from", "number")
     callee = peer_of(fields.raw("dstchannel"))
-    direction = direction_of(fields.raw("dcontext"), source, dialled)
+    direction = direction_of(fields.raw("dcontext"), source, dialled, peer_of(fields.raw("channel")), callee)
     call_id = fields.text("uniqueid")
     if call_id is None:
         fields.note("call_id", "there is none")
@@ -124,13 +124,22 @@ def peer_of(channel: str) -> str | None:
     return matched["peer"] if matched else None
 
 
-def direction_of(context: str, source: str | None, dialled: str | None) -> Direction | None:
-    """Told by the dialplan's context where it says so, else by which side is a telephone of the exchange."""
+def direction_of(
+    context: str, source: str | None, dialled: str | None, caller: str | None, callee: str | None
+) -> Direction | None:
+    """Told by the dialplan's context where it says so, else by which side is a telephone of the exchange.
+
+    A number may be the desk's own to the outside, so the telephones at both ends, `caller` and `callee`, count too.
+    """
     if _FROM_OUTSIDE.search(context[:200]):
         return "in"
-    if source is None or dialled is None:
-        return None
-    inside, reached = is_extension(source), is_extension(dialled)
-    if inside:
-        return "internal" if reached else "out"
-    return "in" if reached else None
+    inside = is_extension(source) or _is_telephone(caller)
+    reached = is_extension(dialled) or _is_telephone(callee)
+    if inside and not reached:
+        return "out" if dialled or callee else None
+    return None if not reached else "internal" if inside else "in"
+
+
+def _is_telephone(peer: str | None) -> bool:
+    """Whether a channel leads to a telephone of the exchange; trunks have names, or whole numbers."""
+    return peer is not None and peer.isdecimal() and is_extension(peer)

@@ -56,6 +56,24 @@ def test_what_a_mailbox_records_is_voicemail_and_no_talk() -> None:
     assert (call.state, call.billable_s) == ("voicemail", 0)
 
 
+@pytest.mark.parametrize(
+    ("source", "dialled", "caller", "callee", "direction"),
+    [
+        ("030123456", "4930990000", "SIP/trunk-00000001", "SIP/201-00000002", "in"),
+        ("anonymous", "4930990000", "SIP/trunk-00000001", "SIP/201-00000002", "in"),
+        ("4930990000", "030123456", "PJSIP/201-00000001", "PJSIP/trunk-00000002", "out"),
+        ("201", "202", "SIP/201-00000001", "SIP/202-00000002", "internal"),
+        ("4930990000", "4930990001", "Local/201@from-queue-0000001a;1", "SIP/202-00000002", "internal"),
+        ("030123456", "4930990000", "SIP/trunk-00000001", "SIP/mobile-00000002", None),
+    ],
+)
+def test_which_way_a_call_went_is_told_by_numbers_and_telephones(
+    source: str, dialled: str, caller: str, callee: str, direction: str | None
+) -> None:
+    row = f"a,{source},{dialled},default,,{caller},{callee},Dial,,,,,1,1,ANSWERED,,7.1\n"
+    assert read_one(row, "asterisk-csv").direction == direction
+
+
 def test_the_column_of_the_linked_id_tells_whose_leg_it_is() -> None:
     assert read_one(CDR.rstrip() + ',"","1772442000.0","7"\n').linked_id == "1772442000.0"
 
