@@ -17,6 +17,7 @@ MAX_LIST = 1_000
 """Elements of one list that are looked at."""
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_WEB = re.compile(r"https?://[^\s<>\"]+$", re.IGNORECASE)
 _MILLISECONDS = 100_000_000_000
 _DIGITS = re.compile(r"\d{1,16}")
 
@@ -75,7 +76,7 @@ class Payload:
     def url(self, *path: str) -> str | None:
         """An address of the web, else None: what else a link may be, an agent shall not be offered."""
         found = (self.text(*path) or "").strip()
-        return found if found and len(found) <= MAX_URL else None
+        return found if len(found) <= MAX_URL and _WEB.match(found) else None
 
     def flag(self, *path: str) -> bool:
         """Whether a member is true."""

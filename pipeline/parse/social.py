@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from itertools import islice
 
-from pipeline.parse import facebook, mastodon, messenger, x
+from pipeline.parse import facebook, mastodon, messenger, x, x_activity
 from pipeline.parse.payload import Payload
 from pipeline.parse.post import Post, judged
 from pipeline.parse.strict_json import Malformed, elements, members, read_json
@@ -88,6 +88,9 @@ def _read(value: object, own: str | None) -> Post:
         return _of_meta(delivery)
     if kind := next((name for name in value if name.endswith(("_events", "_event"))), None):
         return x.parse_event(kind, _only(delivery, kind), delivery)
+    if delivery.at("data").has("event_type"):
+        includes = delivery.at("includes") if delivery.has("includes") else delivery.at("data", "includes")
+        return x_activity.parse_activity(delivery.at("data"), includes)
     if "event" in value and "payload" in value:
         return _of_stream(delivery, own)
     if "type" in value and ("account" in value or "created_at" in value):
@@ -111,7 +114,7 @@ def _item(raw: bytes, own: str | None) -> Item:
 
 def _account(delivery: Payload) -> str | None:
     entry = next(delivery.each("entry"), Payload(None))
-    return entry.word("id") or delivery.word("for_user_id")
+    return entry.word("id") or delivery.word("for_user_id") or delivery.word("data", "filter", "user_id")
 
 
 def _digest(raw: bytes) -> str:
@@ -129,6 +132,8 @@ def _alone(whole: object, text: str) -> Iterator[str]:
         yield from _alone_of_meta(text)
     elif any(name.endswith(("_events", "_event")) for name in whole):
         yield from _alone_of_x(text)
+    elif Payload(whole).at("data", "payload").has("direct_message_events"):
+        yield from _alone_of_x(_as_account_activity(whole, text))
     else:
         yield text
 
@@ -156,6 +161,13 @@ def _alone_of_entry(entry: str) -> Iterator[str]:
     for name in lists:
         for element in elements(fields[name]):
             yield _object({**kept, name: f"[{element}]"})
+
+
+def _as_account_activity(whole: object, text: str) -> str:
+    """The Activity API wraps direct messages as the Account Activity API delivers them."""
+    data = dict(members(dict(members(text))["data"]))
+    ours = Payload(whole).word("data", "filter", "user_id")
+    return _object({"for_user_id": json.dumps(ours), **dict(members(data["payload"]))})
 
 
 def _alone_of_x(text: str) -> Iterator[str]:

@@ -52,7 +52,7 @@ def _tweet(tweet: Payload, ours: str | None) -> Post:
         answers=_id(tweet.at("retweeted_status")) if shared else tweet.word("in_reply_to_status_id_str")
         or tweet.word("in_reply_to_status_id") or _id(tweet.at("quoted_status")),
         author=author,
-        text=_readable(full.text("full_text") or full.text("text") or "", (full.at("entities"),)),
+        text=readable(full.text("full_text") or full.text("text") or "", full.at("entities")),
         attachments=tuple(_media(full)),
         created_at=_created(tweet),
         change="share" if shared else "edit" if first != own_id else "add",
@@ -87,7 +87,7 @@ def _message(event: Payload, users: Payload, ours: str | None) -> Post:
         id=event.word("id"),
         conversation=pair(sender, recipient),
         author=_author(users.at(sender or ""), sender),
-        text=_readable(data.text("text") or "", (data.at("entities"),)),
+        text=readable(data.text("text") or "", data.at("entities")),
         attachments=(_medium(attached),) if attached.names() else (),
         created_at=_created(event),
         own=sender is not None and sender == ours,
@@ -142,13 +142,12 @@ def _author(user: Payload, known: str | None = None) -> Author:
     return Author(_id(user) or known, user.word("name"), handle)
 
 
-def _readable(text: str, entities: Iterable[Payload]) -> str:
+def readable(text: str, entities: Payload) -> str:
     """The text with its shortened links written out, as a reader of X sees it."""
-    for group in entities:
-        for link in (*group.each("urls"), *group.each("media")):
-            short, long = link.url("url"), link.url("expanded_url")
-            if short and long:
-                text = text.replace(short, long)
+    for link in (*entities.each("urls"), *entities.each("media")):
+        short, long = link.url("url"), link.url("expanded_url")
+        if short and long:
+            text = text.replace(short, long)
     return html.unescape(text)
 
 

@@ -359,3 +359,18 @@ def test_a_page_without_its_secret_lets_the_platform_come_again_and_hinders_no_o
         assert (await http.post("/social/facebook", content=RAW, headers=signed(RAW))).status_code == 200
 
     assert len(over_http(scenario, tmp_path).published) == 1
+
+
+def test_messages_may_have_a_record_and_so_a_queue_of_their_own(tmp_path: Path) -> None:
+    app = {"app_secret": SECRET, "verify_token": TOKEN}
+    both = [{"platform": "facebook", **app}, {"platform": "messenger", **app}]
+    log = MemoryLog()
+
+    async def scenario() -> None:
+        publisher = Publisher(log, BlobStore(tmp_path), FreeSpace(tmp_path, 0.15, share=lambda _: 1.0))
+        connector = SocialConnector(Config.model_validate({"social": both}), publisher)
+        assert await connector.receive(connector.find("facebook"), delivery(comment(1))) == 1
+        assert await connector.receive(connector.find("facebook"), messages(message(1))) == 1
+
+    asyncio.run(scenario())
+    assert [envelope.source for envelope in log.published] == ["/social/facebook", "/social/messenger"]

@@ -222,3 +222,13 @@ def test_a_repetition_has_the_same_id_and_an_edit_another() -> None:
         ).encode()
     )
     assert change_id(edit, b"") != change_id(later, b"")
+
+
+@pytest.mark.parametrize(
+    "link", ["javascript:alert(1)", "data:text/html,x", "//cdn.example/a", "file:///etc/passwd", " "]
+)
+def test_what_is_no_address_of_the_web_is_no_link(link: str) -> None:
+    assert change(comment(photo=link)).attachments == ()
+    assert message(
+        message={"mid": "m_1", "attachments": [{"type": "image", "payload": {"url": link}}]}
+    ).attachments == (Media("image", None),)

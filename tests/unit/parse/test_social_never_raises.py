@@ -18,6 +18,7 @@ NAMES = (
     "for_user_id", "tweet_create_events", "direct_message_events", "tweet_delete_events", "users", "message_create",
     "created_at", "created_time", "user", "entities", "urls", "url", "expanded_url", "type", "account", "status",
     "content", "mentions", "visibility", "event", "payload", "kind", "delivery", "mids", "reaction", "photos",
+    "data", "event_type", "filter", "includes", "referenced_tweets", "media_keys", "dm_conversation_id", "sender_id",
 )  # fmt: skip
 WORDS = (
     "page", "feed", "comment", "add", "edited", "mention", "direct", "notification", "status.update", "delete", "1", "",
@@ -126,3 +127,10 @@ def test_a_delivery_of_more_items_than_a_platform_sends_is_refused_in_good_time(
     raw = b'{"object":"page","entry":[' + b",".join([b"[]"] * 1_000_000) + b"]}"
     with pytest.raises(Malformed, match="more than 5000 items"):
         split_delivery(raw)
+
+
+@given(st.sampled_from(("post.mention.create", "dm.received", "like.create", "x")), values, values)
+@settings(max_examples=300, deadline=None)
+def test_any_activity_of_x(kind: str, payload: object, includes: object) -> None:
+    data = {"event_type": kind, "filter": {"user_id": "1"}, "payload": payload}
+    check(json.dumps({"data": data, "includes": includes}).encode())
