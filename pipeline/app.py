@@ -46,6 +46,12 @@ def wanted_connectors(config: Config) -> list[str]:
     return [name for name, wanted in asked_for.items() if wanted]
 
 
+def wanted_channels(config: Config) -> list[str]:
+    """The channels on which a configuration lets something come; mail and forms come in any case."""
+    asked_for = {"phone": config.phone, "social": config.social, "iot": config.device_feed}
+    return ["email", "web", *(channel for channel, sources in asked_for.items() if sources)]
+
+
 def build_publisher(config: Config, log: "Log") -> "Publisher":
     """What the connectors of a process publish with."""
     from pathlib import Path

@@ -19,6 +19,9 @@ class Observe:
                 raise AssertionError(f"{record.source_id} holds no readings")
             repeated = sum(_keep(readings, batch) for readings in record.telemetry.plain)
             record.outcome = Recorded("readings, kept as the state of their devices")
+            for alarm in batch.messages if record.telemetry.alarms and not record.telemetry.plain else ():
+                if alarm.record is record.record:  # it may hold nothing else, as the record of a dead letter does
+                    record.outcome, record.case = alarm.outcome, alarm.case
             batch.plain.append((record, len(record.telemetry.plain) - repeated, repeated))
 
 

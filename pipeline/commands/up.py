@@ -60,7 +60,7 @@ def locked_desk(data: Path, config_file: Path | None, workers: int | None, cases
 
 
 def _run_desk(data: Path, config_file: Path | None, workers: int | None, casestream: Sequence[str]) -> None:
-    from pipeline.app import wanted_connectors
+    from pipeline.app import wanted_channels, wanted_connectors
     from pipeline.embedded import addresses, folder, install
     from pipeline.embedded.desk import Desk, all_commands
 
@@ -80,7 +80,8 @@ def _run_desk(data: Path, config_file: Path | None, workers: int | None, casestr
     config = load_config(config_file, data)
 
     async def run() -> None:
-        commands = all_commands(workers or config.worker.processes, wanted_connectors(config))
+        processes = workers or config.worker.processes
+        commands = all_commands(processes, wanted_connectors(config), wanted_channels(config))
         supervisor = desk.supervisor(commands, lambda servers: _prepare(config, servers), _say)
         await supervisor.run(
             lambda: _say(f"Casestream is ready: mail to {desk.listens.smtp}, web on http://{desk.listens.http}")

@@ -27,12 +27,18 @@ class Commands:
     connectors: dict[str, tuple[str, ...]]
 
 
-def all_commands(workers: int, connectors: Sequence[str]) -> Commands:
-    """Every part of the pipeline, a process for each of these connectors."""
-    slots = [f"worker-{number}" for number in range(1, workers + 1)]
+def all_commands(workers: int, connectors: Sequence[str], channels: Sequence[str]) -> Commands:
+    """Every part of the pipeline, a process for each of these connectors.
+
+    What devices tell is settled by a worker of its own, so that their flood never keeps the mail waiting.
+    """
+    messages = ",".join(channel for channel in channels if channel != "iot")
+    told = {f"worker-{number}": messages for number in range(1, workers + 1)}
+    if "iot" in channels:
+        told["worker-iot"] = "iot"
     return Commands(
         relays={"relay": ("relay",), "clock": ("clock",)},
-        workers={slot: ("work", "--slot", slot) for slot in slots},
+        workers={slot: ("work", "--slot", slot, "--channels", those) for slot, those in told.items()},
         connectors={**{_PART_OF.get(name, name): ("connect", name) for name in connectors}, "http": ("serve",)},
     )
 

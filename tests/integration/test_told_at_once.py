@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, LiteralString
@@ -13,6 +14,7 @@ import pytest
 from desk import HOUR, TEXT, close
 
 from pipeline import app
+from pipeline.agents.retrial import Verdict
 from pipeline.agents.settle import Settler
 from pipeline.config import parse_config
 from pipeline.parse.iot import READINGS, Message, write_readings
@@ -196,6 +198,26 @@ def test_a_reading_that_its_own_clock_shows_to_be_repeated_is_a_duplicate(floor:
     undated = ("te/device/pump-7///m/", b'{"pressure":3}')
     floor.settle([[floor.record(0, readings(dated, undated)), floor.record(0, readings(dated, undated, dated))]])
     assert floor.counts() == {"received": 5, "recorded": 3, "duplicate": 2}
+
+
+def test_an_alarm_of_a_feed_that_was_not_there_is_settled_when_it_is(floor: Floor) -> None:
+    elsewhere = replace(readings(("te/device/pump-7///a/overheat", HOT)), source="/mqtt/other")
+    floor.settle([[floor.record(0, elsewhere)]])
+    assert floor.counts() == {"received": 1, "dead": 1}
+    ((letter,),) = floor.ask("SELECT id FROM dead_letter")
+    more = CONFIG + '[[device_feed]]\nname = "other"\ntopics = ["te/#"]\nformat = "thin-edge"\n'
+    config = parse_config(more, {"postgres": {"dsn": floor.dsn}})
+
+    async def retry() -> Verdict:
+        retrial = app.build_retrial(config)
+        try:
+            return await retrial(letter)
+        finally:
+            await retrial.close()
+
+    verdict = asyncio.run(retry())
+    assert (verdict.state, verdict.outcome, verdict.case) == ("settled", "opened", 1001)
+    assert floor.counts() == {"received": 1, "opened": 1}
 
 
 def test_readings_of_many_devices_by_two_settlers_do_not_block_each_other(floor: Floor) -> None:
