@@ -72,19 +72,22 @@ def html_to_text(source: str) -> str:
     may_hide = any(word in lowered for word in _HIDING_WORDS)
     tags = _Tags(may_hide=may_hide)
     written = [text]
+    write, plain, pending = written.append, _PLAIN.get, False
     for piece in pieces:
         head, closed, text = piece.partition(">")
         mark = None
-        if closed and not tags.pending:
-            mark = _PLAIN.get(head)
+        if closed and not pending:
+            mark = plain(head)
             if mark is None and " " in head and not head.count('"') % 2 and "'" not in head:
-                mark = _PLAIN.get(head.partition(" ")[0])
+                mark = plain(head.partition(" ")[0])
                 if may_hide and mark is not None and _may_hide(head.lower()):
                     mark = None
         if mark is None:
             mark, text = tags.take(head, closed, text)
-        written.append(mark)
-        written.append(text)
+            pending = tags.pending
+        if mark:
+            write(mark)
+        write(text)
     return _finished("".join(written))
 
 
