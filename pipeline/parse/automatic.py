@@ -63,7 +63,7 @@ def _by_headers(headers: Headers, whole: Part) -> Automatic | None:
     ):
         return "auto-reply"
     listed = precedence == "list" or headers.has_any(_LISTS)
-    if submitted not in {"", "no"} or _SUPPRESS.search(headers.raw("x-auto-response-suppress")):
+    if submitted not in {"", "no"} or _report_type(whole) or _SUPPRESS.search(headers.raw("x-auto-response-suppress")):
         return "auto-generated"
     if listed:
         return "list"

@@ -69,7 +69,7 @@ def _part(raw: bytes, headers: Headers, start: int, end: int, default_type: str,
         content_type = default_type
     elif not MEDIA_TYPE.fullmatch(content_type):
         budget.defects.append("Content-Type unreadable")
-        content_type = "text/plain"
+        content_type = "application/octet-stream" if "name" in parameters else "text/plain"  # RFC 2045, 5.2
     disposition, disposition_parameters = read_parameters(headers.raw("content-disposition"))
     part = Part(headers, start, end, content_type, parameters, disposition, disposition_parameters)
     if content_type.startswith("multipart/"):

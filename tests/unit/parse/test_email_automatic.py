@@ -135,6 +135,11 @@ def test_a_report_without_a_return_path_is_known_by_its_subject(subject: str) ->
     assert parse_email(absent.encode()).auto is None
 
 
+def test_a_report_of_abuse_is_from_a_machine() -> None:  # RFC 5965
+    raw = b"Content-Type: multipart/report; report-type=feedback-report; boundary=b\r\n\r\n--b\r\n\r\nabuse"
+    assert parse_email(raw).auto == "auto-generated"
+
+
 def test_a_read_receipt_is_an_auto_reply() -> None:
     raw = b"Content-Type: multipart/report; report-type=disposition-notification; boundary=b\r\n\r\n--b\r\n\r\nread"
     assert parse_email(raw).auto == "auto-reply"

@@ -200,6 +200,13 @@ def test_text_that_is_no_base64_is_shown_as_it_stands() -> None:
     assert "text that is not in Base64 as it says" in parsed.defects
 
 
+def test_a_file_of_an_unreadable_type_is_attached() -> None:
+    parsed = parse(part("application-x-gzip; name=a.gz", "x"))
+    assert [(a.filename, a.content_type) for a in parsed.attachments] == [("a.gz", "application/octet-stream")]
+    assert parsed.text == ""
+    assert parse(part("gibberish", "x")).text == "x"
+
+
 def test_an_unknown_encoding_is_taken_as_none() -> None:
     parsed = parse(part("text/plain", "Hello", "Content-Transfer-Encoding: x-zip"))
     assert parsed.text == "Hello"
