@@ -90,6 +90,7 @@ class Form(Section):
     max_files: Annotated[int, Field(ge=0)] = 10
     max_file_size: Annotated[int, Field(ge=0)] = 10_485_760
     per_minute: Annotated[int, Field(ge=1)] = 60
+    per_address: Annotated[int, Field(ge=1)] = 20
 
 
 Opening = Literal["answered", "missed", "voicemail", "busy", "failed"]

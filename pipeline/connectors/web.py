@@ -49,6 +49,7 @@ class FormConnector:
         self._domains = domains or MailDomains()
         self._forms = {form.name: form for form in config.form}
         self._rates = {form.name: RateLimit(form.per_minute) for form in config.form}
+        self._per_address = {form.name: RateLimit(form.per_address) for form in config.form}
         self._publisher = publisher
         self._now = now
 
@@ -77,6 +78,8 @@ class FormConnector:
             raise self.refused("malformed", Reject(400, seen.malformed))
         if errors := {**await self._unreachable(form, seen), **seen.errors}:
             raise self.refused("invalid", Reject(422, "some fields are wrong", errors=errors))
+        if seen.email and (wait := self._per_address[form.name].wait(seen.email.lower())):
+            raise self.refused("address too often", TooOften(wait))
         return await self._publisher.publish(self._envelope(request, seen), self.health)
 
     async def _unreachable(self, form: Form, seen: WebForm) -> dict[str, str]:

@@ -44,6 +44,7 @@ name = "{FORM}"
 queue = "Website"
 required = ["email", "subject", "text"]
 per_minute = 1_000_000
+per_address = 1_000_000
 [automatic]
 list = "suppress"
 """

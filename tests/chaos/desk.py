@@ -39,6 +39,7 @@ queue = "Support"
 name = "{form}"
 queue = "Support"
 per_minute = 1_000_000
+per_address = 1_000_000
 """
 
 

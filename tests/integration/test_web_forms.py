@@ -127,6 +127,21 @@ def test_without_kafka_the_client_comes_back_later(tmp_path: Path) -> None:
     over_http(scenario, tmp_path, MemoryLog(away=True))
 
 
+def test_a_victims_address_is_taken_a_few_times_only_however_many_send_it(tmp_path: Path) -> None:
+    async def scenario(http: httpx.AsyncClient) -> None:
+        async def post(number: int, email: str) -> httpx.Response:
+            client = {"X-Forwarded-For": f"10.0.{number // 250}.{number % 250}"}
+            return await http.post("/form/contact", json={**GOOD, "email": email}, headers=client)
+
+        replies = [await post(number, "Victim@x.example") for number in range(1000)]
+        assert {reply.status_code for reply in replies} == {202, 429}
+        assert int(replies[-1].headers["retry-after"]) >= 1
+        assert (await post(1, "else@x.example")).status_code == 202
+
+    published = over_http(scenario, tmp_path).published
+    assert 20 <= len(published) - 1 <= 25
+
+
 def test_each_client_has_an_allowance_of_its_own(tmp_path: Path) -> None:
     async def scenario(http: httpx.AsyncClient) -> None:
         async def post(address: str) -> httpx.Response:
