@@ -37,9 +37,12 @@ def _addresses(value: str) -> tuple[Address, ...]:
 _remembered = lru_cache(maxsize=1024)(_addresses)  # most mails are to the same few mailboxes
 
 
-@lru_cache(maxsize=256)
 def read_speaker(value: str) -> tuple[Address | None, str]:
     """The one mailbox a From or Sender header names, else None and why: better nobody than the wrong one."""
+    return _remembered_speaker(value) if len(value) <= MAX_REMEMBERED else _speaker(value)
+
+
+def _speaker(value: str) -> tuple[Address | None, str]:
     if not value:
         return None, "empty"
     entries = _read(value, decode=True)
@@ -51,6 +54,9 @@ def read_speaker(value: str) -> tuple[Address | None, str]:
     if not mailboxes or not is_usable(mailboxes[0].address):
         return None, "no usable address"
     return mailboxes[0], ""
+
+
+_remembered_speaker = lru_cache(maxsize=1024)(_speaker)
 
 
 def is_usable(address: str) -> bool:

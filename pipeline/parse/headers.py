@@ -88,7 +88,7 @@ def read_headers(raw: bytes, start: int, end: int, defects: list[str]) -> tuple[
     strange = 0
     for number, line in enumerate(lines):
         written, colon, value = line.partition(":")
-        name = header_name(written) if colon else None
+        name = header_name(written) if colon and len(written) <= MAX_NAME else None  # what is longer is not remembered
         if name is None:
             if not line.strip() or (number == 0 and line.startswith(("From ", ">From "))):
                 continue
@@ -136,7 +136,7 @@ def _unfolded(text: str) -> list[str]:
 @lru_cache(maxsize=1024)
 def header_name(written: str) -> str | None:
     """A header's name in lower case; None for what cannot be one (RFC 5322, 3.6.8)."""
-    name = written.rstrip(" \t") if len(written) <= 2 * MAX_NAME else ""
+    name = written.rstrip(" \t")
     return name.lower() if _NAME.fullmatch(f"{name}:") else None
 
 

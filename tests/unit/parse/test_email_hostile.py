@@ -1,6 +1,7 @@
 """Broken and hostile mails: each still yields an object, with its defect, in bounded time."""
 
 import time
+import tracemalloc
 from base64 import encodebytes
 from collections.abc import Iterator
 from hashlib import sha256
@@ -119,6 +120,20 @@ def test_html_of_one_repeated_tag_is_read_in_one_pass(unit: bytes) -> None:
 def test_60000_lines_that_look_like_quotes_are_read_in_one_pass(line: str) -> None:
     assert parse_email(HEAD + b"\r\nhello\r\n" + f"{line}\r\n".encode() * 60_000).text.startswith("hello")
     assert parse_email(HEAD + b"\r\nhello\r\n" + f"{line}\r\n".encode() * 15_000).text.startswith("hello")
+
+
+def test_nothing_large_of_a_mail_is_remembered() -> None:
+    tracemalloc.start()
+    try:
+        for n in range(30):
+            long = b"x" * 1_000_000 + b"%d" % n
+            parse_email(
+                long + b": y\r\nFrom: " + long + b"\r\nTo: " + long + b"\r\nContent-Type: " + long + b"\r\n\r\nx"
+            )
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 5_000_000
 
 
 def test_charsets_are_guessed_a_few_times_only() -> None:
