@@ -66,18 +66,15 @@ class Posts:
 
     def _answer(self, message: Incoming, post: PostMessage, book: Casebook) -> None:
         """What our page wrote goes to the item it answers, or to the pair it is said in; it reopens nothing."""
-        answered = book.batch.channels.ongoing.get(post.answers) if post.answers else None
-        case_id = answered.case_id if answered is not None else None
-        case_id = case_id or book.batch.channels.conversations.get(post.talk or "")
-        case = survivor(case_id, book.batch.cases) if case_id else None
+        conversation = book.batch.channels.conversations.get(post.talk or "")
+        case = _answered(post, book) or (survivor(conversation, book.batch.cases) if conversation else None)
         if case is None:
             message.outcome = Recorded(f"{post.reason}, and it answers nothing that has a case")
         else:
             book.append(message, case, by="answer", reason="our page answers here", effect=Join(), event="case.replied")
 
     def _place(self, message: Incoming, post: PostMessage, view: PostView, book: Casebook) -> None:
-        conversation = book.batch.channels.conversations.get(post.talk or "")
-        case = survivor(conversation, book.batch.cases) if conversation else None
+        case = self._conversation(message, post, book)
         if view.removed:
             message.outcome = Recorded("it was removed before it came")
         elif not post.opens:
@@ -86,6 +83,15 @@ class Posts:
             self._join(message, post, case, book)
         else:
             self._open(message, post, book, reason=post.reason)
+
+    def _conversation(self, message: Incoming, post: PostMessage, book: Casebook) -> Case | None:
+        """The case of its conversation; else of what it answers, where that is a case of its author's own."""
+        conversation = book.batch.channels.conversations.get(post.talk or "")
+        if conversation is not None:
+            return survivor(conversation, book.batch.cases)
+        contact = message.party.contact if message.party else None
+        case = _answered(post, book)
+        return case if case and case.contact and contact and case.contact.id == contact.id else None
 
     def _join(self, message: Incoming, post: PostMessage, case: Case, book: Casebook) -> None:
         queue = book.queue(case)
@@ -101,6 +107,9 @@ class Posts:
         else:
             reason = "it goes on in this conversation"
             book.append(message, case, by="conversation", reason=reason, effect=effect)
+            channels = book.batch.channels
+            if post.talk and post.talk not in channels.conversations:
+                channels.conversations[post.talk] = channels.conversed[post.talk] = case.id
 
     def _open(
         self, message: Incoming, post: PostMessage, book: Casebook, *, reason: str, follow_up_of: Case | None = None
@@ -110,11 +119,20 @@ class Posts:
             return
         channels = book.batch.channels
         first = channels.conversations.get(post.place or "")
-        neighbour = survivor(first, book.batch.cases) if first and follow_up_of is None else None
+        neighbour = None
+        if follow_up_of is None:
+            neighbour = survivor(first, book.batch.cases) if first else _answered(post, book)
         case = book.open(message, reason=reason, follow_up_of=follow_up_of, linked_to=neighbour, link="same post")
         for key in (post.talk, post.place if first is None else None):
             if key:
                 channels.conversations[key] = channels.conversed[key] = case.id
+
+
+def _answered(post: PostMessage, book: Casebook) -> Case | None:
+    """The case of what it answers."""
+    answered = book.batch.channels.ongoing.get(post.answers) if post.answers else None
+    case_id = answered.case_id if answered is not None else None
+    return survivor(case_id, book.batch.cases) if case_id is not None else None
 
 
 def _posts(ongoing: Ongoing) -> list[PostTold]:
