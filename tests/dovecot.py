@@ -177,8 +177,8 @@ class Dovecot:
 
     def renumber(self) -> None:
         """Lose the index with its UIDs, as a restored backup does: UIDVALIDITY changes."""
-        for file in self._maildir.glob("dovecot*"):
-            file.unlink()
+        for file in [*self._maildir.glob("dovecot.*"), self._maildir / "dovecot-uidlist"]:
+            file.unlink()  # dovecot-uidvalidity stays, which has the next one differ within the same second, too
 
     @property
     def _maildir(self) -> Path:
