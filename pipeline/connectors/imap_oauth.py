@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import httpx
+import structlog
 
 from pipeline.config.imap import OAuth
 from pipeline.config.values import read_secret
@@ -87,21 +88,27 @@ class Tokens:
         if not isinstance(refresh, str) or not kind or refresh == self._refresh:
             return
         self._refresh = refresh
-        if kind == "file":
+        if kind != "file":
+            return
+        try:
             await asyncio.to_thread(_replace, Path(name), refresh)
+        except OSError as error:
+            told = "the new refresh token is kept in memory only, and the old one may end"
+            structlog.get_logger().warning(told, file=name, reason=error.strerror)
 
 
 def _replace(file: Path, text: str) -> None:
-    """Write a secret over the old one, all of it or nothing; where that is not allowed, it is kept in memory."""
+    """Write a secret over the old one, all of it or nothing. Raises OSError."""
+    handle, made = tempfile.mkstemp(dir=file.parent)
     try:
-        handle, made = tempfile.mkstemp(dir=file.parent)
         with os.fdopen(handle, "w", encoding="utf-8") as writing:
             writing.write(text)
             writing.flush()
             os.fsync(handle)
         Path(made).replace(file)
     except OSError:
-        return
+        Path(made).unlink(missing_ok=True)
+        raise
 
 
 def _reason(reply: httpx.Response) -> str:

@@ -1,8 +1,9 @@
 """Tokens for XOAUTH2: when they are asked for, with what, and what becomes of refusals."""
 
 import asyncio
+import shutil
 import stat
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -26,12 +27,14 @@ class Provider:
     answers: list[tuple[int, str]]
     asked: list[dict[str, str]] = field(default_factory=list)
     url: str = ""
+    before_answer: Callable[[], None] = lambda: None
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
         length = int(head.partition("content-length:")[2].split()[0])
         form = parse_qs((await reader.readexactly(length)).decode())
         self.asked.append({name: values[0] for name, values in form.items()})
+        self.before_answer()
         status, body = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         writer.write(f"HTTP/1.1 {status} x\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n{body}".encode())
         await writer.drain()
@@ -109,6 +112,27 @@ def test_a_new_refresh_token_replaces_the_old_one_in_its_file(tmp_path: Path) ->
     assert file.read_text() == "second"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert [found.name for found in tmp_path.iterdir()] == ["refresh"]
+
+
+def test_a_new_refresh_token_that_cannot_be_kept_is_told_and_used(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "secrets"
+    folder.mkdir()
+    file = folder / "refresh"
+    file.write_text("first")
+
+    async def scenario() -> None:
+        async with provider((200, '{"access_token": "one", "refresh_token": "second"}')) as at:
+            tokens = Tokens(OAuth(token_url=at.url, client_id="us", refresh_token=f"file:{file}"), Clock())
+            at.before_answer = lambda: shutil.rmtree(folder, ignore_errors=True)
+            await tokens.token()
+            tokens.drop()
+            await tokens.token()
+            assert at.asked[-1]["refresh_token"] == "second"
+
+    asyncio.run(scenario())
+    assert "kept in memory only" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
