@@ -8,7 +8,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 from desk import HOUR
 from imap_standin import Script, Session, Standin, as_usual
@@ -16,6 +18,8 @@ from imap_standin import Script, Session, Standin, as_usual
 from pipeline.agents.batch import Incoming
 from pipeline.agents.read import Reader
 from pipeline.agents.rules import compile_rules
+from pipeline.api.app import create_app
+from pipeline.app import build_monitor
 from pipeline.blobs import BlobStore
 from pipeline.config import Config
 from pipeline.config.channels import Mailbox
@@ -77,6 +81,14 @@ class Desk:
 
     async def until_idle(self) -> None:
         await self.until(lambda: self.health.state == "waiting for mail")
+
+
+async def monitored(connector: ImapConnector) -> Any:  # noqa: ANN401  # JSON
+    """What people are told who ask how it fares."""
+    router = build_monitor(Config(), lambda: {"imap": connector.health})
+    transport = httpx.ASGITransport(create_app([router]))
+    async with httpx.AsyncClient(transport=transport, base_url="http://desk.example") as client:
+        return (await client.get("/health")).json()
 
 
 @asynccontextmanager
@@ -526,6 +538,8 @@ def test_a_login_that_is_refused_is_told_and_holds_nobody_up(tmp_path: Path) -> 
             here.server.inbox.add(mail("one"))
             await here.until(lambda: "refuses to log in" in here.health.state)
             assert "next try in" in here.health.state
+            shown = await monitored(here.connector)
+            assert "refuses to log in" in shown["imap"]["sources"][ADDRESS]["state"]
             await here.until_named(["other"])
             assert here.connector.health.published == 1
             here.server.password = "wrong"
