@@ -6,6 +6,9 @@ import spf
 
 from pipeline.connectors.dns_names import DnsAwayError, Names
 
+LONGEST_RECORD = 4096
+"""Bytes of a record that are evaluated; RFC 7208, 3.4, asks for some 450. Macros take the square of theirs in time."""
+
 _LABEL = 63
 """Characters of one label of a name (RFC 1035, 2.3.4)."""
 
@@ -39,6 +42,8 @@ class _Query(spf.query):  # type: ignore[misc]  # pyspf ships no types
             self.void_lookups += 1
             if self.void_lookups > spf.MAX_VOID_LOOKUPS:
                 raise spf.PermError(f"more than {spf.MAX_VOID_LOOKUPS} questions without an answer")
+        if qtype == "TXT":
+            return [record.strings for record in found if sum(map(len, record.strings)) <= LONGEST_RECORD]
         return [_plain(record, qtype) for record in found]
 
 
@@ -48,7 +53,5 @@ def _plain(record: Any, qtype: str) -> object:  # noqa: ANN401  # each kind of r
             return record.address
         case "MX":
             return record.preference, record.exchange.to_text(omit_final_dot=True)
-        case "PTR":
-            return record.target.to_text(omit_final_dot=True)
         case _:
-            return record.strings
+            return record.target.to_text(omit_final_dot=True)

@@ -140,6 +140,42 @@ def test_a_large_mail_is_judged_apart(names: Names) -> None:
     assert verdict(names, SIGNER.sign(large, "acme-print.example") + b"more\r\n").dkim == "fail"
 
 
+SIGNATURE = b"DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed; d=acme-print.example; s=s1; h=from; bh=QUJD; b=QUJD"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        (SIGNATURE + b"\r\n") * 3_000 + MAIL,
+        SIGNATURE + b" " * 200_000 + b"!\r\n" + MAIL,
+        SIGNATURE + b"\r\n " * 60_000 + b"; x=1\r\n" + MAIL,
+        SIGNATURE + b"; h=" + b":x" * 60_000 + b"\r\n" + MAIL,
+        SIGNATURE + b"\r\n" + MAIL + b" \t" * 120_000 + b"x\r\n",
+        (SIGNATURE + b"\r\n") * 5 + MAIL + (b" " * 99 + b"x\r\n") * 2_400,
+        SIGNATURE.replace(b"s=s1", b"s=" + b"a." * 5_000 + b"a") + b"\r\n" + MAIL,
+        b"From: " + b"(" * 60_000 + b"\r\n\r\n",
+    ],
+    ids=["many", "blanks", "folds", "names", "blank body", "blank lines", "long selector", "parentheses"],
+)
+def test_a_hostile_mail_is_judged_in_bounded_time(raw: bytes, names: Names) -> None:
+    began = time.process_time()
+
+    assert verdict(names, raw).dmarc in {"fail", "none", "temperror"}
+    assert time.process_time() - began < 2.0
+
+
+def test_a_key_of_absurd_size_is_none(names: Names, zone: Zone) -> None:
+    zone.txt("s1._domainkey.acme-print.example", f"v=DKIM1; p={'QUJD' * 1_000}")
+
+    assert verdict(names, SIGNER.sign(MAIL, "acme-print.example")).dkim == "fail"
+
+
+def test_a_record_of_spf_of_absurd_size_is_none(names: Names, zone: Zone) -> None:
+    zone.txt("acme-print.example", "v=spf1 exists:" + "%{l1r-}." * 600 + "acme-print.example -all")
+
+    assert verdict(names, mail_from="a-b-c@acme-print.example").spf == "none"
+
+
 def test_a_domain_that_publishes_nothing_has_no_verdict(names: Names) -> None:
     found = verdict(names, MAIL.replace(b"acme-print", b"plain"))
 
