@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
-from typing import Any, TypeGuard
+from functools import lru_cache
+from typing import Any, Literal, TypeGuard
 
 import orjson
 
@@ -38,6 +39,7 @@ _SCALES = ((1e17, 1e9), (1e14, 1e6), (1e11, 1e3))
 _SELF = frozenset(
     {"device", "deviceid", "devicename", "deviceeui", "deveui", "devid", "externalid", "thing", "thingid"}
 )
+_LONGEST_KEY = 40
 _OWNER = frozenset({"customer", "customerid", "account", "accountid", "tenant", "tenantid"})
 
 
@@ -138,15 +140,20 @@ def strangers(payload: Mapping[str, object], device: str | None, received_from: 
     """Defects of a payload that names another device than the topic does, or a customer: only the topic counts."""
     found = []
     for key, value in payload.items():
-        plain = key.replace("_", "").replace("-", "").lower()
-        named = text_of(value)
-        if named is None:
+        about = _about(key) if len(key) <= _LONGEST_KEY else None
+        if about is None or (named := text_of(value)) is None:
             continue
-        if plain in _SELF and named not in {device, received_from}:
-            found.append(f"the payload names device {_shown(named)}, the topic counts")
-        elif plain in _OWNER:
+        if about == "owner":
             found.append(f"the payload names a customer, {_shown(named)}, which does not count")
+        elif named not in {device, received_from}:
+            found.append(f"the payload names device {_shown(named)}, the topic counts")
     return tuple(found)
+
+
+@lru_cache(maxsize=1024)
+def _about(key: str) -> Literal["self", "owner"] | None:
+    plain = key.replace("_", "").replace("-", "").lower()
+    return "self" if plain in _SELF else "owner" if plain in _OWNER else None
 
 
 def ahead(at: datetime | None, received: datetime | None) -> tuple[str, ...]:
