@@ -50,7 +50,10 @@ CONFIG = Config.model_validate(
         "mailbox": [{"address": "support@desk.example"}],
         "form": [{"name": "contact"}],
         "phone": [{"name": "pbx", "token": "a-token-nobody-guesses"}],
-        "social": [{"platform": "facebook", "app_secret": "f"}, {"platform": "x", "app_secret": "x"}],
+        "social": [
+            {"platform": "facebook", "app_secret": "f", "verify_token": "f"},
+            {"platform": "x", "app_secret": "x"},
+        ],
     }
 )
 
