@@ -52,7 +52,7 @@ def register(app: typer.Typer) -> None:
         log_plainly()
         settings = load_config(config, DEFAULT_DATA)
         found = read_journal(journal, settings)
-        reference, wrong = read_reference(data) if data else (ReferenceData(), [])
+        reference, wrong = read_reference(data, settings.desk.country) if data else (ReferenceData(), [])
         _refuse([*_missing_secret(settings), *wrong, *found.mistakes])
         report = _run(found.steps, settings, reference)
         if json:

@@ -1,7 +1,8 @@
-"""Reads reference data: accounts and contacts in JSON lines."""
+"""Reads reference data: accounts, contacts, devices in JSON lines."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -9,10 +10,11 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.domain.matching import normal_address
+from pipeline.parse.numbers import e164
 from pipeline.replay.steps import Mistake
-from pipeline.store.reference import Account, Contact
+from pipeline.store.reference import Account, Contact, Device
 
-KINDS = ("account", "contact")
+KINDS = ("account", "contact", "device")
 
 
 class _Record(BaseModel):
@@ -37,9 +39,23 @@ class _Contact(_Record):
     phones: list[str] = []
     account: str | None = None
 
-    def record(self) -> Contact:
-        emails, phones = map(normal_address, self.emails), (phone.replace(" ", "") for phone in self.phones)
+    def record(self, country: str | None) -> Contact:
+        emails = map(normal_address, self.emails)
+        phones = (e164(phone, country) or phone.replace(" ", "") for phone in self.phones)
         return Contact(self.external_id, self.name or self.external_id, tuple(emails), tuple(phones), self.account)
+
+
+class _Device(_Record):
+    """What else is known of a device is not used yet."""
+
+    kind: Literal["device"]
+    account: str | None = None
+    product: str | None = None
+    gateway: str | None = None
+    warranty_until: date | None = None
+
+    def record(self) -> Device:
+        return Device(self.external_id, self.account)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +64,11 @@ class ReferenceData:
 
     accounts: list[Account] = field(default_factory=list)
     contacts: list[Contact] = field(default_factory=list)
+    devices: list[Device] = field(default_factory=list)
 
 
-def read_reference(path: Path) -> tuple[ReferenceData, list[Mistake]]:
-    """The records in a file, and what is wrong with it."""
+def read_reference(path: Path, country: str | None = None) -> tuple[ReferenceData, list[Mistake]]:
+    """The records in a file, and what is wrong with it; numbers that name no country are of this one."""
     data = ReferenceData()
     mistakes: list[Mistake] = []
     named: list[tuple[int, str]] = []
@@ -71,9 +88,12 @@ def read_reference(path: Path) -> tuple[ReferenceData, list[Mistake]]:
         else:
             if isinstance(record, _Account):
                 data.accounts.append(record.record())
+                continue
+            if isinstance(record, _Contact):
+                data.contacts.append(record.record(country))
             else:
-                data.contacts.append(record.record())
-                named += [(number, record.account)] if record.account else []
+                data.devices.append(record.record())
+            named += [(number, record.account)] if record.account else []
     there = {account.external_id for account in data.accounts}
     mistakes += [
         Mistake(str(path), number, f'it names the account "{name}", which is not in this file')
@@ -83,7 +103,7 @@ def read_reference(path: Path) -> tuple[ReferenceData, list[Mistake]]:
     return data, mistakes
 
 
-def _read(values: Any) -> _Account | _Contact:  # noqa: ANN401  # what JSON can say
+def _read(values: Any) -> _Account | _Contact | _Device:  # noqa: ANN401  # what JSON can say
     if not isinstance(values, Mapping):
         raise ValueError("a line is a JSON object")  # noqa: TRY004  # told to the user like every other mistake
     kind = values.get("kind")
@@ -91,6 +111,8 @@ def _read(values: Any) -> _Account | _Contact:  # noqa: ANN401  # what JSON can 
         return _Account.model_validate(values)
     if kind == "contact":
         return _Contact.model_validate(values)
+    if kind == "device":
+        return _Device.model_validate(values)
     raise ValueError(f'no kind "{kind}" can be rehearsed; there are: {", ".join(KINDS)}')
 
 

@@ -37,8 +37,8 @@ async def rehearse(steps: Sequence[Arrival | Deed], config: Config, data: Refere
     config = complete(config).model_copy(update={"postgres": Postgres(dsn=dsn)})
     if not config.desk.secret:
         config = config.model_copy(update={"desk": config.desk.model_copy(update={"secret": (_SECRET,)})})
-    if steps and (data.accounts or data.contacts):
-        await upsert(dsn, data.accounts, data.contacts, at=steps[0].at)
+    if steps:
+        await upsert(dsn, data.accounts, data.contacts, data.devices, at=steps[0].at)
     store = PostgresStore(dsn)
     try:
         run = _Run(app.build_settler(config, store), Casework(store), _Log(steps), dsn)

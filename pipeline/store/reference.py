@@ -1,4 +1,4 @@
-"""Reference data on PostgreSQL: accounts and contacts, each known by its external id."""
+"""Reference data on PostgreSQL: accounts, contacts, devices, each known by its external id."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,7 +32,22 @@ class Contact:
     account: str | None = None
 
 
-async def upsert(dsn: str, accounts: Sequence[Account], contacts: Sequence[Contact], *, at: datetime) -> None:
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A device under the name its messages bear, and the account (by external id) it belongs to."""
+
+    external_id: str
+    account: str | None = None
+
+
+async def upsert(
+    dsn: str,
+    accounts: Sequence[Account],
+    contacts: Sequence[Contact],
+    devices: Sequence[Device] = (),
+    *,
+    at: datetime,
+) -> None:
     """Write all of them in one transaction, known since `at`; who is there already is updated.
 
     A domain or an identity goes to whoever names it last. Raises Retry when PostgreSQL is away.
@@ -48,3 +63,5 @@ async def upsert(dsn: str, accounts: Sequence[Account], contacts: Sequence[Conta
             await execute(_SQL["upsert_contact"], {**named, "account": contact.account, "at": at})
             for kind, values in (("email", contact.emails), ("phone", contact.phones)):
                 await execute(_SQL["upsert_identities"], {**named, "kind": kind, "values": list(values)})
+        for device in devices:
+            await execute(_SQL["upsert_device"], {"device": device.external_id, "account": device.account})

@@ -20,3 +20,8 @@ INSERT INTO identity (kind, value, contact_id, origin)
 SELECT DISTINCT %(kind)s, value, contact.id, 'import' FROM unnest(%(values)s::text[]) AS value, contact
 WHERE contact.external_id = %(external_id)s
 ON CONFLICT (kind, value) DO UPDATE SET contact_id = excluded.contact_id, account_id = NULL, origin = excluded.origin;
+
+-- name: upsert_device
+INSERT INTO identity (kind, value, account_id, origin)
+SELECT 'device', %(device)s, account.id, 'import' FROM account WHERE account.external_id = %(account)s
+ON CONFLICT (kind, value) DO UPDATE SET account_id = excluded.account_id, contact_id = NULL, origin = excluded.origin;

@@ -65,7 +65,7 @@ def _scenario(name: str, told: dict[str, Any], scratch: Path) -> Scenario:
     config = Config.model_validate({**_DEFAULTS, **told.get("config", {})})
     reference = scratch / "data.jsonl"
     reference.write_bytes(b"\n".join(orjson.dumps(record) for record in told.get("data", [])))
-    data, mistakes = read_reference(reference)
+    data, mistakes = read_reference(reference, config.desk.country)
     assert not mistakes, mistakes
     desk, mails, steps = Desk.of(config), dict[str, dict[str, Any]](), []
     for number, line in enumerate(told["journal"], start=1):

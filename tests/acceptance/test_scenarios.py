@@ -72,6 +72,8 @@ def told(  # noqa: PLR0911  # one answer for each word that an expectation may u
             return {name: activity.get(name) for name in wanted}
         case "same_activity":
             return wanted if became["activity"] == message(report, wanted)["activity"] else became["activity"]
+        case "case_account":
+            return case.get("account")
         case "outcome" | "matched_by" | "reason" | "account":
             return became[key]
     return case.get(key)

@@ -5,7 +5,7 @@ from pathlib import Path
 import orjson
 
 from pipeline.replay.reference import ReferenceData, read_reference
-from pipeline.store.reference import Account, Contact
+from pipeline.store.reference import Account, Contact, Device
 
 
 def read(folder: Path, *records: object) -> tuple[ReferenceData, list[str]]:
@@ -32,10 +32,25 @@ def test_accounts_and_contacts_are_read_as_the_store_keeps_them(tmp_path: Path) 
     assert data.contacts == [Contact("c1", "c1", ("ana@x.example",), ("+351211",), "a1")]
 
 
+def test_a_number_is_of_the_desks_country_unless_it_says_otherwise(tmp_path: Path) -> None:
+    path = tmp_path / "data.jsonl"
+    path.write_bytes(
+        orjson.dumps({"kind": "contact", "external_id": "c1", "phones": ["030 12345678", "+351 211234567"]})
+    )
+    data, _ = read_reference(path, "DE")
+    assert data.contacts[0].phones == ("+493012345678", "+351211234567")
+
+
+def test_a_device_belongs_to_an_account(tmp_path: Path) -> None:
+    account = {"kind": "account", "external_id": "a1"}
+    data, mistakes = read(tmp_path, account, {"kind": "device", "external_id": "pump-7", "account": "a1"})
+    assert (data.devices, mistakes) == ([Device("pump-7", "a1")], [])
+
+
 def test_every_mistake_is_told_with_its_line(tmp_path: Path) -> None:
     _, mistakes = read(
         tmp_path,
-        {"kind": "device", "external_id": "pump-7"},
+        {"kind": "robot", "external_id": "pump-7"},
         ["account"],
         {"kind": "account", "external_id": ""},
         {"kind": "contact", "external_id": "c1", "email": "ana@x.example"},
@@ -43,7 +58,7 @@ def test_every_mistake_is_told_with_its_line(tmp_path: Path) -> None:
     )
     told = "\n".join(mistakes)
     assert len(mistakes) == 5
-    assert '1: no kind "device" can be rehearsed; there are: account, contact' in told
+    assert '1: no kind "robot" can be rehearsed; there are: account, contact, device' in told
     assert "2: a line is a JSON object" in told
     assert '3: "external_id"' in told
     assert '4: "email"' in told
