@@ -17,6 +17,7 @@ _SIMPLE = re.compile(
 )
 _BARE = re.compile(r"""[^\s"\\<>(),;:@='\[\]]+@[^\s"\\<>(),;:@='\[\]]+""", re.ASCII)
 _USABLE = re.compile(r"""(?:[^\s@<>()\[\]",;:\\]+|"[^"\r\n]{1,64}")@(?:[^\s@<>()\[\]",;:\\]+|\[[^\s@\[\]\\]+\])""")
+_SCHEME = re.compile(r"^(?:mailto|smtp):", re.IGNORECASE)
 _ROUTE = re.compile(r"^@[^:]*:")
 _BLANK = re.compile(r"\s+")
 
@@ -67,10 +68,10 @@ def is_usable(address: str) -> bool:
 def _read(value: str, *, decode: bool, turned: bool = False) -> list[tuple[Address, bool]]:
     """Each mailbox with whether it stood in a group."""
     if simple := _SIMPLE.fullmatch(value):
-        return [(Address(one_line(simple[1] or simple[2] or "")[:MAX_NAME], simple[3][:MAX_ADDRESS]), False)]
+        return [(Address(_unquoted(one_line(simple[1] or simple[2] or ""))[:MAX_NAME], simple[3][:MAX_ADDRESS]), False)]
     if _BARE.fullmatch(value):
         return [(Address("", value[:MAX_ADDRESS]), False)]
-    found = [(_mailbox(entry, turned=turned), entry.in_group) for entry in _entries(value)]
+    found = [(_mailbox(entry, turned=turned), entry.in_group) for entry in _whole_names(_entries(value))]
     if decode and "=?" in value and not any("@" in address.address for address, _ in found):
         return _read(decode_words(value), decode=False, turned=turned)  # mailers that encode the address with its name
     return [(address, in_group) for address, in_group in found if address.name or address.address or in_group]
@@ -88,6 +89,12 @@ class _Entry:
         self.closed = True
         self.quoted = False
         self.in_group = in_group
+
+    @property
+    def is_name_only(self) -> bool:
+        """Whether nothing but words stand there, and none is an address."""
+        words = "".join(self.words)
+        return bool(words.strip()) and self.angled is None and not (self.quoted or self.comments or "@" in words)
 
 
 def _entries(value: str) -> list[_Entry]:
@@ -113,6 +120,19 @@ def _entries(value: str) -> list[_Entry]:
     return [*entries, entry]
 
 
+def _whole_names(entries: list[_Entry]) -> list[_Entry]:
+    """The entries, those joined that a comma without quotes cut within a name: `Silva, Ana <ana@acme.example>`."""
+    joined: list[_Entry] = []
+    for entry in entries:
+        if entry.angled is not None:
+            names: list[str] = []
+            while joined and joined[-1].is_name_only and joined[-1].in_group == entry.in_group:
+                names = [*joined.pop().words, ",", *names]
+            entry.words = [*names, *entry.words]
+        joined.append(entry)
+    return joined
+
+
 def _take(entry: _Entry, mark: str, value: str, position: int) -> int:
     """Add what starts with this mark to the entry; where it ends."""
     if mark == '"':
@@ -123,10 +143,15 @@ def _take(entry: _Entry, mark: str, value: str, position: int) -> int:
         text, position = _comment(value, position)
         entry.comments.append(text)
     elif mark == "<":
+        while value[position : position + 1] == "<":
+            position += 1
         end = _end_of_angle(value, position)
-        entry.closed = end < len(value)
-        entry.angled = value[position:end]
+        angled = value[position:end]
+        entry.closed = end < len(value) and entry.angled in {None, angled}  # of two addresses, which one is meant?
+        entry.angled = angled
         position = end + 1
+        while value[position : position + 1] == ">":
+            position += 1
     elif mark == "\\":
         entry.words.append(value[position : position + 1])
         position += 1
@@ -192,7 +217,9 @@ def _mailbox(entry: _Entry, *, turned: bool) -> Address:
         address = entry.comments[-1]
     elif not name.strip() and entry.comments:
         name = entry.comments[-1]
-    address = _ROUTE.sub("", _plain_address(address))
+    address = _ROUTE.sub("", _SCHEME.sub("", _plain_address(address)))
+    if turned and "@" in address:
+        address = address.strip("<>[]") if not address.endswith("]") or address.startswith("[") else address
     if not entry.closed:
         address = address if entry.angled is None else ""
     return Address(_name(name), address[:MAX_ADDRESS])
@@ -226,7 +253,11 @@ def _plain_address(text: str) -> str:
 
 
 def _name(text: str) -> str:
-    text = _BLANK.sub(" ", decode_words(text)).strip()
-    if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
-        text = text[1:-1].strip()
-    return text[:MAX_NAME]
+    return _unquoted(_BLANK.sub(" ", decode_words(text)).strip())[:MAX_NAME]
+
+
+def _unquoted(name: str) -> str:
+    """The name without the quotes around it that some mailers write beside those of the syntax."""
+    if len(name) > 1 and name[0] == name[-1] and name[0] in "'\"":
+        return name[1:-1].strip()
+    return name

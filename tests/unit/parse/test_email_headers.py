@@ -17,6 +17,12 @@ def mail(*headers: str, body: str = "text") -> Email:
     [
         ("Ana Silva <ana@acme.example>", "Ana Silva", "ana@acme.example"),
         ('"Silva, Ana" <ana@acme.example>', "Silva, Ana", "ana@acme.example"),
+        ("Silva, Ana <ana@acme.example>", "Silva, Ana", "ana@acme.example"),
+        ("Acme, Inc., Sales <ana@acme.example>", "Acme, Inc., Sales", "ana@acme.example"),
+        ("'Ana' <ana@acme.example>", "Ana", "ana@acme.example"),
+        ("Ana <mailto:ana@acme.example>", "Ana", "ana@acme.example"),
+        ("Ana <<ana@acme.example>>", "Ana", "ana@acme.example"),
+        ("Ana <ana@acme.example> <ana@acme.example>", "Ana", "ana@acme.example"),
         ("ana@acme.example (Ana Silva)", "Ana Silva", "ana@acme.example"),
         ("ana@acme.example", "", "ana@acme.example"),
         ("=?utf-8?q?J=C3=BCrgen?= <j@acme.example>", "Jürgen", "j@acme.example"),
@@ -44,6 +50,9 @@ def test_from_is_read_however_it_is_written(written: str, name: str, address: st
         "ana@acme.example, eve@evil.example",
         "Ana <ana@acme.example",
         "ana@@acme.example",
+        "Ana <ana@acme.example> <eve@evil.example>",
+        "eve@evil.example, Ana <ana@acme.example>",
+        '"Ana <ana@acme.example>"',
     ],
 )
 def test_the_speaker_is_unknown_rather_than_the_wrong_one(written: str) -> None:
@@ -103,6 +112,8 @@ def test_of_several_dates_the_first_that_can_be_read_counts() -> None:
         ("Everyone", Address("Everyone", "")),
         ("All of sales", Address("All of sales", "")),
         ("=?iso-8859-2?Q?Namedy=F1ski?= (n@acme.example)", Address("Namedyński", "n@acme.example")),
+        ('"Ana <ana@acme.example>"', Address("Ana", "ana@acme.example")),
+        ("Ana [ana@acme.example]", Address("Ana", "ana@acme.example")),
         ("n@acme.example (Namedyński)", Address("Namedyński", "n@acme.example")),
     ],
 )
