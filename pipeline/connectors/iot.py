@@ -157,7 +157,6 @@ class IotConnector:
         lane = self._lane(arrived.topic)
         if lane is None:
             self.health.refused["no feed has the topic"] += 1
-            self._log.warning("a message on a topic that no [[device_feed]] has", topic=arrived.topic[:200])
             session.settle(arrived)
             return
         message = Message(arrived.topic, arrived.payload, arrived.retained, arrived.dup, arrived.truncated)
@@ -190,6 +189,7 @@ class IotConnector:
     def _find_lane(self, topic: str) -> Lane | None:
         feed = next((feed for feed in self._feeds if any(topic_matches_sub(one, topic) for one in feed.topics)), None)
         if feed is None:
+            self._log.warning("a message on a topic that no [[device_feed]] has", topic=topic[:200])
             return None
         bucket = bucket_of(_device(topic, feed))
         known = self._lanes.get((feed.name, bucket))

@@ -7,16 +7,19 @@ import orjson
 
 from pipeline.commands.parsers import CHANNELS
 from pipeline.commands.parsers.channel import Asked
+from pipeline.config.channels import DeviceFeed
 from pipeline.parse.email import parse_email
 from pipeline.parse.html import html_to_text
 from pipeline.parse.invitation import read_invitation
+from pipeline.parse.iot import read_readings
 from pipeline.parse.reply import split_reply
 from pipeline.parse.sanitise import is_heavy, sanitise
 from pipeline.parse.tnef import read_tnef
 
 Target = Callable[[bytes], None]
 
-IOT_TOPICS = ("te/device/main///m/temperature", "te/device/main///a/hot", "plant/pump-7", "spBv1.0/g/DDATA/e/pump-7")
+IOT_TOPICS = ("te/device/main///m/temperature", "te/device/main///a/hot", "plant/pump-7", "spBv1.0/g/DBIRTH/e/pump-7")
+FEEDS = [DeviceFeed(name="feed", topics=("#",), format=name) for name in ("thin-edge", "json", "sparkplug")]
 PHONE_FORMATS = (None, *CHANNELS["phone"].formats)
 
 
@@ -72,6 +75,16 @@ def invitation(raw: bytes) -> None:
     holds([found and asdict(found), description])
 
 
+def readings(raw: bytes) -> None:
+    """A record of many messages, of each format; what is none says so."""
+    for feed in FEEDS:
+        try:
+            found = read_readings(raw, feed)
+        except ValueError:
+            continue
+        holds([asdict(delivery.told) for delivery in found])
+
+
 def _channel(name: str, options: Iterable[Asked]) -> Target:
     readers = [CHANNELS[name].reader(asked) for asked in options]
 
@@ -93,4 +106,5 @@ TARGETS: dict[str, Target] = {
     "social": _channel("social", [Asked()]),
     "web": _channel("web", [Asked()]),
     "iot": _channel("iot", (Asked(topic=topic) for topic in IOT_TOPICS)),
+    "readings": readings,
 }
