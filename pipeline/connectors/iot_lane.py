@@ -106,6 +106,8 @@ class Lane:
             try:
                 await self._publisher.publish(envelope, self._health)
             except Retry as error:
+                if not self._health.state.startswith("waits"):
+                    structlog.get_logger().warning("readings wait", feed=self._feed.name, reason=str(error))
                 self._health.state = f"waits: {error}"
             except Reject as error:
                 log = structlog.get_logger()
