@@ -4,7 +4,7 @@ import asyncio
 import logging
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 
 import structlog
 import uvloop
@@ -42,6 +42,16 @@ def run(part: Callable[[], Awaitable[None]]) -> None:
         sys.exit(FAILED)
     except Stop as error:
         structlog.get_logger().critical("stopped", reason=str(error))
+        sys.exit(STOPPED)
+
+
+def run_listening(part: Coroutine[None, None, None]) -> None:
+    """Run what listens until it ends; it minds the signals itself. Exits with STOPPED, saying why in a sentence."""
+    log_plainly()
+    try:
+        uvloop.run(part)
+    except Stop as error:
+        sys.stderr.write(f"casestream: {error}\n")
         sys.exit(STOPPED)
 
 

@@ -29,20 +29,12 @@ def register(app: typer.Typer) -> None:
 
         Example: casestream connect smtp --data casestream-data
         """
-        import uvloop
+        from pipeline.process import run_listening
 
-        from pipeline.errors import Stop
-        from pipeline.process import STOPPED, log_plainly
-
-        log_plainly()
         if unknown := set(names) - set(house.CONNECTORS):
             typer.echo(f"no connector {', '.join(sorted(unknown))}; there are: {', '.join(house.CONNECTORS)}", err=True)
             raise typer.Exit(2)
-        try:
-            uvloop.run(_run(names, load_config(config, data)))
-        except Stop as error:
-            typer.echo(str(error), err=True)
-            raise typer.Exit(STOPPED) from error
+        run_listening(_run(names, load_config(config, data)))
 
 
 async def _run(names: list[str], config: Config) -> None:

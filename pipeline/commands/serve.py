@@ -25,12 +25,9 @@ def register(app: typer.Typer) -> None:
 
         Example: casestream serve --data casestream-data
         """
-        import uvloop
+        from pipeline.process import run_listening
 
-        from pipeline.process import log_plainly
-
-        log_plainly()
-        uvloop.run(_run(load_config(config, data)))
+        run_listening(_run(load_config(config, data)))
 
 
 async def _run(config: Config) -> None:
@@ -51,10 +48,7 @@ async def _run(config: Config) -> None:
         def capture_signals(self) -> Iterator[None]:
             yield
 
-    host, _, port = config.http.listen.rpartition(":")
-    family = socket.AF_INET6 if host.startswith("[") else socket.AF_INET
-    listener = socket.create_server((host.strip("[]"), int(port)), family=family, backlog=1024)
-    address = f"{host}:{listener.getsockname()[1]}"
+    listener, address = _listener(config.http.listen)
     async with KafkaLog(config.kafka) as log:
         settings = uvicorn.Config(
             create_app(house.build_routes(config, house.build_publisher(config, log))),
@@ -74,3 +68,16 @@ async def _run(config: Config) -> None:
             loop.add_signal_handler(number, setattr, server, "should_exit", True)
         typer.echo(f"http listens on {address}", err=True)
         await server.serve(sockets=[listener])
+
+
+def _listener(listen: str) -> tuple[socket.socket, str]:
+    """The socket to serve on, and its address with the port that was free."""
+    from pipeline.errors import Stop
+
+    host, _, port = listen.rpartition(":")
+    family = socket.AF_INET6 if host.startswith("[") else socket.AF_INET
+    try:
+        listener = socket.create_server((host.strip("[]"), int(port)), family=family, backlog=1024)
+    except OSError as error:
+        raise Stop(f"[http] listen: {listen} cannot be used: {error.strerror}") from error
+    return listener, f"{host}:{listener.getsockname()[1]}"
