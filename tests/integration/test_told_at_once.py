@@ -231,3 +231,23 @@ def test_readings_of_many_devices_by_two_settlers_do_not_block_each_other(floor:
     floor.settle(job(0), job(1))
     assert floor.counts() == {"received": 1000, "recorded": 1000}
     assert floor.ask("SELECT count(*) FROM device_state") == [(50,)]
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        call_event("11111", "newCall", 0, fromName="a\0b", user="x" * 5000),
+        call_event("a\0b" * 900, "hangup", 0, cause="cancel"),
+        comment("add", "a\0b", 0),
+        comment("add", "x" * 200_000, 0),
+        readings(("te/device/pump-7///a/over\0heat", b'{"severity":"critical","text":"a\\u0000b\\ud800c"}')),
+        readings(("te/device/" + "p" * 5000 + "///a/overheat", b'{"severity":"critical"}')),
+        readings(("te/device/pump-7///m/", b'{"t\\u0000":1,"u":1e400,"v":%s}' % (b"9" * 5000))),
+        readings(("te/device/pump-7///e/login", b'{"text":"a\\u0000b"}')),
+    ],
+    ids=["name", "call id", "comment", "long comment", "alarm", "device", "numbers", "event"],
+)
+def test_nothing_a_stranger_writes_is_a_surprise(floor: Floor, told: Envelope) -> None:
+    floor.settle([[floor.record(0, told)]])
+    assert floor.ask("SELECT reason FROM dead_letter WHERE kind = 'unexpected'") == []
+    assert sum(floor.counts().values()) == 2, "received, and one outcome"
