@@ -124,6 +124,7 @@ def main() -> None:
     mails = real_mails(arguments.mails)
     rates: dict[str, list[float]] = {"casestream": [], "loop": []}
     with running() as servers:
+        asyncio.run(measure(servers, "loop", "warm", mails, 1))  # the servers are warm for the first who counts, too
         for number in range(arguments.rounds):
             for side in [arguments.side] if arguments.side else rates:
                 name = f"{side}{number}"

@@ -75,7 +75,7 @@ async def settle(connection: psycopg.AsyncConnection, records: list[Any], known_
             c_links = await connection.execute(SQL["thread_links"], {**ids, "most": 20})
             c_known = await connection.execute(SQL["known_messages"], {"keys": [one[4] for one in taken]})
             senders = list({one[3] for one in taken if one[3]})
-            c_party = await connection.execute(SQL["parties"], {"addresses": senders})
+            c_party = await connection.execute(SQL["parties"], {"kind": "email", "values": senders})
             c_acct = await connection.execute(
                 SQL["accounts"], {"domains": list({s.rpartition("@")[2] for s in senders})}
             )
@@ -83,18 +83,18 @@ async def settle(connection: psycopg.AsyncConnection, records: list[Any], known_
             for row in await c_links.fetchall():
                 links[row[0]].append(row[1:])
             known = {row[0]: (row[1], row[4]) for row in await c_known.fetchall()}
-            contacts = {row[0]: (row[1], row[3]) for row in await c_party.fetchall()}
+            contacts = {row[1]: (row[2], row[4]) for row in await c_party.fetchall()}
             await c_acct.fetchall()
         new: dict[str, dict[str, Any]] = {}
         for _, envelope, mail, sender, _, _ in taken:
             if sender and sender not in contacts and sender not in new and (not mail.auto or mail.auto == "list"):
-                new[sender] = {"id": uuid7(), "name": clean(mail.from_.name or sender), "address": sender,
-                               "account_id": None, "created_at": envelope.time}  # fmt: skip
+                new[sender] = {"id": uuid7(), "name": clean(mail.from_.name or sender), "kind": "email",
+                               "value": sender, "account_id": None, "created_at": envelope.time}  # fmt: skip
         if new:
             rows = orjson.dumps([new[a] for a in sorted(new)]).decode()
             await connection.execute(SQL["insert_contacts"], {"rows": rows})
-            found = await (await connection.execute(SQL["parties"], {"addresses": list(new)})).fetchall()
-            contacts |= {row[0]: (row[1], row[3]) for row in found}
+            found = await (await connection.execute(SQL["parties"], {"kind": "email", "values": list(new)})).fetchall()
+            contacts |= {row[1]: (row[2], row[4]) for row in found}
         named = sorted(
             {link[0] for one in taken for i in (one[2].message_id, *one[5]) if i for link in links.get(i, ())}
         )
@@ -105,7 +105,7 @@ async def settle(connection: psycopg.AsyncConnection, records: list[Any], known_
                 cases[row[0]] = {"id": row[0], "number": row[1], "title": row[2], "state": row[3], "status": row[4],
                                  "priority": row[5], "origin": row[6], "queue": row[7], "opened_at": row[8],
                                  "resolved_at": row[9], "flags": row[13], "revision": row[14], "event_seq": row[15],
-                                 "contact_id": row[16], "name": row[18]}  # fmt: skip
+                                 "contact_id": row[17], "name": row[19]}  # fmt: skip
             for case_id, address in await (await connection.execute(SQL["participants"], {"ids": named})).fetchall():
                 people[case_id].add(address)
         opened: list[dict[str, Any]] = []
@@ -137,7 +137,7 @@ async def settle(connection: psycopg.AsyncConnection, records: list[Any], known_
                         "status": "in progress", "priority": "normal", "origin": "email", "queue": "Support",
                         "contact_id": contact[0], "name": contact[1], "account_id": None, "opened_at": envelope.time,
                         "resolved_at": None, "follow_up_of": None, "linked_to": None, "flags": [], "revision": 0,
-                        "event_seq": 0}  # fmt: skip
+                        "event_seq": 0, "device": None}  # fmt: skip
                 cases[case["id"]] = case
                 opened.append(case)
             elif case:
