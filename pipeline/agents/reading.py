@@ -1,5 +1,6 @@
 """How the records of a batch are read: here, or ahead of their turn in a process of its own."""
 
+import asyncio
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +14,9 @@ from pipeline.wire import Record
 
 ALONE_ATTEMPTS = 3
 """How often a record that is read alone may end its process before it is taken for the cause."""
+
+START_PAUSE = 0.5
+"""Seconds to wait for each time that the process ended before it could read anything."""
 
 
 class Reading(Protocol):
@@ -55,7 +59,8 @@ class _Ahead:
 class ReadAhead:
     """Has the records of one channel read in another process while earlier ones are settled.
 
-    What ends that process, or takes too much of its time, is found by reading each record of the batch alone.
+    What ends that process, or takes too much of its time, is found by reading each record of the batch alone. Other
+    channels and later batches share the process: only what it was at is to blame, all else is asked for again.
     """
 
     def __init__(self, process: ReadingProcess, reader: Reader) -> None:
@@ -83,16 +88,31 @@ class ReadAhead:
             ahead = self._ahead.popleft()  # what lies before it was dropped on its way here
             places = {id(record): place for place, record in enumerate(ahead.records)}
             if all(id(record) in places for record in records):
-                answers = await ahead.answer
+                try:
+                    answers = await ahead.answer
+                except Gone as gone:
+                    if gone.at_it:
+                        raise
+                    break
                 return [answers[places[id(record)]] for record in records]
             ahead.answer.cancel()
-        return await self._process.ask(records)
+        return await self._asked(records)
+
+    async def _asked(self, records: Sequence[Record]) -> list[Incoming | Unread]:
+        """The answer, however often others end the process. Raises Gone when these do."""
+        while True:
+            try:
+                return await self._process.ask(records)
+            except Gone as gone:
+                if gone.at_it:
+                    raise
+                await asyncio.sleep(self._process.failed_starts * START_PAUSE)
 
     async def _alone(self, record: Record) -> Incoming | Unread:
         gone = Gone("", too_long=False)
         for _ in range(ALONE_ATTEMPTS):
             try:
-                return (await self._process.ask([record]))[0]
+                return (await self._asked([record]))[0]
             except Gone as error:
                 gone = error
                 if error.too_long:

@@ -3,7 +3,8 @@
     python -m pipeline.agents.reading_process DESCRIPTOR
 
 It speaks over a socket that it inherits, one frame a message: eight bytes of length, then a pickle. First comes the
-configuration, then batches of records, each answered by what was read. It ends when the socket does.
+configuration, answered by nothing once records can be read, then batches of records, each answered by what was read.
+It ends when the socket does.
 """
 
 import asyncio
@@ -22,14 +23,19 @@ from typing import Any
 from pipeline.agents.batch import Incoming
 from pipeline.agents.read import Reader, Unread
 from pipeline.config import Config
+from pipeline.errors import Stop
 from pipeline.wire import Envelope, Record
 
 SECONDS = 5.0
 """Processor time after which reading one record ends the process; the parsers' own bounds end it long before."""
 
+STARTS = 5
+"""So often the process may end before it can read anything."""
+
 Answer = asyncio.Future[list[Incoming | Unread]]
 
 _LENGTH = 8
+_LAST_WORDS = 2.0
 _NO_RECORD = Record("", 0, 0, None, None, ())
 _NO_ENVELOPE = Envelope(
     id="", channel="", source="", key="", time=datetime.min.replace(tzinfo=UTC), content_type="", raw=b""
@@ -37,11 +43,15 @@ _NO_ENVELOPE = Envelope(
 
 
 class Gone(Exception):  # noqa: N818  # said of the process, as the errors of the house are
-    """The process ended before it answered; `too_long` when one record took too much of its time."""
+    """The process ended before it answered; `too_long` when one record took too much of its time.
 
-    def __init__(self, says: str, *, too_long: bool) -> None:
+    It was `at_it` when these are the records that it read then, and not others that were asked before them.
+    """
+
+    def __init__(self, says: str, *, too_long: bool, at_it: bool = True) -> None:
         super().__init__(says)
         self.too_long = too_long
+        self.at_it = at_it
 
 
 class ReadingProcess:
@@ -51,11 +61,24 @@ class ReadingProcess:
         self._config = config
         self._seconds = seconds
         self._life: _Life | None = None
+        self.failed_starts = 0
 
     def ask(self, records: Sequence[Record]) -> Answer:
-        """What becomes of the records once they are read, in their order; Gone when the process ends instead."""
+        """What becomes of the records once they are read, in their order; Gone when the process ends instead.
+
+        Stop when it ended again and again before it could read anything, for which no record is to blame.
+        """
         if self._life is None or self._life.ended:
-            self._life = _Life(self._config, self._seconds)
+            if self._life is not None:
+                self.failed_starts = 0 if self._life.can_read else self.failed_starts + 1
+                self._life = None
+            if self.failed_starts >= STARTS:
+                return _failed(Stop("no message can be read: the process for it does not start, and says why above"))
+            try:
+                self._life = _Life(self._config, self._seconds)
+            except OSError as error:
+                self.failed_starts += 1
+                return _failed(Gone(f"its reader does not start: {error.strerror}", too_long=False, at_it=False))
         return self._life.ask(records)
 
     async def close(self) -> None:
@@ -70,10 +93,14 @@ class _Life:
     def __init__(self, config: Config, seconds: float) -> None:
         ours, theirs = socket.socketpair()
         with theirs:
-            self._process = subprocess.Popen(  # noqa: S603  # our own program
-                [sys.executable, "-m", __name__, str(theirs.fileno()), str(seconds)], pass_fds=(theirs.fileno(),)
-            )
+            program = [sys.executable, "-m", __name__, str(theirs.fileno()), str(seconds)]
+            try:
+                self._process = subprocess.Popen(program, pass_fds=(theirs.fileno(),))  # noqa: S603  # our own program
+            except OSError:
+                ours.close()
+                raise
         self._seconds = seconds
+        self.can_read = False
         self._asked: deque[tuple[Sequence[Record], Answer]] = deque()
         self._questions: asyncio.Queue[object] = asyncio.Queue()
         self._questions.put_nowait(config)
@@ -98,14 +125,18 @@ class _Life:
         reader, writer = await asyncio.open_connection(sock=ours, limit=4 * 1024 * 1024)
         sending = asyncio.create_task(self._send(writer))
         try:
+            await reader.readexactly(_LENGTH)
+            self.can_read = True
             while True:
                 length = int.from_bytes(await reader.readexactly(_LENGTH))
                 found = pickle.loads(await reader.readexactly(length))  # noqa: S301  # from our own process
-                records, answer = self._asked.popleft()
+                records, answer = self._asked[0]  # until it is answered, since whatever goes wrong must be told
                 if not answer.done():
                     answer.set_result([_whole(one, record) for one, record in zip(found, records, strict=True)])
+                self._asked.popleft()
         except (asyncio.IncompleteReadError, ConnectionError):
-            pass  # it ended; below it says how
+            with suppress(subprocess.TimeoutExpired):  # it ended, and may still be telling why
+                await asyncio.to_thread(self._process.wait, _LAST_WORDS)
         finally:
             sending.cancel()
             writer.close()
@@ -123,9 +154,17 @@ class _Life:
         code = self._process.wait()
         too_long = code == -signal.SIGPROF
         says = f"it took more than {self._seconds:g} s of processor time" if too_long else f"its reader ended ({code})"
-        for _, answer in self._asked:
+        for place, (_, answer) in enumerate(self._asked):
             if not answer.done():
-                answer.set_exception(Gone(says, too_long=too_long))
+                answer.set_exception(Gone(says, too_long=too_long, at_it=self.can_read and place == 0))
+                answer.exception()  # so that nothing complains of one that is dropped
+
+
+def _failed(error: Exception) -> Answer:
+    answer: Answer = asyncio.get_running_loop().create_future()
+    answer.set_exception(error)
+    answer.exception()  # the same
+    return answer
 
 
 def _frame(message: object) -> tuple[bytes, bytes]:
@@ -150,6 +189,8 @@ def _whole(read: Incoming | Unread, record: Record) -> Incoming | Unread:
 def serve(line: BufferedRWPair, seconds: float) -> None:
     """Answer until the other side has gone."""
     reader = Reader.of(_received(line))
+    line.write(bytes(_LENGTH))
+    line.flush()
     with suppress(EOFError, BrokenPipeError, ConnectionError):
         while True:
             answers = []

@@ -14,9 +14,10 @@ from memory_desk import START, mail
 from pipeline.agents.batch import Incoming
 from pipeline.agents.read import Reader, Unread
 from pipeline.agents.reading import ReadAhead
-from pipeline.agents.reading_process import Gone, ReadingProcess
+from pipeline.agents.reading_process import STARTS, Gone, ReadingProcess
 from pipeline.blobs import BlobStore
 from pipeline.config import Config
+from pipeline.errors import Stop
 from pipeline.wire import Envelope, Record
 
 NIL = UUID(int=0)
@@ -127,6 +128,37 @@ def test_a_process_that_is_killed_is_started_again(config: Config) -> None:
         assert len(await ahead.read(records)) == len(records)
 
     read_ahead(config, check)
+
+
+def test_only_what_the_process_was_at_is_to_blame(config: Config) -> None:
+    """A mail that takes too long, read for one channel, must not bury what waits behind it, of that or of another."""
+    slow, good = [record(SLOW, 1)], [record(MAILS[0], 2), record(MAILS[1], 3)]
+
+    async def check(ahead: ReadAhead, process: ReadingProcess) -> None:
+        others = ReadAhead(process, Reader.of(config))
+        ahead.expect(slow)
+        others.expect(good)
+        ahead.expect(slow)
+        buried, read = await asyncio.gather(ahead.read(slow), others.read(good))
+        assert [type(one) for one in (*buried, *read)] == [Unread, Incoming, Incoming]
+
+    read_ahead(config, check, seconds=0.02)
+
+
+def test_a_process_that_cannot_start_buries_no_record(config: Config, capfd: pytest.CaptureFixture[str]) -> None:
+    """A secret that is not there, or no memory left: the worker must stop and say so."""
+    broken = config.model_copy(update={"desk": config.desk.model_copy(update={"secret": ("env:NOT_THERE",)})})
+
+    async def run() -> None:
+        process = ReadingProcess(broken)
+        process.failed_starts = STARTS - 2
+        ahead = ReadAhead(process, Reader.of(config))
+        ahead.expect([record(MAILS[0])])
+        with pytest.raises(Stop, match="the process for it does not start"):
+            await ahead.read([record(MAILS[0])])
+
+    asyncio.run(run())
+    assert "NOT_THERE" in capfd.readouterr().err
 
 
 def test_the_process_ends_with_the_one_that_started_it(config: Config, tmp_path: Path) -> None:
