@@ -2,6 +2,10 @@
 
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
 
 _IPV6_SITE = 64
 
@@ -11,6 +15,14 @@ class Clients:
 
     def __init__(self, proxies: Iterable[str]) -> None:
         self._proxies = tuple(ip_network(proxy, strict=False) for proxy in proxies)
+
+    def of(self, request: "Request") -> str:
+        """The address of the client of a request."""
+        return self.address(_peer(request), ",".join(request.headers.getlist("x-forwarded-for")))
+
+    def scheme_of(self, request: "Request") -> str:
+        """Whether the client of a request called by http or https."""
+        return self.scheme(_peer(request), request.headers.get("x-forwarded-proto", ""), request.url.scheme)
 
     def address(self, peer: str, forwarded_for: str) -> str:
         """The address of the client: the last hop that is no proxy of ours."""
@@ -46,6 +58,11 @@ def bucket(address: str) -> str:
     if isinstance(parsed, IPv6Address):
         return str(ip_network((parsed, _IPV6_SITE), strict=False))
     return address
+
+
+def _peer(request: "Request") -> str:
+    """Who is at the other end of the connection; on a socket of this machine nobody has an address."""
+    return request.client.host if request.client else "local"
 
 
 def _parsed(text: str) -> IPv4Address | IPv6Address | None:

@@ -22,7 +22,9 @@ class BodyRefused(Reject):
 
 
 async def read_body(request: Request, max_size: int, seconds: float = BODY_SECONDS) -> bytes:
-    """The whole body. Raises BodyRefused when it is too large, too slow or cut off, whatever its length says."""
+    """The whole body. Raises BodyRefused when compressed, too large, too slow or cut off, whatever it announces."""
+    if _is_compressed(request):
+        raise BodyRefused(415, "content type", "send it uncompressed")
     too_large = BodyRefused(413, "too large", "the body is larger than we take")
     announced = request.headers.get("content-length", "0")
     if not announced.isdecimal() or int(announced[:20]) > max_size:
@@ -43,11 +45,11 @@ async def read_body(request: Request, max_size: int, seconds: float = BODY_SECON
     return bytes(body)
 
 
-def is_compressed(request: Request) -> bool:
-    """Whether the body came compressed, which nothing here inflates."""
-    return request.headers.get("content-encoding", "").strip().lower() not in {"", "identity"}
-
-
 def closing(status: int) -> dict[str, str]:
     """After a body that was not read to its end, the connection cannot be used again."""
-    return {"Connection": "close"} if status in {403, 404, 408, 413, 415} else {}
+    return {"Connection": "close"} if status in {403, 404, 408, 413, 415, 429} else {}
+
+
+def _is_compressed(request: Request) -> bool:
+    """Whether the body came compressed, which nothing here inflates."""
+    return request.headers.get("content-encoding", "").strip().lower() not in {"", "identity"}

@@ -40,9 +40,7 @@ class MonitorRoutes:
         return JSONResponse({name: _told(health) for name, health in self._healths().items()})
 
     def _may_read(self, request: Request) -> bool:
-        peer = request.client.host if request.client else ""
-        client = self._clients.address(peer, ",".join(request.headers.getlist("x-forwarded-for")))
-        return is_within(client, self._readers)
+        return is_within(self._clients.of(request), self._readers)
 
 
 def _told(health: Health) -> Mapping[str, object]:

@@ -7,17 +7,14 @@ from fastapi import APIRouter, Request, Response
 from pipeline.config.channels import Phone
 from pipeline.config.sections import Http
 from pipeline.connectors.clients import Clients
-from pipeline.connectors.http_body import BODY_SECONDS, BodyRefused, closing, is_compressed, read_body
+from pipeline.connectors.http_answers import refused
+from pipeline.connectors.http_body import BODY_SECONDS, BodyRefused, read_body
 from pipeline.connectors.phone import PhoneConnector, PhoneRequest, Taken
-from pipeline.connectors.rate import TooOften
 from pipeline.errors import Reject, Retry
 from pipeline.parse.form_body import media_type
-from pipeline.problems import problem
 
 MAX_SIZE = 262_144
 """Bytes of an event; a record of FreeSWITCH is the longest."""
-
-RETRY_SECONDS = "10"
 
 
 class PhoneRoutes:
@@ -39,24 +36,22 @@ class PhoneRoutes:
     async def post(self, name: str, token: str, request: Request) -> Response:
         """Take one event of an exchange that knows its token."""
         try:
-            exchange = self._connector.find(name, token, self._client(request))
+            exchange = self._connector.find(name, token, self._clients.of(request))
             taken = await self._connector.receive(exchange, await self._received(exchange, request))
         except (Reject, Retry) as refusal:
-            return _refusal(refusal)
+            return refused(refusal)
         return _answer(taken, request, self._url(request))
 
     async def post_signed(self, name: str, request: Request) -> Response:
         """Take one event of an exchange that signs."""
         try:
-            exchange = self._connector.find_signed(name, self._client(request))
+            exchange = self._connector.find_signed(name, self._clients.of(request))
             await self._connector.receive(exchange, await self._received(exchange, request))
         except (Reject, Retry) as refusal:
-            return _refusal(refusal)
+            return refused(refusal)
         return Response(status_code=204)
 
     async def _received(self, exchange: Phone, request: Request) -> PhoneRequest:
-        if is_compressed(request):
-            raise self._connector.refused("content type", Reject(415, "send it uncompressed"))
         try:
             raw = await read_body(request, min(MAX_SIZE, self._settings.max_size), self._body_seconds)
         except BodyRefused as refusal:
@@ -64,33 +59,17 @@ class PhoneRoutes:
         return PhoneRequest(
             exchange=exchange.name,
             raw=raw,
-            client=self._client(request),
+            client=self._clients.of(request),
             url=self._url(request),
             signature=request.headers.get("x-twilio-signature", ""),
         )
-
-    def _client(self, request: Request) -> str:
-        peer = request.client.host if request.client else "local"
-        return self._clients.address(peer, ",".join(request.headers.getlist("x-forwarded-for")))
 
     def _url(self, request: Request) -> str:
         """The address as it was called: our proxies may have changed its scheme and host."""
         path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         if self._settings.url:
             return f"{self._settings.url}{path}"
-        peer = request.client.host if request.client else "local"
-        scheme = self._clients.scheme(peer, request.headers.get("x-forwarded-proto", ""), request.url.scheme)
-        return f"{scheme}://{request.headers.get('host', '')}{path}"
-
-
-def _refusal(refusal: Reject | Retry) -> Response:
-    match refusal:
-        case TooOften():
-            return problem(429, refusal.message, headers={"Retry-After": str(refusal.seconds), **closing(413)})
-        case Reject():
-            return problem(refusal.status, refusal.message, headers=closing(refusal.status))
-        case Retry():
-            return problem(503, "we cannot keep it now, send it again", headers={"Retry-After": RETRY_SECONDS})
+        return f"{self._clients.scheme_of(request)}://{request.headers.get('host', '')}{path}"
 
 
 def _answer(taken: Taken, request: Request, url: str) -> Response:

@@ -6,16 +6,14 @@ from fastapi import APIRouter, Request, Response
 from pipeline.config.channels import Social
 from pipeline.config.sections import Http
 from pipeline.connectors.clients import Clients
-from pipeline.connectors.door import Door
+from pipeline.connectors.door import Answer, Door
 from pipeline.connectors.facebook_http import FacebookDoor
-from pipeline.connectors.http_body import BODY_SECONDS, BodyRefused, closing, is_compressed, read_body
-from pipeline.connectors.rate import TooOften
+from pipeline.connectors.http_answers import refused
+from pipeline.connectors.http_body import BODY_SECONDS, BodyRefused, read_body
 from pipeline.connectors.social import SocialConnector
 from pipeline.connectors.x_http import XDoor
 from pipeline.errors import Reject, Retry
-from pipeline.problems import problem
 
-RETRY_SECONDS = "10"
 MAX_DELIVERY = 4_194_304
 """Bytes of one delivery; a thousand items of Facebook take a tenth of it."""
 
@@ -44,16 +42,10 @@ class SocialRoutes:
         """Answer a platform that asks whether the address is ours."""
         try:
             _, door = self._find(name)
-            self._connector.admit_question(self._client(request))
-            answer = door.answer(request.query_params)
-        except TooOften as refusal:
-            return problem(429, refusal.message, headers={"Retry-After": str(refusal.seconds)})
-        except Retry:
-            return problem(503, "this address is not ready yet", headers={"Retry-After": RETRY_SECONDS})
-        except Reject as refusal:
-            if refusal.status != 404:  # noqa: PLR2004 - counted where it was raised
-                self._connector.refused("challenge", refusal)
-            return problem(refusal.status, refusal.message)
+            self._connector.admit_question(self._clients.of(request))
+            answer = self._challenged(door, request)
+        except (Reject, Retry) as refusal:
+            return refused(refusal, not_now="this address is not ready yet")
         return Response(answer.body, media_type=answer.media_type, headers=_NO_GUESSING)
 
     async def post(self, name: str, request: Request) -> Response:
@@ -62,14 +54,10 @@ class SocialRoutes:
             page, door = self._find(name)
             raw = await self._body(request)
             if not door.is_authentic(raw, request.headers):
-                raise self._connector.forged(self._client(request))
+                raise self._connector.forged(self._clients.of(request))
             await self._connector.receive(page, raw)
-        except TooOften as refusal:
-            return problem(429, refusal.message, headers={"Retry-After": str(refusal.seconds)})
-        except Reject as refusal:
-            return problem(refusal.status, refusal.message, headers=closing(refusal.status))
-        except Retry:
-            return problem(503, "we cannot keep it now, send it again", headers={"Retry-After": RETRY_SECONDS})
+        except (Reject, Retry) as refusal:
+            return refused(refusal)
         return Response("EVENT_RECEIVED", media_type="text/plain")
 
     def _find(self, name: str) -> tuple[Social, Door]:
@@ -81,18 +69,19 @@ class SocialRoutes:
             raise self._connector.refused("unknown page", Reject(404, "there is no such address"))
         return page, door
 
+    def _challenged(self, door: Door, request: Request) -> Answer:
+        try:
+            return door.answer(request.query_params)
+        except Reject as refusal:
+            self._connector.refused("challenge", refusal)
+            raise
+
     async def _body(self, request: Request) -> bytes:
-        if is_compressed(request):
-            raise self._connector.refused("content type", Reject(415, "send it uncompressed"))
         try:
             return await read_body(request, self._max_size, self._body_seconds)
         except BodyRefused as refusal:
             self._connector.refused(refusal.reason, refusal)
             raise
-
-    def _client(self, request: Request) -> str:
-        peer = request.client.host if request.client else "local"
-        return self._clients.address(peer, ",".join(request.headers.getlist("x-forwarded-for")))
 
 
 def _door(page: Social) -> Door | None:

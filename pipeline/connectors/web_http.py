@@ -8,15 +8,13 @@ from pipeline.config.channels import Form
 from pipeline.config.sections import Http
 from pipeline.connectors.clients import Clients
 from pipeline.connectors.form_page import LABELS, form_page, form_script, policy, thanks_page
+from pipeline.connectors.http_answers import again, refused
 from pipeline.connectors.http_body import BODY_SECONDS, BodyRefused, closing, read_body
-from pipeline.connectors.rate import TooOften
 from pipeline.connectors.web import FormConnector, FormRequest
 from pipeline.errors import Reject, Retry
 from pipeline.parse.form_body import media_type
 from pipeline.parse.web import parse_form
 from pipeline.problems import problem
-
-RETRY_SECONDS = "10"
 
 
 class FormRoutes:
@@ -48,12 +46,8 @@ class FormRoutes:
             form = self._connector.find(name)
             cors = self._cors(form, request)
             receipt = await self._connector.receive(await self._received(form, request))
-        except TooOften as refusal:
-            return problem(429, refusal.message, headers={**cors, "Retry-After": str(refusal.seconds)})
-        except Reject as refusal:
-            return problem(refusal.status, refusal.message, refusal.errors, {**cors, **closing(refusal.status)})
-        except Retry:
-            return problem(503, "we cannot keep it now, send it again", headers={**cors, "Retry-After": RETRY_SECONDS})
+        except (Reject, Retry) as refusal:
+            return refused(refusal, cors)
         return Response(f'{{"receipt":"{receipt.id}"}}', 202, headers=dict(cors), media_type="application/json")
 
     async def _posted_by_a_page(self, name: str, request: Request) -> Response:
@@ -73,12 +67,8 @@ class FormRoutes:
         status = refusal.status if isinstance(refusal, Reject) else 503
         if form is None or status == 403:  # noqa: PLR2004  # a site that may not send it is shown nothing
             return problem(status, str(refusal), headers=closing(status))
-        headers = dict(closing(status))
+        headers = {**closing(status), **again(refusal)}
         notice, errors = "", {}
-        if isinstance(refusal, TooOften):
-            headers["Retry-After"] = str(refusal.seconds)
-        if isinstance(refusal, Retry):
-            headers["Retry-After"] = RETRY_SECONDS
         if isinstance(refusal, Reject) and refusal.errors:
             errors = refusal.errors
         else:
@@ -141,8 +131,7 @@ class FormRoutes:
 
     async def _received(self, form: Form, request: Request) -> FormRequest:
         headers = request.headers
-        peer = request.client.host if request.client else "local"
-        client = self._clients.address(peer, ",".join(headers.getlist("x-forwarded-for")))
+        client = self._clients.of(request)
         content_type = headers.get("content-type", "")
         self._connector.admit(form, client, content_type, headers.get("content-encoding", "").strip().lower())
         return FormRequest(
