@@ -16,8 +16,9 @@ import structlog
 from pipeline.config.sections import Mqtt
 from pipeline.connectors.backoff import Backoff
 from pipeline.connectors.mqtt_session import Arrived, LostError, Session, Subscriptions
-from pipeline.parse.device_json import UnreadableError, read_json, text_of
+from pipeline.parse.device_json import read_json, text_of
 from pipeline.parse.iot import named_device
+from pipeline.parse.strict_json import Malformed
 
 State = Literal["queued", "sent", "acknowledged", "failed"]
 
@@ -125,7 +126,7 @@ def _operation(command: Command) -> str:
 def _object(payload: bytes) -> Mapping[str, object]:
     try:
         found = read_json(payload)
-    except UnreadableError:
+    except Malformed:
         return {}
     return found if isinstance(found, dict) else {}
 

@@ -11,6 +11,8 @@ from typing import Any, Literal, TypeGuard
 
 import orjson
 
+from pipeline.parse.strict_json import Malformed
+
 MAX_READINGS = 1_000
 """Readings that one message may hold; of a message with more, none is read."""
 
@@ -43,12 +45,8 @@ _LONGEST_KEY = 40
 _OWNER = frozenset({"customer", "customerid", "account", "accountid", "tenant", "tenantid"})
 
 
-class UnreadableError(ValueError):
-    """The payload is not what its format says; the text tells why."""
-
-
 def read_json(payload: bytes) -> Any:  # noqa: ANN401  # that is what JSON is
-    """The JSON of a payload, numbers of more than 64 bits exact. Raises UnreadableError."""
+    """The JSON of a payload, numbers of more than 64 bits exact. Raises Malformed."""
     if payload[:3] == b"\xef\xbb\xbf":
         payload = payload[3:]
     try:
@@ -57,7 +55,7 @@ def read_json(payload: bytes) -> Any:  # noqa: ANN401  # that is what JSON is
             return json.loads(payload, parse_float=_exact, parse_constant=_no_number)
         return orjson.loads(payload)
     except (ValueError, RecursionError) as error:
-        raise UnreadableError(f"not JSON: {str(error)[:200]}") from error
+        raise Malformed(f"not JSON: {str(error)[:200]}") from error
 
 
 def _exact(text: str) -> float | Decimal:
@@ -65,7 +63,7 @@ def _exact(text: str) -> float | Decimal:
 
 
 def _no_number(text: str) -> None:
-    raise UnreadableError(f"{text} is no number of JSON")
+    raise Malformed(f"{text} is no number of JSON")
 
 
 def is_number(value: object) -> TypeGuard[int | float | Decimal]:

@@ -8,7 +8,6 @@ from typing import Any
 from pipeline.parse.device_json import (
     MAX_NAME,
     MAX_READINGS,
-    UnreadableError,
     ahead,
     clean,
     instant,
@@ -19,6 +18,7 @@ from pipeline.parse.device_json import (
     text_of,
 )
 from pipeline.parse.reading import Reading, Told
+from pipeline.parse.strict_json import Malformed
 
 _TIMES = ("time", "timestamp", "ts", "at", "datetime", "date_time")
 _GONE = frozenset({"down", "offline", "disconnected", "lost"})
@@ -35,7 +35,7 @@ def parse_plain(topic: str, payload: bytes, device: str | None, received: dateti
         return Told(no_reading="the payload is empty", device=device)
     try:
         found = read_json(payload)
-    except UnreadableError as error:
+    except Malformed as error:
         return Told(unreadable=str(error), device=device)
     last = clean(topic.rpartition("/")[2], MAX_NAME)
     alone = last if last and last != device else "value"
@@ -44,7 +44,7 @@ def parse_plain(topic: str, payload: bytes, device: str | None, received: dateti
     for one in objects:
         try:
             readings.extend(_of_one(one, device, alone, received))
-        except UnreadableError as error:
+        except Malformed as error:
             return Told(unreadable=str(error), device=device)
         if len(readings) > MAX_READINGS:
             return Told(unreadable=f"more than {MAX_READINGS} values in one message", device=device)
@@ -62,7 +62,7 @@ def _of_one(found: object, device: str | None, alone: str, received: datetime | 
         text = text_of(found) or ("true" if found else "false")
         yield Reading(device=device, type="heartbeat", text=text, down=text.lower() in _GONE)
     else:
-        raise UnreadableError(f"JSON, but neither an object nor a number: {type(found).__name__}")
+        raise Malformed(f"JSON, but neither an object nor a number: {type(found).__name__}")
 
 
 def _of_object(found: dict[str, Any], device: str | None, received: datetime | None) -> Iterator[Reading]:

@@ -12,7 +12,6 @@ from typing import Any
 from pipeline.parse.device_json import (
     MAX_NAME,
     MAX_READINGS,
-    UnreadableError,
     ahead,
     clean,
     instant,
@@ -23,6 +22,7 @@ from pipeline.parse.device_json import (
     text_of,
 )
 from pipeline.parse.reading import Reading, Told
+from pipeline.parse.strict_json import Malformed
 
 SEVERITIES = ("critical", "major", "minor", "warning")
 DEFAULT_SEVERITY = "minor"
@@ -139,7 +139,7 @@ def _told(place: Place, *readings: Reading) -> Told:
 def _data(place: Place, payload: bytes, received: datetime | None) -> Told:
     try:
         found = read_json(payload) if payload.strip() else {}
-    except UnreadableError as error:
+    except Malformed as error:
         return Told(unreadable=str(error), device=place.device)
     if not isinstance(found, dict):
         return Told(unreadable="JSON, but no object", device=place.device)
@@ -211,7 +211,7 @@ def _health(place: Place, payload: bytes, received: datetime | None) -> Reading:
     elif plain:
         try:
             found = read_json(plain)
-        except UnreadableError as error:
+        except Malformed as error:
             found, defects = {}, (str(error),)
         found = found if isinstance(found, dict) else {}
         status = text_of(found.get("status")) or "unknown"
