@@ -38,15 +38,14 @@ def register(app: typer.Typer) -> None:
 
 
 async def _try(config: Config) -> "Sequence[Trial]":
-    from datetime import UTC, datetime
-
+    from pipeline.connectors.contract import utc_now
     from pipeline.connectors.imap_trial import try_mailbox
     from pipeline.store.bookmarks import MemoryBookmarks, PostgresBookmarks
 
     desk_runs = config.postgres.dsn != "embedded"  # else nobody has said where it is, and nothing is known
     bookmarks = PostgresBookmarks(config.postgres.dsn) if desk_runs else MemoryBookmarks()
     read = [mailbox for mailbox in config.mailbox if mailbox.imap]
-    return await asyncio.gather(*(try_mailbox(mailbox, bookmarks, lambda: datetime.now(UTC)) for mailbox in read))
+    return await asyncio.gather(*(try_mailbox(mailbox, bookmarks, utc_now) for mailbox in read))
 
 
 def _line(trial: "Trial") -> str:

@@ -1,7 +1,9 @@
 """How long to wait before something that failed is tried again."""
 
+import asyncio
 import random
 from collections.abc import Callable
+from contextlib import suppress
 
 
 class Backoff:
@@ -21,3 +23,9 @@ class Backoff:
     def succeeded(self) -> None:
         """Begin again with the shortest wait."""
         self._next = self._first
+
+
+async def pause(stopping: asyncio.Event, seconds: float) -> None:
+    """Return after so many seconds, or when it is time to stop."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(stopping.wait(), seconds)

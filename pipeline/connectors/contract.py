@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Protocol, Self
 
 from pipeline.blobs import BlobStore
@@ -102,3 +102,8 @@ class Publisher:
         except OSError as error:
             raise Retry(f"the blob store refuses: {error.strerror}") from error
         return replace(envelope, raw=b"", dataref=digest)
+
+
+def utc_now() -> datetime:
+    """The clock of every connector, unless a test gives it another."""
+    return datetime.now(UTC)

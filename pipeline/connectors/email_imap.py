@@ -2,10 +2,10 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 
 from pipeline.config import Config
-from pipeline.connectors.contract import Health, Publisher
+from pipeline.connectors.contract import Health, Publisher, utc_now
 from pipeline.connectors.imap_mailbox import MailboxReader, Pace
 from pipeline.store.bookmarks import Bookmarks
 
@@ -18,7 +18,7 @@ class ImapConnector:
         config: Config,
         publisher: Publisher,
         bookmarks: Bookmarks,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime] = utc_now,
         pace: Pace = Pace(),  # noqa: B008  # frozen
     ) -> None:
         self._readers = {

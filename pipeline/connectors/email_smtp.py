@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import cast
 from uuid import uuid4
 
@@ -11,7 +11,7 @@ from aiosmtpd.smtp import Session
 
 from pipeline.config import Config
 from pipeline.connectors.clients import bucket
-from pipeline.connectors.contract import Health, Publisher
+from pipeline.connectors.contract import Health, Publisher, utc_now
 from pipeline.connectors.lmtp import LmtpSession
 from pipeline.connectors.proxy_protocol import Peer
 from pipeline.connectors.rate import RateLimit
@@ -37,7 +37,7 @@ class SmtpConnector:
         self,
         config: Config,
         publisher: Publisher,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime] = utc_now,
         check: SenderCheck | None = None,
     ) -> None:
         self.health = Health()

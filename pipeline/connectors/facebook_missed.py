@@ -13,7 +13,7 @@ import httpx
 from pipeline.config import Config
 from pipeline.config.channels import Social
 from pipeline.connectors.asked import AskedPages, Pace
-from pipeline.connectors.contract import Health, Publisher
+from pipeline.connectors.contract import Health, Publisher, utc_now
 from pipeline.connectors.platform_api import NotNow, PlatformApi, token_of
 from pipeline.connectors.social import SocialConnector
 from pipeline.parse.payload import Payload
@@ -55,7 +55,7 @@ class FacebookConnector(AskedPages):
         config: Config,
         publisher: Publisher,
         bookmarks: Bookmarks,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime] = utc_now,
         pace: Pace = Pace(round=300.0),  # noqa: B008  # frozen
     ) -> None:
         pages = [page for page in config.social if page.platform != "mastodon" and page.is_asked]

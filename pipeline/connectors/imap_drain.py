@@ -3,14 +3,14 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 
 import structlog
 
 from pipeline.config.imap import target_folder
-from pipeline.connectors.backoff import Backoff
+from pipeline.connectors.backoff import Backoff, pause
 from pipeline.connectors.contract import Health, Publisher
 from pipeline.connectors.imap_envelope import Origin
 from pipeline.connectors.imap_progress import Listed, Progress, portions, resume
@@ -226,12 +226,6 @@ class Drain:
         except Retry as error:  # the next one is kept instead; at worst mails are published again, and found
             self._log.warning("the place in the folder is not kept", reason=str(error))
         crash_point("after_bookmark")
-
-
-async def pause(stopping: asyncio.Event, seconds: float) -> None:
-    """Return after so many seconds, or when it is time to stop."""
-    with suppress(TimeoutError):
-        await asyncio.wait_for(stopping.wait(), seconds)
 
 
 def _pairs(found: Iterator[Sequence[Listed]]) -> Iterator[tuple[Sequence[Listed], Sequence[Listed] | None]]:

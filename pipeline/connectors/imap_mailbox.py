@@ -10,9 +10,9 @@ import structlog
 from pipeline.config.channels import Mailbox
 from pipeline.config.imap import imap_place
 from pipeline.config.values import read_secret
-from pipeline.connectors.backoff import Backoff
+from pipeline.connectors.backoff import Backoff, pause
 from pipeline.connectors.contract import Health, Publisher
-from pipeline.connectors.imap_drain import Drain, pause
+from pipeline.connectors.imap_drain import Drain
 from pipeline.connectors.imap_envelope import Origin
 from pipeline.connectors.imap_oauth import Tokens
 from pipeline.connectors.imap_session import ImapSession, LoginRefused

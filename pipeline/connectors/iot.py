@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 import structlog
 from aiokafka.partitioner import murmur2
@@ -12,7 +12,7 @@ from paho.mqtt.client import topic_matches_sub
 from pipeline.config import Config
 from pipeline.config.channels import DeviceFeed
 from pipeline.connectors.backoff import Backoff
-from pipeline.connectors.contract import Health, Publisher
+from pipeline.connectors.contract import Health, Publisher, utc_now
 from pipeline.connectors.iot_lane import Lane, Waiting
 from pipeline.connectors.mqtt_session import Arrived, LostError, Session, Subscriptions
 from pipeline.parse.iot import Message, device_of
@@ -43,7 +43,7 @@ class IotConnector:
         self,
         config: Config,
         publisher: Publisher,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime] = utc_now,
         pace: Pace = Pace(),  # frozen
     ) -> None:
         self.health = Health(state="starts")

@@ -5,14 +5,14 @@ Source: Mastodon's API documentation (notifications with min_id, instance, strea
 
 import json
 from collections.abc import AsyncIterator, Callable, Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 
 import httpx
 
 from pipeline.config import Config
 from pipeline.config.channels import Social
 from pipeline.connectors.asked import AskedPages, Pace
-from pipeline.connectors.contract import Health, Publisher
+from pipeline.connectors.contract import Health, Publisher, utc_now
 from pipeline.connectors.platform_api import Denied, NotNow, PlatformApi, token_of
 from pipeline.connectors.social import SocialConnector
 from pipeline.parse.payload import Payload
@@ -35,7 +35,7 @@ class MastodonConnector(AskedPages):
         config: Config,
         publisher: Publisher,
         bookmarks: Bookmarks,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime] = utc_now,
         pace: Pace = Pace(),  # noqa: B008  # frozen
     ) -> None:
         pages = [page for page in config.social if page.platform == "mastodon" and page.is_asked]

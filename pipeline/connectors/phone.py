@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from hmac import compare_digest
 from zoneinfo import ZoneInfo
 
@@ -10,7 +10,7 @@ from pipeline.config import Config
 from pipeline.config.channels import ONLY_FILES, Phone
 from pipeline.config.values import read_secret
 from pipeline.connectors.clients import bucket
-from pipeline.connectors.contract import Health, Publisher, Receipt
+from pipeline.connectors.contract import Health, Publisher, Receipt, utc_now
 from pipeline.connectors.rate import RateLimit, TooOften
 from pipeline.connectors.twilio_signature import is_signed
 from pipeline.errors import Reject, Stop
@@ -47,9 +47,7 @@ class Taken:
 class PhoneConnector:
     """Knows the exchanges that post, what proves each, and how often each client came."""
 
-    def __init__(
-        self, config: Config, publisher: Publisher, now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    ) -> None:
+    def __init__(self, config: Config, publisher: Publisher, now: Callable[[], datetime] = utc_now) -> None:
         self.health = Health()
         self._exchanges = {phone.name: phone for phone in config.phone if phone.format not in ONLY_FILES}
         self._tokens = _tokens(self._exchanges)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -15,9 +15,9 @@ from watchfiles import awatch
 
 from pipeline.config import Config
 from pipeline.config.channels import ONLY_POSTED, Phone
-from pipeline.connectors.backoff import Backoff
+from pipeline.connectors.backoff import Backoff, pause
 from pipeline.connectors.call_records import WINDOW, CallRecord, Cut, cutter_for
-from pipeline.connectors.contract import Health, Publisher
+from pipeline.connectors.contract import Health, Publisher, utc_now
 from pipeline.connectors.followed import Directory, Followed
 from pipeline.connectors.phone import envelope_of, site_of
 from pipeline.errors import Reject, Retry
@@ -52,7 +52,7 @@ class CallFilesConnector:
         config: Config,
         publisher: Publisher,
         bookmarks: Bookmarks,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime] = utc_now,
         pace: Pace = Pace(),
     ) -> None:
         self._readers = {
@@ -142,11 +142,7 @@ class DirectoryReader:
             with suppress(OSError):
                 async for _ in awatch(self._path, debounce=200, stop_event=self._stopping, recursive=False):
                     self._changed.set()
-            await self._pause(self._pace.poll)
-
-    async def _pause(self, seconds: float) -> None:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), seconds)
+            await pause(self._stopping, self._pace.poll)
 
     async def _look_safely(self, directory: Directory) -> None:
         try:
@@ -241,6 +237,6 @@ class DirectoryReader:
                 return await attempt()
             except Retry as error:
                 self._log.warning("calls.waiting", keeps=what, reason=str(error))
-                await self._pause(backoff.failed())
+                await pause(self._stopping, backoff.failed())
                 if self._stopping.is_set():
                     raise Stopped from error

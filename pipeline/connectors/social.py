@@ -2,14 +2,14 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
 
 from pipeline.config import Config
 from pipeline.config.channels import Social
 from pipeline.connectors.clients import bucket
-from pipeline.connectors.contract import Health, Publisher
+from pipeline.connectors.contract import Health, Publisher, utc_now
 from pipeline.connectors.rate import RateLimit, TooOften
 from pipeline.errors import Reject
 from pipeline.parse.social import Item, split_delivery
@@ -28,9 +28,7 @@ _MAX_KEY = 500
 class SocialConnector:
     """Knows the pages and accounts, and publishes what was delivered for them, an envelope an item."""
 
-    def __init__(
-        self, config: Config, publisher: Publisher, now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    ) -> None:
+    def __init__(self, config: Config, publisher: Publisher, now: Callable[[], datetime] = utc_now) -> None:
         self.health = Health()
         self.pages = {page.name: page for page in config.social}
         self._publisher = publisher

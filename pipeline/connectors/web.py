@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from uuid_utils import uuid7
 
 from pipeline.config import Config
 from pipeline.config.channels import Form
 from pipeline.connectors.clients import bucket
-from pipeline.connectors.contract import Health, Publisher, Receipt
+from pipeline.connectors.contract import Health, Publisher, Receipt, utc_now
 from pipeline.connectors.mail_domain import MailDomains
 from pipeline.connectors.rate import RateLimit, TooOften
 from pipeline.errors import Reject
@@ -41,7 +41,7 @@ class FormConnector:
         self,
         config: Config,
         publisher: Publisher,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime] = utc_now,
         domains: MailDomains | None = None,
     ) -> None:
         self.health = Health()
