@@ -1,3 +1,5 @@
+"""What one fetch brought is folded into batches, each of one partition."""
+
 from dataclasses import dataclass, replace
 
 from pipeline.runtime.batch import fold

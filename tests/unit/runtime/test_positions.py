@@ -1,3 +1,5 @@
+"""Where a worker stands in each partition that it was assigned."""
+
 from pipeline.runtime.batch import Batch
 from pipeline.runtime.positions import Positions
 from pipeline.wire import Partition, Record

@@ -1,3 +1,5 @@
+"""What a library says all the time is logged seldom."""
+
 import logging
 
 from pipeline.runtime.quiet import Seldom

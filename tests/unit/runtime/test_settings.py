@@ -1,3 +1,5 @@
+"""A worker tells Faust what it needs of Kafka."""
+
 import asyncio
 from collections.abc import Mapping, Sequence
 

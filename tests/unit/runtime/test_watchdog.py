@@ -1,3 +1,5 @@
+"""What stands still for too long is noticed."""
+
 from pipeline.runtime.watchdog import Stillness
 
 
