@@ -78,6 +78,7 @@ class Session:
         self._unsettled: deque[list[int]] = deque()
         self._settling: dict[int, list[int]] = {}
         self._client = self._build()
+        self._wire: Wire | None = None
         self._connected: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._ended: asyncio.Future[LostError] = asyncio.get_running_loop().create_future()
         self._asked: dict[int, str] = {}
@@ -121,7 +122,7 @@ class Session:
                 _, wire = await loop.create_connection(
                     lambda: Wire(frames, self._read, self._gone), host, port, ssl=context
                 )
-                self._client.wire = wire
+                self._wire = self._client.wire = wire
                 self._send_connect(host, port)
                 self._misc = asyncio.create_task(self._watch(), name="mqtt keepalive")
                 await self._connected
@@ -189,11 +190,13 @@ class Session:
 
     def pause(self) -> None:
         """Read nothing more until `resume`."""
-        self._client.wire.pause()
+        if self._wire:
+            self._wire.pause()
 
     def resume(self) -> None:
         """Read again."""
-        self._client.wire.resume()
+        if self._wire:
+            self._wire.resume()
 
     def settle(self, arrived: Arrived) -> None:
         """Acknowledge a message, as soon as all that came before it are."""
@@ -233,8 +236,8 @@ class Session:
         if self._misc:
             self._misc.cancel()
         self._end(LostError("closed"))
-        if hasattr(self._client, "wire"):
-            self._client.wire.close()
+        if self._wire:
+            self._wire.close()
 
     # What paho and asyncio call.
 
