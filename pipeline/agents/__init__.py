@@ -1,1 +1,1 @@
-"""The steps of intake, and the services beside it: relay, clock, dispatch."""
+"""The steps of intake, and the services beside it: relay, clock, retrial."""
