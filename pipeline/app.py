@@ -3,7 +3,10 @@
     connectors ──► Kafka inbound.* ──► worker (Faust) ──► Settler: Reading → Intake(steps) ──► PostgreSQL
     PostgreSQL outbox ──► relay ──► Kafka case.events           clock: what time alone brings about
 
-Each process builds one part and imports only what that part needs, so that six processes stay small.
+    connectors that are called:  smtp; over HTTP: web, phone, social      email  inbound.email
+    connectors that fetch:       imap, calls, mqtt, mastodon, facebook    …      one topic a channel
+
+Each process builds one part and imports only what that part needs, so that many processes stay small.
 """
 
 from collections.abc import Callable, Sequence
@@ -132,7 +135,7 @@ def build_monitor(config: Config, healths: "Healths") -> "APIRouter":
 
 
 def build_intake(rules: "Rules") -> "Intake":
-    """The steps of intake, in order; clocks of SLAs will be one more."""
+    """The steps of intake, in order."""
     from pipeline.agents.cases import OpenOrAppend
     from pipeline.agents.dedupe import Dedupe
     from pipeline.agents.intake import Intake
