@@ -23,7 +23,7 @@ class FormRoutes:
     def __init__(self, connector: FormConnector, settings: Http, body_seconds: float = BODY_SECONDS) -> None:
         self._connector = connector
         self._max_size = settings.max_size
-        self._site = site_of(settings.url) if settings.url else None
+        self._site = _site_of(settings.url) if settings.url else None
         self._clients = Clients(settings.proxies)
         self._body_seconds = body_seconds
 
@@ -166,6 +166,6 @@ def _written(form: Form, sent: FormRequest | None) -> dict[str, str]:
     return {**seen.fields, **{name: value for name, value in ours.items() if value}}
 
 
-def site_of(url: str) -> str:
+def _site_of(url: str) -> str:
     """Scheme and host of an address, as a browser names the site it shows."""
     return "/".join(url.split("/")[:3])
