@@ -1,6 +1,5 @@
 """A mail as its bytes say it: headers, readable text, attachments, and what is automatic or broken about it."""
 
-import hashlib
 import html as html_entities
 import re
 from datetime import datetime
@@ -8,25 +7,24 @@ from itertools import islice
 from urllib.parse import unquote
 
 from pipeline.parse.addresses import MAX_ADDRESSES, read_addresses, read_speaker
+from pipeline.parse.attachment import attached, unpacked
 from pipeline.parse.automatic import classify
 from pipeline.parse.body import Body, Section, read_body
 from pipeline.parse.bounce import read_bounce
 from pipeline.parse.charset import decode
 from pipeline.parse.content import decoded
 from pipeline.parse.dates import read_date
-from pipeline.parse.filename import name_by_type, safe_name
 from pipeline.parse.forwarded import read_forwarded
 from pipeline.parse.headers import MAX_DETECTIONS, MAX_VALUE, Headers, read_headers
 from pipeline.parse.html import declared_charset, html_to_text
-from pipeline.parse.ids import MAX_ID, read_case_references, read_ids, read_message_id
+from pipeline.parse.ids import read_case_references, read_ids, read_message_id
 from pipeline.parse.invitation import read_invitation
 from pipeline.parse.message import Address, Attachment, Email, Invitation
-from pipeline.parse.mime import MEDIA_TYPE, Part, read_parts
+from pipeline.parse.mime import Part, read_parts
 from pipeline.parse.protection import read_protection
 from pipeline.parse.reply import split_reply
 from pipeline.parse.sanitise import is_heavy, sanitise
-from pipeline.parse.tnef import TnefFile, is_tnef, read_tnef
-from pipeline.parse.words import decode_words, one_line
+from pipeline.parse.tnef import is_tnef, read_tnef
 
 MAX_TEXT = 1_048_576  # bytes of all text parts of a mail together; the raw mail keeps the rest
 MAX_SUBJECT = 2_000
@@ -265,14 +263,14 @@ def _attachments(
         data = decoded(raw, part)
         tnef = read_tnef(data) if is_tnef(part) else None
         if tnef is None:
-            attachments.append(_attachment(part, data, sources, body))
+            attachments.append(attached(part, data, lambda: sources.shown_ids(body)))
             continue
         defects.append("winmail.dat unpacked" if tnef.is_whole else "winmail.dat unpacked as far as it goes")
-        unpacked = tnef.text or html_to_text(tnef.html[:MAX_TEXT])
-        text = text if text.strip() else unpacked[:MAX_TEXT]
-        attachments += map(_unpacked, tnef.files)
-        if not tnef.is_whole or not (tnef.files or unpacked):
-            attachments.append(_attachment(part, data, sources, body))
+        inner = tnef.text or html_to_text(tnef.html[:MAX_TEXT])
+        text = text if text.strip() else inner[:MAX_TEXT]
+        attachments += map(unpacked, tnef.files)
+        if not tnef.is_whole or not (tnef.files or inner):
+            attachments.append(attached(part, data, lambda: sources.shown_ids(body)))
     return tuple(attachments), text
 
 
@@ -285,46 +283,3 @@ def _invitation(raw: bytes, whole: Part) -> tuple[Invitation | None, str]:
             parameters = part.parameters
             return read_invitation(decoded(raw, part), parameters.get("charset", ""), parameters.get("method", ""))
     return None, ""
-
-
-def _unpacked(file: TnefFile) -> Attachment:
-    kind = file.content_type.lower() if MEDIA_TYPE.fullmatch(file.content_type.lower()) else "application/octet-stream"
-    return Attachment(
-        filename=safe_name(file.name) or name_by_type(kind),
-        content_type=kind,
-        size=len(file.data),
-        sha256=hashlib.sha256(file.data).hexdigest(),
-        inline=kind.startswith("image/") and bool(file.content_id),
-        content_id=f"<{one_line(file.content_id)[: MAX_ID - 2]}>" if file.content_id else None,
-    )
-
-
-def _attachment(part: Part, data: bytes, sources: _Sources, body: Body) -> Attachment:
-    content_id = one_line(part.headers.raw("content-id"))[:MAX_ID] or None
-    return Attachment(
-        filename=_filename(part, data),
-        content_type=part.content_type,
-        size=len(data),
-        sha256=hashlib.sha256(data).hexdigest(),
-        inline=part.content_type.startswith("image/") and _is_shown(part, content_id, sources, body),
-        content_id=content_id,
-    )
-
-
-def _is_shown(part: Part, content_id: str | None, sources: _Sources, body: Body) -> bool:
-    if part.disposition == "inline":
-        return True
-    return bool(content_id) and str(content_id).strip("<>") in sources.shown_ids(body)
-
-
-def _filename(part: Part, data: bytes) -> str:
-    if name := safe_name(part.named):
-        return name
-    if part.content_type in {"message/rfc822", "message/global"}:
-        inner, _ = read_headers(data, len(data) - len(data.lstrip(b"\r\n")), len(data), [])
-        written = decode_words(inner.raw("subject")[:MAX_SUBJECT]).replace("/", "_").replace("\\", "_")
-        if subject := safe_name(written[:190]):
-            return f"{subject}.eml"
-    if description := safe_name(part.headers.raw("content-description")[:MAX_SUBJECT]):
-        return description
-    return name_by_type(part.content_type)
