@@ -10,8 +10,8 @@ import structlog
 
 from pipeline.crash import crash_point
 from pipeline.errors import Retry
+from pipeline.store.connection import retryable
 from pipeline.store.outbox import Outbox, Outgoing
-from pipeline.store.postgres import retryable
 from pipeline.wire import DEAD_TYPE
 
 BATCH = 1000

@@ -51,8 +51,8 @@ def register(app: typer.Typer) -> None:
 
 
 async def _migrate(config: Config, to: int | None) -> list[str]:
+    from pipeline.store.connection import retryable
     from pipeline.store.migrate import migrate
-    from pipeline.store.postgres import retryable
 
     async with retryable():
         return await migrate(config.postgres.direct, to)

@@ -7,7 +7,7 @@ from typing import Protocol
 import orjson
 from psycopg.types.json import Jsonb
 
-from pipeline.store.postgres import connected
+from pipeline.store.connection import connected
 from pipeline.store.queries import load_queries
 
 _SQL = load_queries("bookmarks.sql")

@@ -7,8 +7,9 @@ from datetime import datetime
 from uuid import UUID
 
 from pipeline.domain.outcomes import Dead
+from pipeline.store.connection import connected
 from pipeline.store.ports import Changes, Count
-from pipeline.store.postgres import PostgresStore, PostgresTransaction, connected
+from pipeline.store.postgres import PostgresStore, PostgresTransaction
 from pipeline.store.queries import load_queries
 from pipeline.wire import Record
 

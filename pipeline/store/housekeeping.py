@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from pipeline.store.postgres import retryable
+from pipeline.store.connection import retryable
 from pipeline.store.queries import load_queries
 from pipeline.wire import Bounds, Partition
 

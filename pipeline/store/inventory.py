@@ -10,7 +10,7 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import class_row
 
-from pipeline.store.postgres import retryable
+from pipeline.store.connection import retryable
 from pipeline.store.queries import load_queries
 
 _SQL = load_queries("inventory.sql")

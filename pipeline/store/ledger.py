@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pipeline.errors import Stop
+from pipeline.store.connection import connected
 from pipeline.store.ports import Position
-from pipeline.store.postgres import connected
 from pipeline.store.queries import load_queries
 from pipeline.wire import Bounds, Partition
 

@@ -10,7 +10,7 @@ from uuid import UUID
 import psycopg
 
 from pipeline.errors import Stop
-from pipeline.store.postgres import retryable
+from pipeline.store.connection import retryable
 from pipeline.store.queries import load_queries
 
 _SQL = load_queries("outbox.sql")

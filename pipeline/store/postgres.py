@@ -14,8 +14,8 @@ from pipeline.crash import crash_point
 from pipeline.domain.cases import Case
 from pipeline.domain.matching import Identity, Party, Ref
 from pipeline.domain.threading import MAX_LINKS, ThreadLink
-from pipeline.errors import Retry
 from pipeline.store.channels import active_cases, read_channels, write_channels
+from pipeline.store.connection import retryable
 from pipeline.store.ports import (
     Changes,
     Count,
@@ -35,39 +35,6 @@ _WORKER_SETTINGS = (
     "-c transaction_timeout=30s -c idle_in_transaction_session_timeout=10s -c lock_timeout=5s"
     " -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
 )
-
-_AGAIN = frozenset({"23505", "40001", "40P01", "55P03", "25P03", "25P04", "57014"})
-_AGAIN_CLASSES = ("08", "57P0", "53")
-
-
-def is_retry(error: psycopg.Error) -> bool:
-    """Whether the same transaction may succeed later: conflicts, time-outs, cancelling, a server that is away or full.
-
-    Source: PostgreSQL's error codes (appendix A): 23505, 40001, 40P01, 55P03, 25P03, 25P04, 57014, classes 08
-    and 53, 57P0x.
-    """
-    code = error.sqlstate
-    if code is None:
-        return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
-    return code in _AGAIN or code.startswith(_AGAIN_CLASSES)
-
-
-@asynccontextmanager
-async def retryable() -> AsyncIterator[None]:
-    """Turn PostgreSQL's passing errors into Retry; others are bugs and stay what they are."""
-    try:
-        yield
-    except psycopg.Error as error:
-        if is_retry(error):
-            raise Retry(f"PostgreSQL: {error.sqlstate or type(error).__name__} {error}".strip()) from error
-        raise
-
-
-@asynccontextmanager
-async def connected(dsn: str) -> AsyncIterator[psycopg.AsyncConnection]:
-    """A connection for one transaction that commits at the end of the block. Raises Retry as `is_retry` says."""
-    async with retryable(), await psycopg.AsyncConnection.connect(dsn, connect_timeout=5) as connection:
-        yield connection
 
 
 class PostgresStore:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from uuid_utils.compat import uuid7
 
-from pipeline.store.postgres import connected
+from pipeline.store.connection import connected
 from pipeline.store.queries import load_queries
 
 _SQL = load_queries("reference.sql")

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from pipeline.errors import Stop
-from pipeline.store.postgres import connected
+from pipeline.store.connection import connected
 from pipeline.store.queries import load_queries
 from pipeline.wire import Bounds, Partition
 

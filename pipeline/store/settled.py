@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from psycopg.rows import class_row
 
-from pipeline.store.postgres import connected
+from pipeline.store.connection import connected
 from pipeline.store.queries import load_queries
 
 _SQL = load_queries("settled.sql")

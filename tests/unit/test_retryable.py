@@ -4,7 +4,7 @@ import psycopg
 import pytest
 from psycopg import errors
 
-from pipeline.store.postgres import is_retry
+from pipeline.store.connection import is_retry
 
 
 @pytest.mark.parametrize(
