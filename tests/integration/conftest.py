@@ -1,8 +1,9 @@
-"""Kafka and PostgreSQL for a whole test session, started as `casestream up` starts them.
+"""Real servers for tests: Kafka and PostgreSQL for a whole session, started as `casestream up` starts them.
 
 `kafka` and `postgres` are what most tests want: settings of a Kafka on which the test's topics have a prefix of their
 own, and the dsn of an empty database. `topics` and `migrated` are the same with everything created in them.
-`kafka_server` and `postgres_server` can be killed and started again, also from within an event loop.
+`kafka_server` and `postgres_server` can be killed and started again, also from within an event loop. `broker` is a
+mosquitto of each test's own.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
+from mosquitto import Mosquitto
 from running import RunningKafka, RunningPostgres
 
 from pipeline.config.sections import Kafka
@@ -106,3 +108,12 @@ def _database(server: RunningPostgres, template: str) -> Iterator[str]:
     yield server.dsn(name)
     server.start()
     server.execute("DROP DATABASE {} WITH (FORCE)", name)
+
+
+@pytest.fixture
+def broker() -> Iterator[Mosquitto]:
+    """A broker of the test's own."""
+    found = Mosquitto()
+    found.start()
+    yield found
+    found.remove()

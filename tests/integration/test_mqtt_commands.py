@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -56,14 +56,6 @@ class Told:
 
     async def __call__(self, progress: Progress) -> None:
         self.states.append(progress)
-
-
-@pytest.fixture
-def broker() -> Iterator[Mosquitto]:
-    found = Mosquitto()
-    found.start()
-    yield found
-    found.remove()
 
 
 @asynccontextmanager

@@ -2,7 +2,7 @@
 
 import asyncio
 import subprocess
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -23,15 +23,6 @@ pytestmark = pytest.mark.skipif(binary() is None, reason="Debian's mosquitto is 
 both_versions = pytest.mark.parametrize("version", ["5", "3.1.1"])
 
 PACE = Pace(first=0.05, longest=0.2, retained=0.3, finish=2.0)
-
-
-@pytest.fixture
-def broker() -> Iterator[Mosquitto]:
-    """A broker of the test's own."""
-    found = Mosquitto()
-    found.start()
-    yield found
-    found.remove()
 
 
 def publish(broker: Mosquitto, *messages: tuple[str, bytes], retain: bool = False) -> None:
