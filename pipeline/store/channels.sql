@@ -1,13 +1,14 @@
 -- What intake asks and writes when a batch holds calls, social items or readings; mail runs none of it.
 
 -- name: activities
--- The calls and items that these keys name, with whose they are.
+-- The calls and items that these keys name, with whose they are. They are locked: two workers may know one of them by
+-- different keys, and neither must write what was told without what the other adds.
 SELECT k.key, activity.id, k.message_id, activity.case_id, activity.kind, activity.told,
     contact.id, contact.external_id, contact.name, account.id, account.external_id, account.name
 FROM activity_key AS k JOIN activity ON activity.id = k.activity_id
 LEFT JOIN contact ON contact.id = activity.contact_id
 LEFT JOIN account ON account.id = contact.account_id
-WHERE k.key = ANY(%(keys)s::text[]);
+WHERE k.key = ANY(%(keys)s::text[]) ORDER BY activity.id FOR UPDATE OF activity;
 
 -- name: conversations
 SELECT key, case_id FROM conversation WHERE key = ANY(%(keys)s::text[]);
@@ -29,7 +30,7 @@ FROM unnest(%(contacts)s::uuid[]) AS wanted (id) CROSS JOIN LATERAL (
 ) AS found;
 
 -- name: write_activities
--- Calls and items as they stand now; a key that is locked says which activity it is, so nobody else writes it.
+-- Calls and items as they stand now; those that were there are locked since they were read.
 INSERT INTO activity (id, case_id, kind, direction, state, result, subject, body, sender, recipient, agent, contact_id,
     at, started_at, answered_at, ended_at, duration_s, billable_s, earlier, hidden, told)
 SELECT id, case_id, kind, direction, state, result, subject, body, sender, recipient, agent, contact_id,

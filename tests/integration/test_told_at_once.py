@@ -19,7 +19,9 @@ from pipeline.agents.settle import Settler
 from pipeline.config import parse_config
 from pipeline.parse.iot import READINGS, Message, write_readings
 from pipeline.parse.phone import CONTENT_TYPES
+from pipeline.store.channel_ports import ChannelWanted
 from pipeline.store.ledger import PostgresLedger
+from pipeline.store.ports import Wanted
 from pipeline.store.postgres import PostgresStore
 from pipeline.wire import Bounds, Envelope, Partition, Record
 
@@ -251,3 +253,20 @@ def test_nothing_a_stranger_writes_is_a_surprise(floor: Floor, told: Envelope) -
     floor.settle([[floor.record(0, told)]])
     assert floor.ask("SELECT reason FROM dead_letter WHERE kind = 'unexpected'") == []
     assert sum(floor.counts().values()) == 2, "received, and one outcome"
+
+
+def test_what_is_known_of_a_call_is_locked_until_it_is_written(floor: Floor) -> None:
+    """Two workers may know one call by different keys; what one adds must not be written over by the other."""
+    floor.settle([[floor.record(0, call_event("11111", "newCall", 0))]])
+    ((key,),) = floor.ask("SELECT key FROM activity_key ORDER BY key LIMIT 1")
+
+    async def scenario() -> None:
+        store = PostgresStore(floor.dsn)
+        async with store.transaction() as tx:
+            facts = await tx.read(Wanted(set(), set(), set(), set(), set(), ChannelWanted(about={key})))
+            assert facts.channels.activities
+            with pytest.raises(psycopg.errors.LockNotAvailable):
+                floor.ask("SELECT FROM activity FOR UPDATE NOWAIT")
+        await store.close()
+
+    asyncio.run(scenario())
