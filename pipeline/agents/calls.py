@@ -11,13 +11,13 @@ from pipeline.agents.casebook import Casebook
 from pipeline.agents.rules import Rules
 from pipeline.agents.told import CallMessage, Ongoing
 from pipeline.domain.calls import (
-    MAX_TOLD,
     REUSED_AFTER,
     SAME_CALL_S,
     CallTold,
     CallView,
     call_subject,
     call_view,
+    is_kept,
     opens_case,
 )
 from pipeline.domain.cases import Case, Join, survivor
@@ -56,7 +56,7 @@ class Calls:
             before = call_view(_calls(ongoing))
         message.party = message.party or ongoing.party
         ongoing.party = message.party
-        if len(ongoing.told) < MAX_TOLD and call.told not in ongoing.told:
+        if is_kept(call.told, _calls(ongoing)):
             ongoing.told += (call.told,)
         view = call_view(_calls(ongoing))
         message.activity_id, message.subject = ongoing.id, call_subject(view)

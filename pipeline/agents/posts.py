@@ -11,7 +11,7 @@ from pipeline.agents.rules import Rules
 from pipeline.agents.told import Ongoing, PostMessage
 from pipeline.domain.cases import Case, Follow, Join, join_or_follow, survivor
 from pipeline.domain.outcomes import Duplicate, Recorded
-from pipeline.domain.posts import MAX_TOLD, PostTold, PostView, post_view
+from pipeline.domain.posts import PostTold, PostView, is_kept, post_view
 from pipeline.store.channel_ports import About, ToldActivity
 
 
@@ -47,7 +47,7 @@ class Posts:
         ongoing = ongoing or Ongoing(uuid7(), message.id)
         message.party = message.party or ongoing.party
         ongoing.party = message.party
-        if len(ongoing.told) < MAX_TOLD and post.told not in ongoing.told:
+        if is_kept(post.told, _posts(ongoing)):
             ongoing.told += (post.told,)
         view = post_view(_posts(ongoing))
         message.activity_id, message.text = ongoing.id, view.text

@@ -96,6 +96,17 @@ def call_view(told: Iterable[CallTold]) -> CallView:
     )
 
 
+def is_kept(told: CallTold, before: Collection[CallTold]) -> bool:
+    """Whether a message is kept beside those before: when it is new, and they are not too many or it is the first end.
+
+    A call with very many transfers ends too, and its record counts before all events.
+    """
+    if len(before) < MAX_TOLD:
+        return told not in before
+    ends = told.state in ENDED or told.ended_at is not None
+    return ends and not any((one.state in ENDED or one.ended_at) and one.record >= told.record for one in before)
+
+
 def opens_case(call: CallView, policy: Collection[str]) -> bool:
     """Whether the desk wants a case for a call that stands so.
 

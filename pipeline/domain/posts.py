@@ -1,11 +1,11 @@
 """Social items: what several deliveries that tell of one item amount to, in whatever order they came."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import astuple, dataclass
 from datetime import datetime
 
 MAX_TOLD = 100
-"""Deliveries about one item that are kept to judge by; who edits more often is read no further."""
+"""Deliveries about one item that are kept to judge by; who edits more often is read no further, but may remove it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +54,13 @@ def post_view(told: Iterable[PostTold]) -> PostView:
         removed=removed,
         hidden=removed or not shown,
     )
+
+
+def is_kept(told: PostTold, before: Collection[PostTold]) -> bool:
+    """Whether a delivery is kept beside those before: when it is new, and they are not too many or it removes."""
+    if len(before) < MAX_TOLD:
+        return told not in before
+    return told.removed and not any(one.removed for one in before)
 
 
 def _spelled(one: PostTold) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.domain.calls import ENDED, CallTold, call_subject, call_view, opens_case
+from pipeline.domain.calls import ENDED, MAX_TOLD, CallTold, call_subject, call_view, is_kept, opens_case
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 ALWAYS = ("answered", "missed", "voicemail", "busy", "failed")
@@ -128,3 +128,13 @@ def test_which_calls_open_a_case(told: CallTold, policy: tuple[str, ...], *, ope
 )
 def test_what_a_call_is_called(told: CallTold, subject: str) -> None:
     assert call_subject(call_view([told])) == subject
+
+
+def test_a_call_of_very_many_transfers_ends_too() -> None:
+    many = [CallTold(state="answered", agent=f"agent {number}", answered_at=at(number)) for number in range(MAX_TOLD)]
+    assert not is_kept(ANSWER, many)
+    assert is_kept(HANGUP, many)
+    assert not is_kept(HANGUP, [*many, HANGUP])
+    assert is_kept(RECORD, [*many, HANGUP])
+    assert not is_kept(HANGUP, [*many, RECORD])
+    assert call_view([*many, HANGUP, RECORD]).billable_s == RECORD.billable_s

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.domain.posts import PostTold, post_view
+from pipeline.domain.posts import MAX_TOLD, PostTold, is_kept, post_view
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
@@ -60,3 +60,11 @@ def test_what_our_page_hid_it_may_show_again() -> None:
     hid = PostTold(at=at(1), hidden=True)
     assert post_view([WRITTEN, hid]).hidden
     assert not post_view([PostTold(at=at(2), hidden=False), WRITTEN, hid]).hidden
+
+
+def test_who_edits_a_hundred_times_may_still_remove_it() -> None:
+    many = [PostTold(at=at(number), text=str(number), edited=True) for number in range(MAX_TOLD)]
+    assert not is_kept(EDITED, many)
+    assert is_kept(REMOVED, many)
+    assert not is_kept(REMOVED, [*many, REMOVED])
+    assert post_view([*many, REMOVED]).removed
