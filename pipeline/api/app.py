@@ -43,5 +43,6 @@ async def _answer(_: Request, error: Exception) -> Response:
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:
-    structlog.get_logger().error("http.unexpected", path=request.url.path, exc_info=error)
+    path = getattr(request.scope.get("route"), "path", "")  # as it is declared: what fills it in may be a secret
+    structlog.get_logger().error("http.unexpected", path=path, exc_info=error)
     return problem(500, "something went wrong here, try again later")

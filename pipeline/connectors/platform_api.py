@@ -57,6 +57,7 @@ class PlatformApi:
     def __init__(self, server: str, token: str, client: httpx.AsyncClient) -> None:
         self._server = server
         self._client = client
+        self._token = token
         self._headers = {"Authorization": f"Bearer {token}", "Accept-Encoding": "identity"}
 
     async def get(self, path: str, now: datetime, **query: str) -> bytes:
@@ -80,7 +81,7 @@ class PlatformApi:
         try:
             async with self._client.stream("GET", url, params=query or None, headers=self._headers) as response:
                 if response.status_code != _OK:
-                    raise await _refusal(response, now)
+                    raise await _refusal(response, now, self._token)
                 if response.headers.get("content-encoding", "identity") != "identity":
                     raise NotNow("the answer is compressed, which was not asked for")
                 yield response
@@ -98,8 +99,8 @@ async def _lines(response: httpx.Response) -> AsyncIterator[str]:
             raise NotNow(f"a line of the stream is longer than {MAX_LINE} bytes")
 
 
-async def _refusal(response: httpx.Response, now: datetime) -> Exception:
-    """What an answer other than 200 means for us."""
+async def _refusal(response: httpx.Response, now: datetime, token: str) -> Exception:
+    """What an answer other than 200 means for us; a platform may quote the token that it refuses."""
     body = bytearray()
     async for chunk in response.aiter_raw():
         body += chunk
@@ -111,7 +112,8 @@ async def _refusal(response: httpx.Response, now: datetime) -> Exception:
         told = Payload(None)
     code = told.word("error", "code")
     said = told.word("error", "message") or told.word("error") or response.reason_phrase
-    says = f"{response.url.host} says {response.status_code}: {said[:200]}"
+    quoted = said.replace(token, "…") if token else said
+    says = f"{response.url.host} says {response.status_code}: {quoted[:200]}"
     if response.status_code == _TOO_MANY or code in _LIMIT_CODES:
         return NotNow(says, _wait(response.headers, now))
     if code in _TOKEN_CODES or (response.status_code in _REFUSED and not told.flag("error", "is_transient")):

@@ -17,7 +17,10 @@ _USUAL_PORTS = {"https": 443, "http": 80}
 def is_signed(raw: bytes, url: str, signature: str, token: str) -> bool:
     """Whether the signature is this account's, for this body and this address."""
     told = signature.strip().encode("utf-8", "replace")
-    fields = _signed_fields(raw, url)
+    try:
+        fields = _signed_fields(raw, url)
+    except ValueError:  # a Host that is none makes an address that is none
+        return False
     if fields is None or not told:
         return False
     found = False
@@ -33,13 +36,13 @@ def signed(url: str, fields: str, token: str) -> str:
 
 
 def _signed_fields(raw: bytes, url: str) -> str | None:
-    """What is signed of the body; None when it is not the body whose digest the address bears."""
+    """What is signed of the body; None when it is not the body whose digest the address bears.
+
+    Raises ValueError when the address is none, or the body no form.
+    """
     if digest := parse_qs(urlsplit(url).query).get("bodySHA256"):
         return "" if hmac.compare_digest(digest[0].lower().encode(), hashlib.sha256(raw).hexdigest().encode()) else None
-    try:
-        pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, max_num_fields=MAX_FIELDS)
-    except ValueError:
-        return None
+    pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, max_num_fields=MAX_FIELDS)
     return "".join(f"{name}{value}" for name, value in sorted(set(pairs)))
 
 

@@ -11,6 +11,7 @@ import httpx
 import pytest
 from doors import Client
 from http_port import http_port
+from structlog.testing import capture_logs
 
 from pipeline.api.app import create_app
 from pipeline.blobs import BlobStore
@@ -21,6 +22,7 @@ from pipeline.connectors.phone_http import MAX_SIZE, PhoneRoutes
 from pipeline.connectors.space import FreeSpace
 from pipeline.connectors.twilio_signature import signed
 from pipeline.log import MemoryLog
+from pipeline.wire import Envelope
 
 TOKEN = "a-token-nobody-guesses"
 AUTH = "0123456789abcdef0123456789abcdef"
@@ -276,3 +278,25 @@ def test_a_callback_without_its_own_signature_is_refused(tmp_path: Path, headers
         assert (await http.post("/phone/cloud", data=STATUS, headers=headers)).status_code == 401
 
     assert over_http(scenario, tmp_path, url="https://desk.example").published == []
+
+
+@pytest.mark.parametrize("host", ["[bad", "desk.example:99999999", "desk.example:x", "]["])
+def test_a_host_that_is_none_makes_no_signature(tmp_path: Path, host: str) -> None:
+    async def scenario(http: httpx.AsyncClient) -> None:
+        headers = {"Host": host, "X-Twilio-Signature": "wrong"}
+        assert (await http.post("/phone/cloud", data=STATUS, headers=headers)).status_code == 401
+
+    assert over_http(scenario, tmp_path).published == []
+
+
+def test_a_mistake_of_ours_does_not_log_the_token(tmp_path: Path) -> None:
+    class Broken(MemoryLog):
+        async def publish(self, envelope: Envelope) -> None:
+            raise AssertionError(f"a mistake about {envelope.id}")
+
+    async def scenario(http: httpx.AsyncClient) -> None:
+        assert (await http.post(f"/phone/pbx/{TOKEN}", json=RING)).status_code == 500
+
+    with capture_logs() as logged:
+        over_http(scenario, tmp_path, Broken())
+    assert [line["path"] for line in logged if line["event"] == "http.unexpected"] == ["/phone/{name}/{token}"]

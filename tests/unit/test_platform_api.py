@@ -84,6 +84,16 @@ def test_a_token_that_is_refused_is_for_a_person(response: httpx.Response) -> No
         get(response)
 
 
+def test_a_token_that_the_platform_quotes_is_not_told_on() -> None:
+    async def ask() -> None:
+        refused = answer(400, told={"error": {"code": 190, "message": "Malformed access token s3cret-of-ours"}})
+        async with httpx.AsyncClient(transport=httpx.MockTransport(lambda _: refused)) as client:
+            await PlatformApi("https://platform.example", "s3cret-of-ours", client).get("/things", NOW)
+
+    with pytest.raises(Denied, match=r"says 400: Malformed access token …$"):
+        asyncio.run(ask())
+
+
 def test_a_server_that_is_away_answers_later() -> None:
     def away(_: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("refused")
