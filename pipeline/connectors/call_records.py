@@ -181,7 +181,7 @@ class JsonCutter:
                 end = _broken_end(text, place, hopeless=hopeless)
             if end is None:
                 break
-            parts = elements(text[place:end]) if isinstance(found, list) else [text[place:end]]
+            parts = _parts(text[place:end]) if isinstance(found, list) else [text[place:end]]
             records += (CallRecord(part.encode("latin-1"), file, file.position + place) for part in parts)
             place = _start(text, end)
         return Cut(records, place)
@@ -193,6 +193,14 @@ class JsonCutter:
     def overdue(self, now: datetime) -> list[CallRecord]:  # noqa: ARG002  # the same
         """None: nothing is held back."""
         return []
+
+
+def _parts(text: str) -> list[str]:
+    """The elements of a list; the list itself when one holds what is no JSON for us, such as an endless number."""
+    try:
+        return list(elements(text))
+    except (ValueError, RecursionError):
+        return [text]
 
 
 def _start(text: str, place: int) -> int:
