@@ -21,6 +21,7 @@ BUCKETS = 12
 """Into how many lanes the devices of a feed are spread: one for each partition of an inbound topic."""
 
 _REMEMBERED = 50_000
+_LONGEST_REMEMBERED = 512  # characters; MQTT allows 65,535, which a device could fill our memory with
 _REPEATED = 3
 
 
@@ -181,9 +182,11 @@ class IotConnector:
             return self._lane_of_topic[topic]
         except KeyError:
             pass
+        lane = self._find_lane(topic)
         if len(self._lane_of_topic) >= _REMEMBERED:
             self._lane_of_topic.clear()
-        lane = self._lane_of_topic[topic] = self._find_lane(topic)
+        if len(topic) <= _LONGEST_REMEMBERED:
+            self._lane_of_topic[topic] = lane
         return lane
 
     def _find_lane(self, topic: str) -> Lane | None:
