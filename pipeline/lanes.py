@@ -10,7 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import KafkaError, LeaderNotAvailableError, TopicAuthorizationFailedError, for_code
+from aiokafka.errors import (
+    KafkaError,
+    LeaderNotAvailableError,
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+    TopicAuthorizationFailedError,
+    for_code,
+)
 from aiokafka.partitioner import murmur2
 from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
@@ -44,11 +51,12 @@ class _Waiting:
 
 @dataclass(slots=True, eq=False)
 class _Lane:
-    """One partition: what waits for the batch that is on its way."""
+    """One partition: what waits for the batch that is on its way; the next `apart` records share none."""
 
     place: TopicPartition
     waiting: deque[_Waiting] = field(default_factory=deque)
     driver: asyncio.Task[None] | None = None
+    apart: int = 0
 
 
 class Lanes:
@@ -127,6 +135,13 @@ class Lanes:
                     await asyncio.sleep(self._retry)
                 else:
                     _settle(batch, lambda future: future.set_result(None))
+        except (MessageSizeTooLargeError, RecordListTooLargeError) as error:
+            too_large = error  # outlives the clause
+            if len(batch) == 1:
+                _settle(batch, lambda future: future.set_exception(too_large))
+            else:  # each may well be small enough for a broker that takes less than BATCH_BYTES
+                lane.waiting.extendleft(reversed(batch))
+                lane.apart = len(batch)
         except Exception as error:  # noqa: BLE001 - whatever it was, those who wait must hear of it
             reason = error  # outlives the clause
             _settle(batch, lambda future: future.set_exception(reason))
@@ -155,6 +170,9 @@ def _take(lane: _Lane, batch: list[_Waiting]) -> bytes:
         batch.append(waiting)
         if builder.append(len(batch) - 1, None, waiting.key, waiting.value, waiting.headers) is None:  # full
             lane.waiting.appendleft(batch.pop())
+            break
+        if lane.apart:
+            lane.apart -= 1
             break
     return bytes(builder.build())
 

@@ -175,7 +175,7 @@ def test_a_partition_without_leader_is_waited_for(nobody: int | None) -> None:
 
 def test_a_refusal_reaches_those_in_the_batch_and_the_lane_goes_on() -> None:
     async def scenario() -> None:
-        broker = Broker([MessageSizeTooLargeError.errno])
+        broker = Broker([MessageSizeTooLargeError.errno] * 3)
         lanes = Lanes(broker, 10)
         told = await send_all(lanes, [(b"k", b"a"), (b"k", b"b")])
         assert [type(error) for error in told] == [MessageSizeTooLargeError] * 2
@@ -267,5 +267,26 @@ def test_whatever_fails_what_is_acknowledged_is_kept_in_the_order_of_its_key(
             kept = [int(value) for records in broker.log.values() for owner, value in records if owner == key]
             first_seen = list(dict.fromkeys(kept))
             assert first_seen == [n for n, owner in enumerate(keys) if owner == key]
+
+    asyncio.run(scenario())
+
+
+def test_one_that_the_broker_does_not_take_is_refused_alone() -> None:
+    """A broker may take less than a batch of ours; who shared one with too large a message is not refused for it."""
+
+    async def scenario() -> None:
+        too_large = int(MessageSizeTooLargeError.errno)
+        broker = Broker([KEPT, too_large, KEPT, too_large, KEPT])
+        lanes = Lanes(broker, timeout=10, retry=0.0)
+        broker.gate.clear()
+        key = key_of(0)
+        first = asyncio.create_task(lanes.send(TOPIC, key, b"first", []))
+        await broker.called.wait()
+        others = [asyncio.create_task(lanes.send(TOPIC, key, value, [])) for value in (b"a", b"large", b"b", b"c")]
+        await asyncio.sleep(0)
+        broker.gate.set()
+        told = await asyncio.gather(first, *others, return_exceptions=True)
+        assert [type(one) for one in told] == [type(None)] * 2 + [MessageSizeTooLargeError] + [type(None)] * 2
+        assert broker.values() == [b"first", b"a", b"b", b"c"]
 
     asyncio.run(scenario())
