@@ -3,8 +3,8 @@
     connectors ──► Kafka inbound.* ──► worker (Faust) ──► Settler: Reading → Intake(steps) ──► PostgreSQL
     PostgreSQL outbox ──► relay ──► Kafka case.events           clock: what time alone brings about
 
-    connectors that are called:  smtp; over HTTP: web, phone, social      email  inbound.email
-    connectors that fetch:       imap, calls, mqtt, mastodon, facebook    …      one topic a channel
+Connectors that are called are smtp and, over HTTP, web, phone, social; those that fetch are imap, calls, mqtt,
+mastodon, facebook. Each channel (email, web, phone, social, iot) has one topic, whichever connectors feed it.
 
 Each process builds one part and imports only what that part needs, so that many processes stay small.
 """
