@@ -33,7 +33,8 @@ def register(app: typer.Typer) -> None:
     def demo(time: For = None, rate: Rate = 30.0, workers: Workers = 1, data: Data = None, json: Json = False) -> None:
         """Run a whole desk under made-up traffic, and show at the end that nothing was lost or doubled.
 
-        Mail over SMTP and web forms over HTTP, to real ports on this machine. Kill any of its processes meanwhile.
+        Mail over SMTP; web forms, phone calls and signed social webhooks over HTTP; devices over MQTT: all to real
+        ports on this machine. Kill any of its processes meanwhile.
         Exits with 0 when the accounts balance, with 1 when they do not.
 
         Example: casestream demo --for 30s --json

@@ -43,14 +43,15 @@ class Balance:
 
 async def balance(config: Config, observer: Observer, tally: Tally) -> Balance:
     """Wait until the desk is quiet, then compare. Raises Retry when a part goes away while we ask."""
-    wrong = [] if await observer.until_quiet(_QUIET_WITHIN) else ["the desk did not become quiet"]
+    wrong = [] if await observer.until_quiet(_QUIET_WITHIN, tally.acknowledged) else ["the desk did not become quiet"]
     sequences = await published_sequences(config.kafka)
     wrong += await _wrong(config, tally)
     wrong += wrong_sequences(sequences)
     totals = await PostgresLedger(config.postgres.dsn).totals()
     received = sum(total.received for total in totals)
-    if received < tally.total:
-        wrong.append(f"{tally.total} were acknowledged, but only {received} are in the ledger")
+    for channel, count in tally.acknowledged.items():
+        if (found := observer.seen.of_channel(channel)) < count:
+            wrong.append(f"{channel}: {count} were acknowledged, but only {found} are in the ledger")
     events = sum(map(len, sequences.values()))
     if events != observer.seen.events:
         wrong.append(f"{observer.seen.events} events were numbered, but {events} are on Kafka")

@@ -1,13 +1,18 @@
 """The desk of the demonstration: `casestream up` as a child process, on its own data and configuration."""
 
 import asyncio
+import secrets
 import shutil
 import sys
 from pathlib import Path
 from signal import SIGTERM
 
-from pipeline.demo.traffic import BILLING, FORM, SUPPORT
-from pipeline.embedded import board
+import httpx
+
+from pipeline.demo.posts import PAGE
+from pipeline.demo.senders import Doors
+from pipeline.demo.traffic import BILLING, EXCHANGE, FORM, SOCIAL_PAGE, SUPPORT
+from pipeline.embedded import board, ports
 from pipeline.embedded.board import Told
 from pipeline.embedded.child import Child
 from pipeline.embedded.postgres import socket_folder
@@ -22,9 +27,8 @@ domain = "cases.demo.example"
 listen = "127.0.0.1:0"
 [http]
 listen = "127.0.0.1:0"
-# No devices take part: port 1883 stays free for a desk of your own.
-[mqtt]
-url = "mqtt://127.0.0.1:1"
+[metrics]
+ports = {{{{ mqtt = "127.0.0.1:{{figures}}" }}}}
 [worker]
 processes = {{workers}}
 [[queue]]
@@ -33,6 +37,10 @@ name = "Support"
 name = "Billing"
 [[queue]]
 name = "Website"
+[[queue]]
+name = "Social"
+[[queue]]
+name = "Field"
 [[mailbox]]
 address = "{SUPPORT}"
 queue = "Support"
@@ -45,6 +53,23 @@ queue = "Website"
 required = ["email", "subject", "text"]
 per_minute = 1_000_000
 per_address = 1_000_000
+[[phone]]
+name = "{EXCHANGE}"
+queue = "Support"
+token = "{{secret}}"
+per_minute = 1_000_000
+[[social]]
+platform = "facebook"
+name = "{SOCIAL_PAGE}"
+queue = "Social"
+app_secret = "{{secret}}"
+verify_token = "{{secret}}"
+page_id = "{PAGE}"
+[[device_feed]]
+name = "plant"
+topics = ["te/+/+/+/+/+/#"]
+format = "thin-edge"
+queue = "Field"
 [automatic]
 list = "suppress"
 """
@@ -64,11 +89,13 @@ class DemoDesk:
         self.config_file = data / "demo.toml"
         self.log = data / "demo.log"
         self._child: Child | None = None
+        self._secret = secrets.token_urlsafe(24)
+        self._figures = ports.free()
 
     def start(self, workers: int) -> None:
         """Write the configuration and start `up`; it ends when we do, however we end."""
         self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.config_file.write_text(CONFIG.format(workers=workers), "utf-8")
+        self.config_file.write_text(CONFIG.format(workers=workers, secret=self._secret, figures=self._figures), "utf-8")
         self.log.write_bytes(b"")
         options = ("--data", str(self.data), "--config", str(self.config_file))
         self._child = Child.spawn(
@@ -79,7 +106,7 @@ class DemoDesk:
         """Return when every part is. Raises Stop, with what `up` said last, when it ends or takes too long."""
         try:
             async with asyncio.timeout(READY_WITHIN):
-                while not self.told()["ready"]:
+                while not (self.told()["ready"] and await self._hears_devices()):
                     if self._child is None or not self._child.running:
                         raise Stop(f"casestream up ended: {self._last_words()}")
                     await asyncio.sleep(_POLL)
@@ -90,9 +117,19 @@ class DemoDesk:
         """What `casestream status` tells."""
         return board.read(self.data)
 
-    def address(self, name: str) -> str:
-        """Where a part listens."""
-        return next(str(part["address"]) for part in self.told()["parts"] if part["name"] == name)
+    def doors(self) -> Doors:
+        """Where its parts listen."""
+        where = {str(part["name"]): str(part["address"]) for part in self.told()["parts"]}
+        return Doors(smtp=where["smtp"], http=where["http"], mqtt=where["mqtt"], secret=self._secret)
+
+    async def _hears_devices(self) -> bool:
+        """Whether the connector has subscribed; before, the embedded broker acknowledges and keeps nothing."""
+        try:
+            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{self._figures}") as client:
+                told = (await client.get("/health")).json()
+        except httpx.TransportError:
+            return False
+        return bool(told["mqtt"]["state"] == "connected")
 
     async def stop(self) -> None:
         """End it and everything that it started."""

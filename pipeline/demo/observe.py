@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from pipeline.config import Config
@@ -16,6 +16,7 @@ from pipeline.topics import CHANNELS, inbound
 OUTCOMES = ("opened", "appended", "recorded", "duplicate", "suppressed", "quarantined", "dead")
 NEWEST = 8
 _EVERY = 1.0
+_PREFIX = {"iot": "mqtt"}  # other sources begin with the name of their channel
 
 
 @dataclass(slots=True)
@@ -33,6 +34,12 @@ class Seen:
     def received(self) -> int:
         """Messages with an outcome."""
         return self.sources.total()
+
+    def of_channel(self, channel: str) -> int:
+        """Messages of a channel with an outcome."""
+        return sum(
+            count for source, count in self.sources.items() if source.startswith(f"/{_PREFIX.get(channel, channel)}/")
+        )
 
 
 class Observer:
@@ -70,15 +77,23 @@ class Observer:
             changed()
             await asyncio.sleep(_EVERY)
 
-    async def until_quiet(self, seconds: float) -> bool:
-        """Wait until nothing is pending and every event is published; False when that does not come in time."""
+    async def until_quiet(self, seconds: float, promised: Mapping[str, int]) -> bool:
+        """Wait until the desk has what was `promised` on each channel, nothing is pending, every event is published.
+
+        False when that does not come in time.
+        """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
         while loop.time() < deadline:
-            if await _or_later(self.look) and self.seen.pending == 0 and self.seen.unpublished == 0:
+            if await _or_later(self.look) and self._is_quiet(promised):
                 return True
             await asyncio.sleep(_EVERY / 4)
         return False
+
+    def _is_quiet(self, promised: Mapping[str, int]) -> bool:
+        seen = self.seen
+        is_here = all(seen.of_channel(channel) >= count for channel, count in promised.items())
+        return is_here and seen.pending == 0 and seen.unpublished == 0
 
 
 async def _or_later(look: Callable[[], Awaitable[None]]) -> bool:

@@ -82,7 +82,7 @@ async def _traffic(asked: Asked, config: Config, desk: DemoDesk, stop: asyncio.E
     tally, observer = Tally(), Observer(config)
     run = uuid4().hex[:10]
     traffic = Traffic(seed=int(run, 16), run=run, now=lambda: datetime.now(UTC))
-    senders = Senders(desk.address("smtp"), desk.address("http"), tally)
+    senders = Senders(desk.doors(), tally)
     console.print(f"Ready. In another terminal: casestream status --data {asked.data}", soft_wrap=True)
     with View(console, observer, tally) as view:
         watching = asyncio.create_task(observer.watch(lambda: None))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class Tally:
-    """What the senders know; `ids` are the Message-IDs and receipts that the desk has to account for."""
+    """What the senders know; `ids` are the sources' own ids that the desk has to account for, where there are any."""
 
     written: int = 0
     acknowledged: Counter[str] = field(default_factory=Counter)
@@ -17,10 +17,11 @@ class Tally:
 
     @property
     def total(self) -> int:
-        """Every 250 and 202."""
+        """Every message that the source was told is ours."""
         return self.acknowledged.total()
 
     def settled(self, channel: str, source_id: str) -> None:
         """The desk said that it has this one."""
         self.acknowledged[channel] += 1
-        self.ids.add(source_id)
+        if source_id:
+            self.ids.add(source_id)

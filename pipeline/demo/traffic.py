@@ -6,13 +6,18 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from random import Random
 
-from pipeline.demo import forms, mails
+from pipeline.demo import calls, forms, mails, posts
+from pipeline.demo.calls import Calls
+from pipeline.demo.devices import Devices
 from pipeline.demo.mails import Draft
+from pipeline.demo.posts import Posts
 from pipeline.demo.texts import NEWSLETTER, PEOPLE, Person, Topic
 
 SUPPORT = "support@demo.example"
 BILLING = "billing@demo.example"
 FORM = "contact"
+EXCHANGE = "pbx"
+SOCIAL_PAGE = "facebook"
 
 _OPEN_CONVERSATIONS = 300
 _LONGEST_CONVERSATION = 6
@@ -29,6 +34,9 @@ KINDS: dict[str, int] = {
     "form": 9,
     "form with file": 4,
     "robot": 1,
+    "call": 10,
+    "post": 8,
+    "reading": 12,
 }
 """How often each kind is chosen, out of their sum."""
 
@@ -37,7 +45,8 @@ KINDS: dict[str, int] = {
 class Delivery:
     """One thing to deliver. A mail is known by its Message-ID, a form by the receipt that it will get.
 
-    `to` is the mailbox or the form's name; a form's `id` is its Idempotency-Key.
+    `to` is the mailbox, the name of the form, the exchange or the page, or the topic. A form's `id` is its
+    Idempotency-Key; what a device measures has none.
     """
 
     channel: str
@@ -69,6 +78,9 @@ class Traffic:
         self._count = 0
         self._conversations: deque[_Conversation] = deque(maxlen=_OPEN_CONVERSATIONS)
         self._sent: deque[Delivery] = deque(maxlen=_OPEN_CONVERSATIONS)
+        self._calls = Calls(self._random)
+        self._posts = Posts(self._random, now)
+        self._devices = Devices(self._random, now)
         self._makers: dict[str, Callable[[], list[Delivery]]] = {
             "new": self._new,
             "reply": self._reply,
@@ -81,6 +93,9 @@ class Traffic:
             "form": self._form,
             "form with file": self._form_with_file,
             "robot": self._robot,
+            "call": self._call,
+            "post": self._post,
+            "reading": self._reading,
         }
 
     def next(self) -> list[Delivery]:
@@ -188,16 +203,30 @@ class Traffic:
         reference = f"Reference {self._run}/{self._count}."
         return {"name": person.name, "email": person.address, "subject": subject, "text": f"{text}\n\n{reference}"}
 
-    def _post(self, kind: str, content_type: str, body: bytes) -> list[Delivery]:
+    def _filled(self, kind: str, content_type: str, body: bytes) -> list[Delivery]:
         return [Delivery(channel="web", kind=kind, id=self._id(), to=FORM, body=body, content_type=content_type)]
 
     def _form(self) -> list[Delivery]:
-        return self._post("form", *forms.as_json(self._fields()))
+        return self._filled("form", *forms.as_json(self._fields()))
 
     def _form_with_file(self) -> list[Delivery]:
         fields = self._fields()
-        return self._post("form with file", *forms.as_browser(fields, "report.txt", fields["text"].encode()))
+        return self._filled("form with file", *forms.as_browser(fields, "report.txt", fields["text"].encode()))
 
     def _robot(self) -> list[Delivery]:
         """It fills the field that people do not see."""
-        return self._post("robot", *forms.as_json({**self._fields(), "website": "https://pills.example"}))
+        return self._filled("robot", *forms.as_json({**self._fields(), "website": "https://pills.example"}))
+
+    def _call(self) -> list[Delivery]:
+        id_, body = self._calls.next(self._id())
+        return [Delivery(channel="phone", kind="call", id=id_, to=EXCHANGE, body=body, content_type=calls.CONTENT_TYPE)]
+
+    def _post(self) -> list[Delivery]:
+        id_, body = self._posts.next(self._id())
+        return [
+            Delivery(channel="social", kind="post", id=id_, to=SOCIAL_PAGE, body=body, content_type=posts.CONTENT_TYPE)
+        ]
+
+    def _reading(self) -> list[Delivery]:
+        id_, topic, payload = self._devices.next()
+        return [Delivery(channel="iot", kind="reading", id=id_, to=topic, body=payload, content_type="")]

@@ -13,6 +13,7 @@ from pipeline.demo.balance import Balance
 from pipeline.demo.observe import OUTCOMES, Observer
 from pipeline.demo.tally import Tally
 from pipeline.embedded.board import Told
+from pipeline.topics import CHANNELS
 
 _LINE_EVERY = 5.0
 _STATE_COLOURS = {"ready": "green", "starting": "yellow", "restarting": "red", "stopped": "dim"}
@@ -79,7 +80,7 @@ class View:
 
     def _channels(self) -> Table:
         table = Table("channel", "per s", "acknowledged", "sent again", box=None)
-        for channel in ("email", "web"):
+        for channel in CHANNELS:
             numbers = self._rates[channel], self._tally.acknowledged[channel], self._tally.again[channel]
             table.add_row(channel, *map(str, numbers))
         return table
@@ -91,9 +92,10 @@ class View:
         return table
 
     def _newest(self) -> Table:
-        table = Table("case", "title", "queue", "contact", "messages", box=None)
+        table = Table("case", "channel", "title", "queue", "contact", "messages", box=None)
         for case in self._observer.seen.newest:
-            table.add_row(str(case.number), Text(case.title[:60]), case.queue, Text(case.contact), str(case.messages))
+            title, contact = Text(case.title[:60]), Text(case.contact)
+            table.add_row(str(case.number), case.origin, title, case.queue, contact, str(case.messages))
         return table
 
 

@@ -27,7 +27,7 @@ class MqttBroker:
 
         settings = {
             "listeners": {"default": {"type": "tcp", "bind": self.address}},
-            "plugins": {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}},
+            "plugins": {"pipeline.embedded.mqtt_admission.AdmitAll": {}},
         }
         self._broker = Broker(settings)
         await self._broker.start()

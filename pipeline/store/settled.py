@@ -13,9 +13,10 @@ _SQL = load_queries("settled.sql")
 
 @dataclass(frozen=True, slots=True)
 class NewestCase:
-    """A case in a line."""
+    """A case in a line; `origin` is the channel it came by, or the platform."""
 
     number: int
+    origin: str
     title: str
     queue: str
     contact: str

@@ -10,7 +10,7 @@ WHERE NOT EXISTS (SELECT FROM message WHERE message.source_id = asked.id)
 SELECT count(*) FROM outbox;
 
 -- name: newest_cases
-SELECT cases.number, cases.title, cases.queue, coalesce(contact.name, '') AS contact,
+SELECT cases.number, cases.origin, cases.title, cases.queue, coalesce(contact.name, '') AS contact,
     (SELECT count(*) FROM activity WHERE activity.case_id = cases.id) AS messages
 FROM (SELECT * FROM cases ORDER BY number DESC LIMIT %(limit)s) AS cases
 LEFT JOIN contact ON contact.id = cases.contact_id

@@ -21,6 +21,7 @@ pytestmark = pytest.mark.integration
 
 KEYS = ["received", "opened", "appended", "recorded", "duplicate", "suppressed", "quarantined", "dead", "events"]
 
+SOURCES = {"email", "web", "phone", "social", "mqtt"}
 
 Start = Callable[..., "subprocess.Popen[str]"]
 
@@ -62,6 +63,18 @@ def part(data: Path, name: str) -> dict[str, str | int | None]:
     return next((part for part in board.read(data)["parts"] if part["name"] == name), {})
 
 
+def assert_every_channel_counts(data: Path) -> None:
+    """The ledger has messages from each kind of source."""
+    command = [sys.executable, "-m", "pipeline", "ledger", "--data", str(data), "--json"]
+
+    def all_there() -> bool:
+        done = subprocess.run(command, capture_output=True, check=False)  # noqa: S603  # ours
+        lines = map(json.loads, done.stdout.splitlines())  # it exits with 1 while anything is pending
+        return {line["source"].split("/")[1] for line in lines if "source" in line} == SOURCES
+
+    eventually(all_there, within=60)
+
+
 def assert_as_published(data: Path) -> None:
     """The events of a desk at work are what `docs/events` says."""
     command = ["events", "--data", str(data), "--from", "start", "--json"]
@@ -85,6 +98,7 @@ def test_balances_and_leaves_nothing(start: Start, tmp_path: Path) -> None:
     found = accounts(stdout)
     assert found["opened"] > 20
     assert found["appended"] > 10
+    assert found["recorded"] > 0
     assert found["events"] >= found["opened"] + found["appended"]
     assert list(tmp_path.glob("casestream-demo-*")) == []
 
@@ -111,6 +125,7 @@ def test_ctrl_c_ends_it_with_the_accounts(start: Start, tmp_path: Path) -> None:
     children = psutil.Process(demo.pid).children(recursive=True)
     assert len(children) > 6
     assert_as_published(tmp_path / "d")
+    assert_every_channel_counts(tmp_path / "d")
     demo.send_signal(signal.SIGINT)
     stdout, stderr = demo.communicate(timeout=200)
     assert demo.returncode == 0, stderr

@@ -5,7 +5,7 @@ from collections.abc import Callable, Coroutine
 
 import pytest
 
-from pipeline.demo.senders import Senders
+from pipeline.demo.senders import Doors, Senders
 from pipeline.demo.smtp import SmtpSession
 from pipeline.demo.tally import Tally
 from pipeline.demo.traffic import Delivery
@@ -83,7 +83,9 @@ def test_a_mail_counts_once_it_was_acknowledged() -> None:
             stop.set()
             return [MAIL]
 
-        await Senders(f"127.0.0.1:{port}", "127.0.0.1:1", tally).run(1000, write, stop)
+        await Senders(Doors(smtp=f"127.0.0.1:{port}", http="127.0.0.1:1", mqtt="127.0.0.1:1", secret=""), tally).run(
+            1000, write, stop
+        )
 
     against(answering(b"", b"451 later\r\n", b"250 ok\r\n"), check)
     assert (tally.written, tally.total, tally.again["email"], tally.ids) == (1, 1, 2, {MAIL.id})
@@ -99,7 +101,9 @@ def test_what_is_refused_for_good_is_not_sent_again() -> None:
             stop.set()
             return [MAIL]
 
-        await Senders(f"127.0.0.1:{port}", "127.0.0.1:1", tally).run(1000, write, stop)
+        await Senders(Doors(smtp=f"127.0.0.1:{port}", http="127.0.0.1:1", mqtt="127.0.0.1:1", secret=""), tally).run(
+            1000, write, stop
+        )
 
     against(answering(b"554 no\r\n"), check)
     assert (tally.total, tally.refused) == (0, {"554 554 no": 1})
