@@ -1,5 +1,6 @@
 """Reads a record into a typed message, before any transaction begins."""
 
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -14,7 +15,7 @@ from pipeline.agents.rules import Rules, compile_rules
 from pipeline.blobs import BlobStore
 from pipeline.config import Config
 from pipeline.domain.outcomes import Dead
-from pipeline.parse.sparkplug import Births
+from pipeline.parse.sparkplug import Births, BoundedBirths
 from pipeline.wire import Envelope, Record
 
 
@@ -38,7 +39,7 @@ class Reader:
     def __init__(self, rules: Rules, blobs: BlobStore) -> None:
         self._rules = rules
         self._blobs = blobs
-        self._births: dict[str, Births] = {}
+        self._births: defaultdict[str, Births] = defaultdict(BoundedBirths)
 
     @classmethod
     def of(cls, config: Config) -> Self:
@@ -80,5 +81,5 @@ class Reader:
             case "social":
                 return read_post(self._rules, record, envelope, raw)
             case "iot":
-                return read_record(self._rules, record, envelope, raw, self._births.setdefault(envelope.source, {}))
+                return read_record(self._rules, record, envelope, raw, self._births[envelope.source])
         raise LookupError(f"no reader for channel {envelope.channel}")

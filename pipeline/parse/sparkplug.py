@@ -6,6 +6,7 @@ by itself does not always tell what it measures. Whoever reads messages in the o
 name `alias N`, with a defect.
 """
 
+from collections import UserDict
 from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,6 +18,9 @@ from pipeline.parse.reading import Reading, Told, Value
 from pipeline.parse.sparkplug_payload import Payload, Protobuf
 
 NAMESPACE = "spBv1.0"
+
+MAX_KNOWN = 300_000
+"""Metrics of all births of a feed that are known at a time."""
 
 _SIGNED_BITS = {1: 8, 2: 16, 3: 32, 4: 64}
 _UNSIGNED_BITS = {5: 8, 6: 16, 7: 32, 8: 64}
@@ -41,6 +45,31 @@ class Birth:
 
 Births = MutableMapping[str, Birth]
 """The last birth of each, by GROUP/NODE or GROUP/NODE/DEVICE."""
+
+
+class BoundedBirths(UserDict[str, Birth]):
+    """Births that forget the oldest once they name more than MAX_KNOWN metrics, so that they fill no memory."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._size = 0
+
+    def __setitem__(self, descriptor: str, birth: Birth) -> None:
+        """Know the birth as the newest."""
+        if descriptor in self.data:
+            del self[descriptor]
+        self.data[descriptor] = birth
+        self._size += _size(birth)
+        while self._size > MAX_KNOWN and len(self.data) > 1:
+            del self[next(iter(self.data))]
+
+    def __delitem__(self, descriptor: str) -> None:
+        """Forget the birth."""
+        self._size -= _size(self.data.pop(descriptor))
+
+
+def _size(birth: Birth) -> int:
+    return 1 + len(birth.names) + len(birth.types)
 
 
 @dataclass(frozen=True, slots=True)

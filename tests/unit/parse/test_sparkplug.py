@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from pipeline.parse.reading import Told
-from pipeline.parse.sparkplug import Births, parse_sparkplug
+from pipeline.parse.sparkplug import MAX_KNOWN, Birth, Births, BoundedBirths, parse_sparkplug
 from pipeline.parse.sparkplug_payload import Payload
 
 NODE = "spBv1.0/plant/{}/gw-1"
@@ -130,3 +130,16 @@ def test_a_topic_of_something_else_is_unreadable(topic: str) -> None:
 def test_what_is_no_payload_is_unreadable() -> None:
     assert parse_sparkplug(DEVICE.format("DDATA"), b"\xff\xff\xff").unreadable
     assert parse_sparkplug(DEVICE.format("DDATA"), payload(*({"name": "x"} for _ in range(1001)))).unreadable
+
+
+def test_births_of_invented_devices_do_not_fill_the_memory() -> None:
+    large = Birth(types=dict.fromkeys(map(str, range(1000)), 9))
+    births = BoundedBirths()
+    for number in range(2 * MAX_KNOWN // 1000):
+        births["plant/gw/pump"] = Birth(names={7: "flow"})  # told again and again, so it is no old one
+        births[f"plant/gw/invented-{number}"] = large
+    assert sum(len(birth.types) for birth in births.values()) <= MAX_KNOWN
+    assert births["plant/gw/pump"].names == {7: "flow"}
+    births.pop("plant/gw/pump")
+    assert "plant/gw/pump" not in births
+    assert births.pop("plant/gw/pump", None) is None
