@@ -103,11 +103,11 @@ def test_balances_and_leaves_nothing(start: Start, tmp_path: Path) -> None:
     assert list(tmp_path.glob("casestream-demo-*")) == []
 
 
-def test_balances_although_a_worker_and_the_smtp_port_were_killed(start: Start, tmp_path: Path) -> None:
+def test_balances_although_a_worker_and_two_connectors_were_killed(start: Start, tmp_path: Path) -> None:
     data = tmp_path / "d"
     demo = start(data, "--for", "8s", "--json")
     eventually(lambda: bool(board.read(data)["ready"]), within=200)
-    for name in ("worker-1", "smtp"):
+    for name in ("worker-1", "smtp", "devices"):
         pid = part(data, name)["pid"]
         assert isinstance(pid, int)
         os.kill(pid, signal.SIGKILL)
