@@ -158,7 +158,6 @@ def build_settler(config: Config, store: "Store", reading: "Reading | None" = No
 
 def build_worker(config: Config, channels: Sequence[str], slot: str | None) -> "Worker":
     """One consumer group a channel, any number of workers in each; one process reads for all channels of a worker."""
-    from pipeline.agents.read import Reader
     from pipeline.agents.reading import ReadAhead
     from pipeline.agents.reading_process import ReadingProcess
     from pipeline.runtime.worker import Worker
@@ -167,8 +166,7 @@ def build_worker(config: Config, channels: Sequence[str], slot: str | None) -> "
 
     process = ReadingProcess(config)
     settle_for = {
-        channel: build_settler(config, PostgresStore(config.postgres.dsn), ReadAhead(process, Reader.of(config)))
-        for channel in channels
+        channel: build_settler(config, PostgresStore(config.postgres.dsn), ReadAhead(process)) for channel in channels
     }
     return Worker(config.kafka, channels, settle_for, PostgresLedger(config.postgres.dsn), slot)
 

@@ -33,6 +33,15 @@ class Unread:
     item: int = 0
 
 
+def unread(record: Record, dead: Dead) -> Unread:
+    """The record as dead, without looking into its message."""
+    try:
+        envelope = Envelope.of_record(record.key, record.value, record.headers)
+    except ValueError:
+        envelope = None
+    return Unread(record, envelope, record.value or b"", dead)
+
+
 class Reader:
     """Parses by channel; what Python raises becomes a value of that one record."""
 
@@ -61,14 +70,6 @@ class Reader:
             return Unread(record, envelope, raw, Dead(str(error), "unreadable", "read"))
         except Exception as error:  # noqa: BLE001  # one message's surprise must not stop the others
             return Unread(record, envelope, raw, Dead(repr(error)[:500], "unexpected", f"parse {envelope.channel}"))
-
-    def unread(self, record: Record, dead: Dead) -> Unread:
-        """The record as dead, without looking into its message."""
-        try:
-            envelope = Envelope.of_record(record.key, record.value, record.headers)
-        except ValueError:
-            envelope = None
-        return Unread(record, envelope, record.value or b"", dead)
 
     def _parsed(self, record: Record, envelope: Envelope, raw: bytes) -> Incoming:
         match envelope.channel:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pipeline.agents.batch import Incoming
-from pipeline.agents.read import Reader, Unread
+from pipeline.agents.read import Reader, Unread, unread
 from pipeline.agents.reading_process import Answer, Gone, ReadingProcess
 from pipeline.domain.outcomes import Dead
 from pipeline.wire import Record
@@ -28,9 +28,6 @@ class Reading(Protocol):
     async def read(self, records: Sequence[Record]) -> list[Incoming | Unread]:
         """The messages of the records, made anew at each call."""
 
-    def unread(self, record: Record, dead: Dead) -> Unread:
-        """The record as dead, without looking into its message."""
-
 
 class ReadHere:
     """Reads when asked, in this process."""
@@ -44,10 +41,6 @@ class ReadHere:
     async def read(self, records: Sequence[Record]) -> list[Incoming | Unread]:
         """The messages of the records."""
         return [self._reader.read(record) for record in records]
-
-    def unread(self, record: Record, dead: Dead) -> Unread:
-        """The record as dead."""
-        return self._reader.unread(record, dead)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +56,8 @@ class ReadAhead:
     channels and later batches share the process: only what it was at is to blame, all else is asked for again.
     """
 
-    def __init__(self, process: ReadingProcess, reader: Reader) -> None:
+    def __init__(self, process: ReadingProcess) -> None:
         self._process = process
-        self._reader = reader
         self._ahead: deque[_Ahead] = deque()
 
     def expect(self, records: Sequence[Record]) -> None:
@@ -78,10 +70,6 @@ class ReadAhead:
             return await self._of_batch(records)
         except Gone:
             return [await self._alone(record) for record in records]
-
-    def unread(self, record: Record, dead: Dead) -> Unread:
-        """The record as dead."""
-        return self._reader.unread(record, dead)
 
     async def _of_batch(self, records: Sequence[Record]) -> list[Incoming | Unread]:
         while self._ahead:
@@ -118,4 +106,4 @@ class ReadAhead:
                 if error.too_long:
                     break
         kind = "unreadable" if gone.too_long else "unexpected"
-        return self.unread(record, Dead(str(gone), kind, "read"))
+        return unread(record, Dead(str(gone), kind, "read"))

@@ -10,7 +10,7 @@ import structlog
 from pipeline.agents.batch import Incoming
 from pipeline.agents.deadletters import dead_changes
 from pipeline.agents.intake import Intake
-from pipeline.agents.read import Unread
+from pipeline.agents.read import Unread, unread
 from pipeline.agents.reading import Reading
 from pipeline.domain.outcomes import Dead
 from pipeline.errors import CasestreamError, Retry
@@ -140,7 +140,7 @@ class Settler:
         attempts = await self._begin({partition}, alone=True)
         if attempts[partition] >= DEAD_AT:
             dead = Dead("the process died each time it was at this record", "unexpected", "process")
-            read: list[Incoming | Unread] = [self._reading.unread(record, dead)]
+            read: list[Incoming | Unread] = [unread(record, dead)]
         else:
             read = await self._reading.read([record])
         return await self._settle_carefully(partition, read)

@@ -52,7 +52,7 @@ def read_ahead(
     async def run() -> None:
         process = ReadingProcess(config, seconds)
         try:
-            await check(ReadAhead(process, Reader.of(config)), process)
+            await check(ReadAhead(process), process)
         finally:
             await process.close()
 
@@ -135,7 +135,7 @@ def test_only_what_the_process_was_at_is_to_blame(config: Config) -> None:
     slow, good = [record(SLOW, 1)], [record(MAILS[0], 2), record(MAILS[1], 3)]
 
     async def check(ahead: ReadAhead, process: ReadingProcess) -> None:
-        others = ReadAhead(process, Reader.of(config))
+        others = ReadAhead(process)
         ahead.expect(slow)
         others.expect(good)
         ahead.expect(slow)
@@ -152,7 +152,7 @@ def test_a_process_that_cannot_start_buries_no_record(config: Config, capfd: pyt
     async def run() -> None:
         process = ReadingProcess(broken)
         process.failed_starts = STARTS - 2
-        ahead = ReadAhead(process, Reader.of(config))
+        ahead = ReadAhead(process)
         ahead.expect([record(MAILS[0])])
         with pytest.raises(Stop, match="the process for it does not start"):
             await ahead.read([record(MAILS[0])])
