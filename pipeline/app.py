@@ -141,9 +141,10 @@ def build_intake(rules: "Rules") -> "Intake":
     from pipeline.agents.intake import Intake
     from pipeline.agents.match import Match
     from pipeline.agents.observe import Observe
+    from pipeline.agents.post import Post
     from pipeline.agents.route import Route
 
-    return Intake((Dedupe(), Match(rules), OpenOrAppend(rules), Route(), Observe()))
+    return Intake((Dedupe(), Match(rules), OpenOrAppend(rules), Route(), Observe(), Post(rules)))
 
 
 def build_settler(config: Config, store: "Store", reading: "Reading | None" = None) -> "Settler":

@@ -13,6 +13,7 @@ from pipeline.domain.matching import Identity, Party
 from pipeline.domain.outcomes import Outcome, Quarantined, Suppressed
 from pipeline.domain.speaker import Standing
 from pipeline.domain.threading import ThreadLink
+from pipeline.store.outbound_ports import NewMail, OutboundMail
 from pipeline.store.ports import Facts
 from pipeline.wire import Envelope, Record
 
@@ -118,7 +119,7 @@ class Batch:
     """Messages that are settled in one transaction, in the order they are settled in.
 
     `telemetry` are records of many messages of devices; of each, `plain` counts those that told only readings: how
-    many were new, how many repeated.
+    many were new, how many repeated. `outbound` are mails that someone wants sent, `posted` those made ready to be.
     """
 
     messages: list[Incoming]
@@ -133,6 +134,8 @@ class Batch:
     telemetry: list[Incoming] = field(default_factory=list)
     plain: list[tuple[Incoming, int, int]] = field(default_factory=list)
     channels: ChannelState = field(default_factory=ChannelState)
+    outbound: list[NewMail] = field(default_factory=list)
+    posted: list[OutboundMail] = field(default_factory=list)
 
     def undecided(self) -> Iterator[Incoming]:
         """The messages that no step has decided on yet."""

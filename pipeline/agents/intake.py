@@ -9,6 +9,7 @@ from pipeline.agents.counts import Counted, count_outcomes
 from pipeline.agents.deadletters import dead_changes, unreadable_of
 from pipeline.agents.dedupe import variant_key
 from pipeline.agents.events import build_events, keys_without_case
+from pipeline.agents.numbers import number_cases
 from pipeline.agents.read_readings import alarms_of
 from pipeline.domain.matching import Identity, account_domain
 from pipeline.domain.outcomes import Appended
@@ -72,9 +73,7 @@ def _wanted(messages: Sequence[Incoming], telemetry: Sequence[Incoming]) -> Want
 
 
 async def _changes(batch: Batch, tx: Transaction) -> Changes:
-    numbers = await tx.case_numbers(len(batch.opened))
-    for case, number in zip(batch.opened.values(), numbers, strict=True):
-        case.number = number
+    await number_cases(batch, tx)
     events = build_events(batch.events, await tx.next_sequences(keys_without_case(batch.events)))
     return Changes(
         opened=list(batch.opened.values()),
@@ -88,6 +87,7 @@ async def _changes(batch: Batch, tx: Transaction) -> Changes:
         events=events,
         counts=count_outcomes(_counted(batch)),
         channels=channel_changes(batch.channels),
+        outbound=batch.posted,
     )
 
 

@@ -14,7 +14,10 @@ Record = TypeVar("Record")
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What the steps of intake decide by."""
+    """What the steps of intake decide by.
+
+    `address` is what we write mail from, unless the case's queue has an `address_of_queue`.
+    """
 
     tokens: TokenKeys
     queues: Mapping[str, Queue]
@@ -29,6 +32,8 @@ class Rules:
     sources: tuple[str, ...]
     participants: str
     automatic: Automatic
+    address: str
+    address_of_queue: Mapping[str, str]
 
     def queue_of_form(self, name: str) -> str:
         """The queue that a form's messages go to."""
@@ -78,4 +83,8 @@ def compile_rules(config: Config) -> Rules:
         sources=config.threading.sources,
         participants=config.threading.participants,
         automatic=config.automatic,
+        address=next((mailbox.address for mailbox in config.mailbox), f"support@{config.desk.domain}"),
+        address_of_queue={
+            mailbox.queue or config.default_queue: mailbox.address for mailbox in reversed(config.mailbox)
+        },
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.domain.tokens import TokenKeys
-from pipeline.store.inventory import ActivityRow, CaseRow, ContactRow, EventRow, Inventory, MessageRow
+from pipeline.store.inventory import ActivityRow, CaseRow, ContactRow, EventRow, Inventory, MessageRow, OutboundRow
 from pipeline.wire import DEAD_TYPE
 
 Report = Mapping[str, list[dict[str, Any]]]
@@ -37,7 +37,7 @@ async def make_report(inventory: Inventory, names: Names) -> Report:
         "activities": [_activity(row) for row in await inventory.activities()],
         "contacts": [_contact(row) for row in await inventory.contacts()],
         "entitlements": [],
-        "outbound": [],
+        "outbound": [_outbound(row) for row in await inventory.outbound()],
         "events": [
             _event(row, position, names.source)
             for position, row in enumerate(await inventory.events(but=DEAD_TYPE), start=1)
@@ -122,6 +122,20 @@ def _contact(row: ContactRow) -> dict[str, Any]:
         "emails": row.emails,
         "phones": row.phones,
         "account": row.account,
+    }
+
+
+def _outbound(row: OutboundRow) -> dict[str, Any]:
+    return {
+        "from": row.sender,
+        "to": row.recipient,
+        "subject": row.subject,
+        "template": row.template,
+        "case": row.case_number,
+        "message_id": row.message_id,
+        "in_reply_to": row.in_reply_to,
+        "headers": row.headers,
+        "text": row.body,
     }
 
 

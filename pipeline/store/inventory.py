@@ -93,6 +93,21 @@ class ContactRow:
 
 
 @dataclass(frozen=True, slots=True)
+class OutboundRow:
+    """A mail of ours that is to be sent, or was."""
+
+    recipient: str
+    subject: str
+    template: str
+    message_id: str
+    in_reply_to: str | None
+    headers: Mapping[str, str]
+    case_number: int | None
+    sender: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
 class EventRow:
     """An event that waits to be published."""
 
@@ -139,6 +154,10 @@ class Inventory:
     async def contacts(self) -> list[ContactRow]:
         """Every contact, in the order in which they became known."""
         return await self._rows("contacts", ContactRow)
+
+    async def outbound(self) -> list[OutboundRow]:
+        """Every mail that leaves, in the order in which they were written."""
+        return await self._rows("outbound", OutboundRow)
 
     async def events(self, *, but: str) -> list[EventRow]:
         """Every event that waits to be published, in order, but those of a type."""

@@ -53,6 +53,11 @@ SELECT contact.id, contact.external_id, contact.name,
 FROM contact LEFT JOIN account ON account.id = contact.account_id
 ORDER BY contact.created_at, contact.id;
 
+-- name: outbound
+SELECT recipient, subject, template, message_id, in_reply_to, headers, cases.number AS case_number, sender, body
+FROM outbound LEFT JOIN cases ON cases.id = outbound.case_id
+ORDER BY ord;
+
 -- name: events
 -- Events that nobody has published yet, in the order in which the relay would.
 SELECT event.id, event.key, event.seq, event.type, event.subject, event.data, event.at

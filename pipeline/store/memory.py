@@ -23,6 +23,8 @@ from pipeline.store.channel_ports import (
     StoredActivity,
     ToldActivity,
 )
+from pipeline.store.memory_outbound import write_outbound
+from pipeline.store.outbound_ports import OutboundMail
 from pipeline.store.ports import (
     Changes,
     DeadLetter,
@@ -82,6 +84,7 @@ class Tables:
     blobs: dict[tuple[UUID, str], None] = field(default_factory=dict)
     thread_ids: dict[str, None] = field(default_factory=dict)
     links: dict[ThreadLink, None] = field(default_factory=dict)
+    outbound: dict[str, OutboundMail] = field(default_factory=dict)
     events: dict[UUID, NewEvent] = field(default_factory=dict)
     sequences: dict[str, int] = field(default_factory=dict)
     dead: dict[tuple[str, int, int, int], DeadLetter] = field(default_factory=dict)
@@ -281,6 +284,7 @@ class MemoryTransaction:
         tables.blobs.update(dict.fromkeys(changes.blobs))
         tables.links.update(dict.fromkeys(changes.links))
         self._write_channels(changes.channels)
+        write_outbound(tables.outbound, changes.outbound)
         for count in changes.counts:
             partition = Partition(count.topic, count.partition)
             for name, number in (("received", count.received), *count.outcomes.items()):

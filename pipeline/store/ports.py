@@ -11,6 +11,7 @@ from pipeline.domain.cases import Case
 from pipeline.domain.matching import Identity, Party, Ref
 from pipeline.domain.threading import ThreadLink
 from pipeline.store.channel_ports import ChannelChanges, ChannelFacts, ChannelWanted
+from pipeline.store.outbound_ports import OutboundMail
 from pipeline.wire import Bounds, Partition, Record
 
 
@@ -220,6 +221,7 @@ class Changes:
     dead: list[DeadLetter] = field(default_factory=list)
     counts: list[Count] = field(default_factory=list)
     channels: ChannelChanges = field(default_factory=ChannelChanges)
+    outbound: list[OutboundMail] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

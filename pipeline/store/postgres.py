@@ -16,6 +16,7 @@ from pipeline.domain.matching import Identity, Party, Ref
 from pipeline.domain.threading import MAX_LINKS, ThreadLink
 from pipeline.store.channels import active_cases, read_channels, write_channels
 from pipeline.store.connection import retryable
+from pipeline.store.outbound import write_outbound
 from pipeline.store.ports import (
     Changes,
     Count,
@@ -199,6 +200,7 @@ class PostgresTransaction:
                     columns = zip(*pairs, strict=True)
                     await self._connection.execute(_SQL[name], dict(zip(keys, map(list, columns), strict=True)))
             await write_channels(self._connection, changes.channels)
+            await write_outbound(self._connection, changes.outbound)
             if changes.events:
                 await self._connection.execute(_SQL["notify_relay"])
 

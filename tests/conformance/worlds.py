@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import wraps
 from typing import Protocol
 from uuid import UUID, uuid4
@@ -14,6 +14,7 @@ from pipeline.domain.matching import Ref
 from pipeline.store.ledger import PostgresLedger
 from pipeline.store.memory import Memory, MemoryStore
 from pipeline.store.memory_ledger import MemoryLedger
+from pipeline.store.outbound_ports import OutboundMail
 from pipeline.store.ports import OffsetLedger, Store
 from pipeline.store.postgres import PostgresStore
 
@@ -33,6 +34,9 @@ class World(Protocol):
 
     async def event_types(self) -> list[str]:
         """The types of all events, in the order they were written."""
+
+    async def outbound(self) -> list[OutboundMail]:
+        """All mails that leave, in the order they were written."""
 
 
 @dataclass(slots=True)
@@ -56,6 +60,9 @@ class MemoryWorld:
 
     async def event_types(self) -> list[str]:
         return [event.type for event in self.memory.tables.events.values()]
+
+    async def outbound(self) -> list[OutboundMail]:
+        return list(self.memory.tables.outbound.values())
 
 
 @dataclass(slots=True)
@@ -88,6 +95,12 @@ class PostgresWorld:
         async with await psycopg.AsyncConnection.connect(self.dsn) as connection:
             rows = await connection.execute("SELECT type FROM outbox JOIN event ON event.id = event_id ORDER BY ord")
             return [name for (name,) in await rows.fetchall()]
+
+    async def outbound(self) -> list[OutboundMail]:
+        columns = ", ".join(field.name for field in fields(OutboundMail))
+        async with await psycopg.AsyncConnection.connect(self.dsn) as connection:
+            rows = await connection.execute(f"SELECT {columns} FROM outbound ORDER BY ord".encode())  # noqa: S608  # names of our own
+            return [OutboundMail(**dict(zip(columns.split(", "), row, strict=True))) for row in await rows.fetchall()]
 
 
 @asynccontextmanager

@@ -1,0 +1,2 @@
+-- Forgets what was to leave by mail.
+DROP TABLE outbound;
