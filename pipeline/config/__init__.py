@@ -13,6 +13,7 @@ from pipeline.config.sections import (
     Automatic,
     Blobs,
     Desk,
+    Fields,
     Http,
     Kafka,
     Mail,
@@ -24,6 +25,7 @@ from pipeline.config.sections import (
     Worker,
 )
 from pipeline.config.values import Section
+from pipeline.domain.customers import BUILT_IN
 
 ENVIRONMENT_PREFIX = "CASESTREAM_"
 
@@ -51,6 +53,7 @@ class Config(Section):
     device_feed: tuple[DeviceFeed, ...] = ()
     threading: Threading = Threading()
     automatic: Automatic = Automatic()
+    fields: Fields = Fields()
 
     @model_validator(mode="before")
     @classmethod
@@ -147,6 +150,7 @@ def conflicts(values: Mapping[str, Any]) -> Iterator[tuple[Location, str]]:
     yield from _unreadable_mailboxes(values)
     yield from _shared_directories(values)
     yield from _half_encrypted(values.get("smtp"))
+    yield from _fields_that_are_there(values.get("fields"))
     kafka = values.get("kafka")
     if isinstance(kafka, Mapping) and str(kafka.get("security_protocol")).startswith("SASL_"):
         for key in ("sasl_mechanism", "username", "password"):
@@ -163,6 +167,14 @@ def _half_encrypted(smtp: object) -> Iterator[tuple[Location, str]]:
     for key, wish in (("listen_tls", smtp.get("listen_tls")), ("starttls", smtp.get("starttls") == "required")):
         if wish and not smtp.get("certificate"):
             yield ("smtp", key), f'[smtp] {key} needs "certificate" and "key": PEM files of what is shown'
+
+
+def _fields_that_are_there(fields: object) -> Iterator[tuple[Location, str]]:
+    for kind, names in BUILT_IN.items():
+        declared = fields.get(kind) if isinstance(fields, Mapping) else None
+        for name in declared if isinstance(declared, Mapping) else ():
+            if name in names:
+                yield ("fields", kind, name), f'every {kind} has a "{name}" already; give the field another name'
 
 
 def _records(values: Mapping[str, Any], kind: str) -> Iterator[tuple[int, Mapping[str, Any]]]:

@@ -221,7 +221,7 @@ def _subject(location: Location) -> str:
     """A section, or a key with its section, as a reader finds it; an element of a list is called by its key."""
     if is_record(location):
         return heading(location)
-    *_, key = (part for part in location if isinstance(part, str))
+    *_, key = (part for part in location if isinstance(part, str) and part != "[key]")
     return f"{heading(location)} {key}".strip()
 
 

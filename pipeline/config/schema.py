@@ -1,6 +1,6 @@
 """What the settings may be: their sections, keys, words, and the headings above them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import UnionType
 from typing import Union, get_args, get_origin
 
@@ -46,7 +46,7 @@ def _inside(annotation: object, part: str | int) -> object:
         origin, arguments = get_origin(option), get_args(option)
         if isinstance(part, int) and origin in (tuple, list):
             return arguments[0]
-        if isinstance(part, str) and origin is dict:
+        if isinstance(part, str) and origin in (dict, Mapping):
             return arguments[1]
         if isinstance(part, str) and isinstance(option, type) and issubclass(option, BaseModel):
             for name, known in option.model_fields.items():

@@ -5,7 +5,20 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from pipeline.config.values import Broker, Country, Dsn, Listen, Network, Section, Servers, Timezone, Url, read_secret
+from pipeline.config.values import (
+    Broker,
+    Country,
+    Dsn,
+    FieldKind,
+    FieldName,
+    Listen,
+    Network,
+    Section,
+    Servers,
+    Timezone,
+    Url,
+    read_secret,
+)
 
 SHORTEST_SECRET = 16
 
@@ -150,3 +163,12 @@ class Automatic(Section):
         """The policy for what the parser calls `kind`."""
         policy: AutomaticPolicy = getattr(self, kind.replace("-", "_"))
         return policy
+
+
+class Fields(Section):
+    """The desk's own fields of each kind of record: a list of words to choose from, or a kind of value."""
+
+    account: Mapping[FieldName, FieldKind] = {}
+    contact: Mapping[FieldName, FieldKind] = {}
+    device: Mapping[FieldName, FieldKind] = {}
+    case: Mapping[FieldName, FieldKind] = {}

@@ -4,10 +4,12 @@ import os
 import re
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
+
+from pipeline.domain.fields import NAME, WORDS, FieldType
 
 HIGHEST_PORT = 65535
 
@@ -174,6 +176,34 @@ def _dsn(value: str) -> str:
 
 
 Dsn = Annotated[str, AfterValidator(_dsn)]
+
+
+_CEL_RESERVED = frozenset(
+    ["as", "break", "const", "continue", "else", "false", "for", "function", "if", "import", "in", "let", "loop",
+     "namespace", "null", "package", "return", "true", "var", "void", "while"]
+)  # fmt: skip
+"""Words that conditions cannot use as a name (the CEL specification, "Syntax")."""
+
+
+def _field_name(value: str) -> str:
+    if not NAME.fullmatch(value) or value in _CEL_RESERVED:
+        raise ValueError("the name of a field has small letters, digits and _, a letter first, like tier")
+    return value
+
+
+FieldName = Annotated[str, AfterValidator(_field_name)]
+
+
+def _field_kind(value: object) -> FieldType:
+    words = ", ".join(f'"{word}"' for word in WORDS)
+    if isinstance(value, str) and value in WORDS:
+        return value
+    if isinstance(value, list | tuple) and value and all(isinstance(word, str) and word for word in value):
+        return tuple(value)
+    raise ValueError(f'write the words to choose from, like ["gold", "silver"], or one of {words}')
+
+
+FieldKind = Annotated[Any, BeforeValidator(_field_kind)]
 
 
 def read_secret(value: str) -> str:

@@ -81,11 +81,15 @@ class Ref:
 
 @dataclass(frozen=True, slots=True)
 class Party:
-    """A customer: a contact, an account, or a contact of an account; and by what it was found."""
+    """Whose a message is (a contact's, an account's, a contact's of an account, an agent's), found by what.
+
+    An agent is nobody's contact.
+    """
 
     contact: Ref | None
     account: Ref | None
     by: str
+    agent: Ref | None = None
 
 
 def normal_address(address: str) -> str:

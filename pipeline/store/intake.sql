@@ -47,10 +47,12 @@ WHERE message.dedupe_key = ANY(%(keys)s::text[]);
 
 -- name: parties
 -- Whose addresses, numbers, accounts on a platform or devices these are.
-SELECT identity.kind, identity.value, contact.id, contact.external_id, contact.name, account.id, account.external_id, account.name
+SELECT identity.kind, identity.value, contact.id, contact.external_id, contact.name, account.id, account.external_id, account.name,
+    agent.id, agent.external_id, agent.name
 FROM identity
 LEFT JOIN contact ON contact.id = identity.contact_id
 LEFT JOIN account ON account.id = coalesce(identity.account_id, contact.account_id)
+LEFT JOIN agent ON agent.id = identity.agent_id
 WHERE identity.kind = %(kind)s AND identity.value = ANY(%(values)s::text[]);
 
 -- name: accounts

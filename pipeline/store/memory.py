@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, fields, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 from pipeline.domain.alarms import Alarm
 from pipeline.domain.cases import Case
+from pipeline.domain.customers import AccountFacts, CustomerFacts, DeviceFacts, ProductFacts
 from pipeline.domain.matching import Identity, Party, Ref
 from pipeline.domain.threading import MAX_LINKS, ThreadLink
 from pipeline.errors import Retry
@@ -23,6 +24,7 @@ from pipeline.store.channel_ports import (
     StoredActivity,
     ToldActivity,
 )
+from pipeline.store.memory_customers import known_customers
 from pipeline.store.memory_outbound import write_outbound
 from pipeline.store.outbound_ports import OutboundMail
 from pipeline.store.ports import (
@@ -72,6 +74,11 @@ class Tables:
     domains: dict[str, UUID] = field(default_factory=dict)
     contacts: dict[UUID, tuple[Ref, UUID | None]] = field(default_factory=dict)
     identities: dict[Identity, tuple[UUID | None, UUID | None]] = field(default_factory=dict)
+    agents: dict[Identity, Ref] = field(default_factory=dict)
+    contact_fields: dict[UUID, Mapping[str, Any]] = field(default_factory=dict)
+    account_facts: dict[UUID, AccountFacts] = field(default_factory=dict)
+    devices: dict[str, DeviceFacts] = field(default_factory=dict)
+    products: dict[str, ProductFacts] = field(default_factory=dict)
     cases: dict[UUID, Case] = field(default_factory=dict)
     participants: dict[tuple[UUID, str], None] = field(default_factory=dict)
     activities: dict[UUID, NewActivity | ToldActivity] = field(default_factory=dict)
@@ -218,14 +225,26 @@ class MemoryTransaction:
                 contact, own_account = tables.contacts[contact_id] if contact_id else (None, None)
                 account = account_id or own_account
                 yield identity, Party(contact, tables.accounts[account] if account else None, by)
+            elif identity in tables.agents:
+                yield identity, Party(None, None, by, tables.agents[identity])
 
     async def create_contacts(self, contacts: Sequence[NewContact]) -> Mapping[Identity, Party]:
         """Make contacts for identities that have none; the answer says who each identity belongs to now."""
         for contact in contacts:
-            if contact.identity not in self._tables.identities:
+            if contact.identity not in self._tables.identities.keys() | self._tables.agents.keys():
                 self._tables.identities[contact.identity] = (contact.id, None)
                 self._tables.contacts[contact.id] = (Ref(contact.id, None, contact.name), contact.account_id)
         return dict(self._parties([contact.identity for contact in contacts], "new contact"))
+
+    async def customers(
+        self,
+        contacts: Collection[UUID] = (),
+        accounts: Collection[UUID] = (),
+        devices: Collection[str] = (),
+        products: Collection[str] = (),
+    ) -> CustomerFacts:
+        """What is known of these customers, devices and products."""
+        return known_customers(self._tables, contacts, accounts, devices, products)
 
     async def active_cases(self, contacts: Collection[UUID]) -> Mapping[UUID, Sequence[UUID]]:
         """The active cases of these contacts."""

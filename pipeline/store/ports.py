@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from pipeline.domain.cases import Case
+from pipeline.domain.customers import CustomerFacts
 from pipeline.domain.matching import Identity, Party, Ref
 from pipeline.domain.threading import ThreadLink
 from pipeline.store.channel_ports import ChannelChanges, ChannelFacts, ChannelWanted
@@ -244,6 +245,15 @@ class Transaction(Protocol):
 
     async def create_contacts(self, contacts: Sequence[NewContact]) -> Mapping[Identity, Party]:
         """Make contacts with their identities; the answer says who each identity belongs to now."""
+
+    async def customers(
+        self,
+        contacts: Collection[UUID] = (),
+        accounts: Collection[UUID] = (),
+        devices: Collection[str] = (),
+        products: Collection[str] = (),
+    ) -> CustomerFacts:
+        """What is known of these customers, devices and products; asked only where a rule wants to know."""
 
     async def active_cases(self, contacts: Collection[UUID]) -> Mapping[UUID, Sequence[UUID]]:
         """The active cases of these contacts, not locked; of many, as many as tell that there is more than one."""

@@ -12,10 +12,12 @@ from psycopg.pq import TransactionStatus
 
 from pipeline.crash import crash_point
 from pipeline.domain.cases import Case
+from pipeline.domain.customers import CustomerFacts
 from pipeline.domain.matching import Identity, Party, Ref
 from pipeline.domain.threading import MAX_LINKS, ThreadLink
 from pipeline.store.channels import active_cases, read_channels, write_channels
 from pipeline.store.connection import retryable
+from pipeline.store.customers import read_customers
 from pipeline.store.outbound import write_outbound
 from pipeline.store.ports import (
     Changes,
@@ -136,6 +138,16 @@ class PostgresTransaction:
         ]
         return _parties(rows, "new contact")
 
+    async def customers(
+        self,
+        contacts: Collection[UUID] = (),
+        accounts: Collection[UUID] = (),
+        devices: Collection[str] = (),
+        products: Collection[str] = (),
+    ) -> CustomerFacts:
+        """What is known of these customers, devices and products."""
+        return await read_customers(self._connection, contacts, accounts, devices, products)
+
     async def active_cases(self, contacts: Collection[UUID]) -> Mapping[UUID, Sequence[UUID]]:
         """The active cases of these contacts, not locked."""
         return await active_cases(self._connection, contacts)
@@ -247,7 +259,7 @@ def _by_kind(identities: Collection[Identity]) -> list[dict[str, Any]]:
 
 
 def _parties(rows: Collection[tuple[Any, ...]], by: str) -> dict[Identity, Party]:
-    return {Identity(row[0], row[1]): Party(_ref(row[2:5]), _ref(row[5:8]), by) for row in rows}
+    return {Identity(row[0], row[1]): Party(_ref(row[2:5]), _ref(row[5:8]), by, _ref(row[8:11])) for row in rows}
 
 
 def _contact_row(contact: NewContact) -> dict[str, Any]:

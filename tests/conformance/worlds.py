@@ -1,22 +1,30 @@
 """The store and the ledger of one desk, in memory and on PostgreSQL, with what only tests ask of them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, fields, replace
+from datetime import date
 from functools import wraps
-from typing import Protocol
+from types import MappingProxyType
+from typing import Any, Protocol
 from uuid import UUID, uuid4
 
 import psycopg
+from psycopg import sql
+from psycopg.types.json import Jsonb
 
-from pipeline.domain.matching import Ref
+from pipeline.domain.customers import DeviceFacts, ProductFacts
+from pipeline.domain.matching import Identity, Ref
 from pipeline.store.ledger import PostgresLedger
 from pipeline.store.memory import Memory, MemoryStore
 from pipeline.store.memory_ledger import MemoryLedger
 from pipeline.store.outbound_ports import OutboundMail
 from pipeline.store.ports import OffsetLedger, Store
 from pipeline.store.postgres import PostgresStore
+
+Thresholds = Mapping[str, Any]
+UNSET: Thresholds = MappingProxyType({})
 
 
 class World(Protocol):
@@ -28,6 +36,15 @@ class World(Protocol):
 
     async def add_account(self, external_id: str, *domains: str) -> Ref:
         """An account that owns mail domains."""
+
+    async def add_agent(self, external_id: str, identity: Identity) -> Ref:
+        """An agent who is known by something."""
+
+    async def add_product(self, external_id: str, parent: Ref | None = None, thresholds: Thresholds = UNSET) -> Ref:
+        """A product, a part of another maybe."""
+
+    async def add_device(self, external_id: str, account: Ref, product: Ref, warranty_until: date) -> Ref:
+        """A device of an account."""
 
     async def merge(self, case: UUID, into: UUID) -> None:
         """Merge a case into another."""
@@ -53,6 +70,25 @@ class MemoryWorld:
         self.memory.tables.accounts[account.id] = account
         self.memory.tables.domains.update(dict.fromkeys(domains, account.id))
         return account
+
+    async def add_agent(self, external_id: str, identity: Identity) -> Ref:
+        agent = Ref(uuid4(), external_id, external_id)
+        self.memory.tables.agents[identity] = agent
+        return agent
+
+    async def add_product(self, external_id: str, parent: Ref | None = None, thresholds: Thresholds = UNSET) -> Ref:
+        product, products = Ref(uuid4(), external_id, external_id), self.memory.tables.products
+        above = products[parent.external_id or ""] if parent else None
+        lineage = (external_id, *(above.lineage if above else ()))
+        inherited = {**(above.thresholds if above else {}), **thresholds}
+        products[external_id] = ProductFacts(product, lineage, inherited)
+        return product
+
+    async def add_device(self, external_id: str, account: Ref, product: Ref, warranty_until: date) -> Ref:
+        device, tables = Ref(uuid4(), external_id, external_id), self.memory.tables
+        facts = DeviceFacts(device, account, tables.products[product.external_id or ""], None, warranty_until)
+        tables.devices[external_id] = facts
+        return device
 
     async def merge(self, case: UUID, into: UUID) -> None:
         cases = self.memory.tables.cases
@@ -86,6 +122,32 @@ class PostgresWorld:
                     "INSERT INTO account_domain (domain, account_id) VALUES (%s, %s)", (domain, account.id)
                 )
         return account
+
+    async def add_agent(self, external_id: str, identity: Identity) -> Ref:
+        agent = Ref(uuid4(), external_id, external_id)
+        await self._insert("agent", id=agent.id, external_id=external_id, name=external_id)
+        await self._insert("identity", kind=identity.kind, value=identity.value, agent_id=agent.id, origin="import")
+        return agent
+
+    async def add_product(self, external_id: str, parent: Ref | None = None, thresholds: Thresholds = UNSET) -> Ref:
+        product = Ref(uuid4(), external_id, external_id)
+        row = {"parent_id": parent and parent.id, "thresholds": Jsonb({**thresholds})}
+        await self._insert("product", id=product.id, external_id=external_id, name=external_id, **row)
+        return product
+
+    async def add_device(self, external_id: str, account: Ref, product: Ref, warranty_until: date) -> Ref:
+        device = Ref(uuid4(), external_id, external_id)
+        row = {"account_id": account.id, "product_id": product.id, "warranty_until": warranty_until}
+        await self._insert("device", id=device.id, external_id=external_id, name=external_id, **row)
+        return device
+
+    async def _insert(self, table: str, **row: object) -> None:
+        names, values = map(sql.Identifier, row), [sql.Placeholder()] * len(row)
+        statement = sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
+            sql.Identifier(table), sql.SQL(", ").join(names), sql.SQL(", ").join(values)
+        )
+        async with await psycopg.AsyncConnection.connect(self.dsn) as connection:
+            await connection.execute(statement, [*row.values()])
 
     async def merge(self, case: UUID, into: UUID) -> None:
         async with await psycopg.AsyncConnection.connect(self.dsn) as connection:

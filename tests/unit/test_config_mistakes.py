@@ -47,6 +47,11 @@ FAULTS = {
     "an element of a list": Wrong(
         '[smtp]\ntrusted = [\n  "10.0.0.0/8",\n  # ours\n  "ten",\n]\n', 5, "write a network like"
     ),
+    "a field of a kind nobody knows": Wrong('[fields.device]\npower = "numbr"\n', 2, 'one of "text", "number"'),
+    "a field that cannot be named in a condition": Wrong(
+        '[fields.account]\n"our tier" = "text"\n', 2, "small letters, digits and _"
+    ),
+    "a field that every account has": Wrong('[fields.account]\nname = "text"\n', 2, 'has a "name" already'),
     "a port without a host": Wrong('[smtp]\nlisten = "2525"\n', 2, 'write it as "HOST:PORT"'),
     "a certificate without its key": Wrong('[smtp]\ncertificate = "c.pem"\n', 2, '[smtp] certificate needs "key" too'),
     "a key without its certificate": Wrong('[smtp]\nkey = "c.key"\n', 2, '[smtp] key needs "certificate" too'),

@@ -51,6 +51,9 @@ EXAMPLES = {
     "title",
     "labels",
     "ports",
+    "account",
+    "contact",
+    "case",
 }
 
 
