@@ -31,7 +31,7 @@ lint: $(DEV) ## style, types, the direction of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-corpora: $(DEV) ## score the parsers by test data of others, with a peer's score beside it
+corpora: $(DEV) ## score parsers and business time by test data of others, with a peer's score beside it
 	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --group bench
 	$(BIN)/python bench/corpora.py $(ARGS)
 

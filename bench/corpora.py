@@ -1,4 +1,4 @@
-"""Scores the parsers by test data that others wrote, with a peer's score beside it.
+"""Scores parsers and business time by test data that others wrote, with a peer's score beside it.
 
     python bench/corpora.py [--scorers DIRECTORY] [SCRIPT ...]
 
@@ -14,8 +14,8 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-SCRIPTS = ("mail", "reply", "phone", "social", "iot", "webform")
-PEERS = {"mail": "Python's email", "reply": "email-reply-parser"}
+SCRIPTS = ("mail", "reply", "phone", "social", "iot", "webform", "calendar_vectors")
+PEERS = {"mail": "Python's email", "reply": "email-reply-parser", "calendar_vectors": "a plain calendar"}
 
 _FIGURE = re.compile(r"(.+): (\d+)/(\d+)")
 
@@ -45,7 +45,7 @@ def _figures(script: Path, *options: str) -> dict[str, tuple[int, int]]:
     out = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600, check=True).stdout
     lines = [line for line in out.splitlines() if line and not line.startswith(" ")]
     found = {m[1]: (int(m[2]), int(m[3])) for line in lines if (m := _FIGURE.fullmatch(line))}
-    return {name: figure for name, figure in found.items() if name.split()[0] == script.stem}
+    return {name: figure for name, figure in found.items() if name.split()[0] == script.stem.split("_")[0]}
 
 
 if __name__ == "__main__":

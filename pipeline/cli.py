@@ -3,6 +3,7 @@
 import typer
 
 from pipeline.commands import (
+    calendar,
     check,
     clock,
     connect,
@@ -45,6 +46,7 @@ for verbs in (
     relay,
     replay,
     parse,
+    calendar,
     migrate,
     ledger,
     events,

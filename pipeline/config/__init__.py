@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel, model_validator
 
+from pipeline.config.calendars import Calendar
 from pipeline.config.channels import DeviceFeed, Form, Mailbox, Phone, Smtp, Social
 from pipeline.config.imap import ImapPlace, imap_place
 from pipeline.config.sections import (
@@ -51,6 +52,7 @@ class Config(Section):
     phone: tuple[Phone, ...] = ()
     social: tuple[Social, ...] = ()
     device_feed: tuple[DeviceFeed, ...] = ()
+    calendar: Mapping[str, Calendar] = {}
     threading: Threading = Threading()
     automatic: Automatic = Automatic()
     fields: Fields = Fields()

@@ -11,11 +11,14 @@ from pipeline.config import Config, Location
 
 def homes(key: str) -> list[str]:
     """The sections that know a key, as a reader finds their headings."""
-    return [
-        heading((name, 0) if is_list((name,)) else (name,))
-        for name in Config.model_fields
-        if key in keys((name, 0) if is_list((name,)) else (name,))
-    ]
+    return [heading(record(name)) for name in Config.model_fields if key in keys(record(name))]
+
+
+def record(section: str) -> Location:
+    """Where keys of a section stand: in itself, in its first record, or under a name that the user gives."""
+    if is_list((section,)):
+        return section, 0
+    return (section, "NAME") if is_named((section,)) else (section,)
 
 
 def heading(outer: Sequence[str | int]) -> str:
@@ -84,6 +87,13 @@ def is_record(location: Location) -> bool:
 def is_list(location: Location) -> bool:
     """Whether a location holds a list, of records or of values."""
     return any(get_origin(option) in (tuple, list) for option in _options(_annotation(location)))
+
+
+def is_named(location: Location) -> bool:
+    """Whether a location holds records under names that the user gives, like [calendar.NAME]."""
+    return is_record((*location, "NAME")) and any(
+        get_origin(option) in (dict, Mapping) for option in _options(_annotation(location))
+    )
 
 
 def keys(location: Location) -> list[str]:

@@ -135,6 +135,22 @@ FAULTS = {
     "an inline record": Wrong(
         'queue = [\n  { name = "A" },\n  { name = "B", reopen_days = -1 },\n]\n', 3, "at least 0"
     ),
+    "spans that overlap": Wrong(
+        '[calendar.office]\ntimezone = "UTC"\nhours = { mon = [["08:00", "12:00"], ["11:00", "15:00"]] }\n',
+        3,
+        "[calendar.office] mon: 08:00-12:00 and 11:00-15:00 overlap",
+    ),
+    "a span over midnight": Wrong(
+        '[calendar.shift]\n[calendar.shift.hours]\nmon = [["22:00", "06:00"]]\n', 3, "a span over midnight is two"
+    ),
+    "a holiday that is an exception": Wrong(
+        '[calendar.o]\nholidays = ["2026-12-24"]\nexceptions = { "2026-12-24" = [] }\n', 1, "keep it in one of them"
+    ),
+    "a calendar that never opens": Wrong("[calendar.o]\nhours = { mon = [] }\n", 1, "it never opens"),
+    "a day that is none": Wrong("[calendar.o]\nhours = { monday = [] }\n", 2, "there are: mon, tue"),
+    "a calendar's unknown key": Wrong("[calendar.o]\nzone = 1\n", 2, '[calendar.o] has no key "zone"'),
+    "a part without its country": Wrong('[calendar.o]\nsubdivision = "BY"\n', 1, 'subdivision needs "country" too'),
+    "a part of another country": Wrong('[calendar.o]\ncountry = "FR"\nsubdivision = "BY"\n', 1, 'no subdivision "BY"'),
     "a key in quotes": Wrong('[automatic]\n"auto-reply" = "keep"\n', 2, 'one of "append"'),
     "Windows line ends": Wrong('[desk]\r\nname = "A"\r\ncountry = "de"\r\n', 3, "two capital letters"),
     "below a text of several lines": Wrong('[desk]\nname = """A\nB"""\ncountry = "de"\n', 4, "two capital letters"),

@@ -15,6 +15,7 @@ from pydantic_core import PydanticUndefined
 
 from pipeline.cli import app
 from pipeline.config import Config
+from pipeline.config.schema import heading, record
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*(ROOT / "docs").glob("*.md"), ROOT / "README.md"])
@@ -66,8 +67,8 @@ def sections() -> dict[str, type[BaseModel]]:
     """Each table of the configuration by its heading."""
     found: dict[str, type[BaseModel]] = {}
     for name, field in Config.model_fields.items():
-        inner = get_args(field.annotation)
-        found[f"[[{name}]]" if inner else f"[{name}]"] = inner[0] if inner else field.annotation
+        *_, model = [inner for inner in (field.annotation, *get_args(field.annotation)) if isinstance(inner, type)]
+        found[heading(record(name))] = model
     return found
 
 
@@ -76,17 +77,17 @@ def shown(field: FieldInfo) -> str | None:
     default: Any = field.default
     if default is PydanticUndefined:
         return "must be given"
-    if default in (None, ()):
+    if default in (None, (), {}):
         return None
     return f"`{json.dumps(list(default) if isinstance(default, tuple) else default)}`"
 
 
-@pytest.mark.parametrize("heading", sections())
-def test_every_setting_is_explained_with_its_default(heading: str) -> None:
+@pytest.mark.parametrize("section", sections())
+def test_every_setting_is_explained_with_its_default(section: str) -> None:
     text = (ROOT / "docs" / "configure.md").read_text("utf-8")
-    _, _, rest = text.partition(f"\n## {heading}\n")
+    _, _, rest = text.partition(f"\n## {section}\n")
     rows = re.findall(r"^\| `([\w-]+)` \| (.*?) \| (.+?) \|$", rest.partition("\n## ")[0], re.MULTILINE)
-    model = sections()[heading]
+    model = sections()[section]
     assert [row[0] for row in rows] == [field.alias or name for name, field in model.model_fields.items()]
     for (_, default, _), field in zip(rows, model.model_fields.values(), strict=True):
         assert shown(field) in {default, None}

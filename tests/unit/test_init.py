@@ -3,7 +3,7 @@
 import re
 import tomllib
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 from pydantic import BaseModel
@@ -13,10 +13,11 @@ from pipeline.cli import app
 from pipeline.commands.init import TEMPLATE
 from pipeline.config import Config
 from pipeline.config.check import Source, examine
-from pipeline.config.schema import is_list, keys
+from pipeline.config.schema import heading as schema_heading
+from pipeline.config.schema import keys, record
 
 LINES = TEMPLATE.read_text("utf-8").splitlines()
-ALL_SET = "\n".join(re.sub(r"^# (?=\[\[\w+\]\]$|[a-z_-]+ = )", "", line) for line in LINES)
+ALL_SET = "\n".join(re.sub(r"^# (?=\[\[\w+\]\]$|\[\w+\.\w+\]$|[a-z_-]+ = )", "", line) for line in LINES)
 EXAMPLES = {
     "secret",
     "country",
@@ -54,6 +55,10 @@ EXAMPLES = {
     "account",
     "contact",
     "case",
+    "hours",
+    "exceptions",
+    "holidays",
+    "subdivision",
 }
 
 
@@ -76,16 +81,16 @@ def test_what_it_writes_means_the_defaults() -> None:
 
 @pytest.mark.parametrize("section", keys(()))
 def test_every_setting_is_there_with_a_sentence(section: str) -> None:
-    heading = f"[[{section}]]" if is_list((section,)) else f"[{section}]"
-    start = next(number for number, line in enumerate(LINES) if line.removeprefix("# ") == heading)
+    heading = re.compile(re.escape(schema_heading(record(section))).replace("NAME", r"\w+"))
+    start = next(number for number, line in enumerate(LINES) if heading.fullmatch(line.removeprefix("# ")))
     body = [*LINES[start + 1 :], "[end]"]
     body = body[: next(number for number, line in enumerate(body) if line.removeprefix("# ").startswith("["))]
-    for key in keys((section, 0) if is_list((section,)) else (section,)):
+    for key in keys(record(section)):
         number = next(number for number, line in enumerate(body) if line.removeprefix("# ").startswith(f"{key} = "))
         before = LINES[start - 1] if number == 0 else body[number - 1]
-        assert before.startswith("# ") or heading == "[[queue]]" or key == "address"
+        assert before.startswith("# ") or section == "queue" or key == "address"
     written = {line.removeprefix("# ").partition(" = ")[0] for line in body if re.match(r"(# )?[a-z_-]+ = ", line)}
-    assert written == set(keys((section, 0) if is_list((section,)) else (section,)))
+    assert written == set(keys(record(section)))
 
 
 def test_every_setting_may_be_set_as_shown() -> None:
@@ -95,19 +100,26 @@ def test_every_setting_may_be_set_as_shown() -> None:
 def test_every_default_shown_is_the_default() -> None:
     shown = tomllib.loads(ALL_SET)
     for section, found in shown.items():
-        record = found[0] if isinstance(found, list) else found
-        model = Config.model_fields[section].annotation if isinstance(found, dict) else _record(section)
+        model = _record(section)
+        shown_record = _first(found) if model is not Config.model_fields[section].annotation else found
         assert isinstance(model, type)
         assert issubclass(model, BaseModel)
         for name, field in model.model_fields.items():
             key = field.alias or name
             if key not in EXAMPLES and not field.is_required() and key != "queue":
                 default = list(field.default) if isinstance(field.default, tuple) else field.default
-                assert record[key] == default, f"{section}.{key}"
+                assert shown_record[key] == default, f"{section}.{key}"
+
+
+def _first(found: Any) -> Any:  # noqa: ANN401  # what TOML can say
+    return found[0] if isinstance(found, list) else next(iter(found.values()))
 
 
 def _record(section: str) -> object:
-    return get_args(Config.model_fields[section].annotation)[0]
+    """What a section or its records are: alone, in a list, or under names."""
+    annotation = Config.model_fields[section].annotation
+    models = [inner for inner in get_args(annotation) if isinstance(inner, type) and issubclass(inner, BaseModel)]
+    return models[0] if models else annotation
 
 
 def test_a_file_that_is_there_stays() -> None:
