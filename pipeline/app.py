@@ -1,7 +1,9 @@
 """Where everything is built and wired: read it as the diagram of the system.
 
-    connectors ──► Kafka inbound.* ──► worker (Faust) ──► Settler: Reading → Intake(steps) ──► PostgreSQL
-    PostgreSQL outbox ──► relay ──► Kafka case.events           clock: what time alone brings about
+    connectors ──► Kafka inbound.* ──► worker (Faust) ──► Settler: Reading → Intake ─┐
+                                                    agents ──► Casework ─────────────┼─► Consequences ──► PostgreSQL
+                                                     clock ──► Timers ───────────────┘
+    PostgreSQL outbox ──► relay ──► Kafka case.events           clock: housekeeping too
 
 Connectors that are called are smtp and, over HTTP, web, phone, social; those that fetch are imap, calls, mqtt,
 mastodon, facebook. Each channel (email, web, phone, social, iot) has one topic, whichever connectors feed it.
@@ -17,13 +19,16 @@ from pipeline.config import Config
 if TYPE_CHECKING:
     from fastapi import APIRouter
 
+    from pipeline.agents.casework import Casework
     from pipeline.agents.clock import Clock
+    from pipeline.agents.consequences import Consequences
     from pipeline.agents.intake import Intake
     from pipeline.agents.reading import Reading
     from pipeline.agents.relay import Relay
     from pipeline.agents.retrial import Retrial
     from pipeline.agents.rules import Rules
     from pipeline.agents.settle import Settler
+    from pipeline.agents.timers import Timers
     from pipeline.connectors.contract import Connector, Publisher
     from pipeline.log import Log
     from pipeline.metrics import Healths
@@ -135,16 +140,38 @@ def build_monitor(config: Config, healths: "Healths") -> "APIRouter":
 
 
 def build_intake(rules: "Rules") -> "Intake":
-    """The steps of intake, in order."""
+    """The steps of intake, in order, and what follows from them."""
     from pipeline.agents.cases import OpenOrAppend
     from pipeline.agents.dedupe import Dedupe
     from pipeline.agents.intake import Intake
     from pipeline.agents.match import Match
     from pipeline.agents.observe import Observe
+
+    return Intake((Dedupe(), Match(rules), OpenOrAppend(rules), Observe()), build_consequences(rules))
+
+
+def build_consequences(rules: "Rules") -> "Consequences":
+    """What follows when cases opened or changed, whoever did it, in order; at the end, the mail about it."""
+    from pipeline.agents.consequences import Consequences
     from pipeline.agents.post import Post
     from pipeline.agents.route import Route
 
-    return Intake((Dedupe(), Match(rules), OpenOrAppend(rules), Route(), Observe(), Post(rules)))
+    return Consequences((Route(), Post(rules)))
+
+
+def build_casework(rules: "Rules", store: "Store") -> "Casework":
+    """What agents do to cases."""
+    from pipeline.agents.casework import Casework
+
+    return Casework(store, build_consequences(rules))
+
+
+def build_timers(rules: "Rules", store: "Store") -> "Timers":
+    """What fires when its time has come, by the kind of timer."""
+    from pipeline.agents.timers import TimerHandler, Timers
+
+    handlers: dict[str, TimerHandler] = {}
+    return Timers(store, handlers, build_consequences(rules))
 
 
 def build_settler(config: Config, store: "Store", reading: "Reading | None" = None) -> "Settler":
@@ -197,13 +224,21 @@ def build_relay(config: Config, ready: Callable[[], None]) -> "Relay":
 
 
 def build_clock(config: Config, ready: Callable[[], None]) -> "Clock":
-    """What time alone brings about: room for tomorrow's events, and an end for what is old."""
+    """What time alone brings about: timers that fire, room for tomorrow's events, an end for what is old."""
     from pathlib import Path
 
     from pipeline.agents.clock import Clock
+    from pipeline.agents.rules import compile_rules
+    from pipeline.agents.ticker import Ticker
     from pipeline.blobs import BlobStore
     from pipeline.kafka_admin import KafkaJanitor
     from pipeline.store.housekeeping import Housekeeping
+    from pipeline.store.ledger import PostgresLedger
+    from pipeline.store.postgres import PostgresStore
+    from pipeline.watermarks import KafkaWatermarks
 
+    dsn = config.postgres.dsn
+    timers = build_timers(compile_rules(config), PostgresStore(dsn))
+    ticker = Ticker(timers, KafkaWatermarks(config.kafka, PostgresLedger(dsn)))
     blobs = BlobStore(Path(config.blobs.url))
-    return Clock(Housekeeping(config.postgres.direct), KafkaJanitor(config.kafka), blobs, ready)
+    return Clock(ticker, Housekeeping(config.postgres.direct), KafkaJanitor(config.kafka), blobs, ready)

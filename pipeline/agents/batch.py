@@ -13,9 +13,12 @@ from pipeline.domain.matching import Identity, Party
 from pipeline.domain.outcomes import Outcome, Quarantined, Suppressed
 from pipeline.domain.speaker import Standing
 from pipeline.domain.threading import ThreadLink
+from pipeline.domain.timers import Timer
 from pipeline.store.outbound_ports import NewMail, OutboundMail
-from pipeline.store.ports import Facts
+from pipeline.store.ports import Facts, NewActivity, Why
 from pipeline.wire import Envelope, Record
+
+MAX_WHY = 2000
 
 
 @dataclass(slots=True, kw_only=True)
@@ -95,11 +98,12 @@ class Incoming:
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """What an agent, or anyone else who is no message, did to a case: who, and when."""
+    """What an agent, or anyone else who is no message, did to a case: who, and when; `late_s` after its time."""
 
     at: datetime
     actor: str = "agent"
     actor_id: str | None = None
+    late_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,14 +120,17 @@ class CaseEvent:
 
 @dataclass(slots=True)
 class Batch:
-    """Messages that are settled in one transaction, in the order they are settled in.
+    """What one transaction is about: messages in the order they are settled in, or a deed, or timers.
+
+    `cases` are those that are locked, `opened` and `changed` those to be written; what a case needs to be `timed` for
+    and why it is as it is (`whys`) is written with it.
 
     `telemetry` are records of many messages of devices; of each, `plain` counts those that told only readings: how
     many were new, how many repeated. `outbound` are mails that someone wants sent, `posted` those made ready to be.
     """
 
-    messages: list[Incoming]
-    facts: Facts
+    messages: list[Incoming] = field(default_factory=list)
+    facts: Facts = field(default_factory=Facts)
     links: dict[str, list[ThreadLink]] = field(default_factory=dict)
     new_links: list[ThreadLink] = field(default_factory=list)
     cases: dict[UUID, Case] = field(default_factory=dict)
@@ -136,6 +143,27 @@ class Batch:
     channels: ChannelState = field(default_factory=ChannelState)
     outbound: list[NewMail] = field(default_factory=list)
     posted: list[OutboundMail] = field(default_factory=list)
+    activities: list[NewActivity] = field(default_factory=list)
+    timed: dict[tuple[str, str], Timer | None] = field(default_factory=dict)
+    whys: list[Why] = field(default_factory=list)
+
+    def touch(self, case: Case) -> None:
+        """Note that the case changed."""
+        case.revision += 1
+        if case.id not in self.opened:
+            self.changed[case.id] = case
+
+    def arm(self, timer: Timer) -> None:
+        """Let the timer fire at its time, in the stead of the one of its place."""
+        self.timed[timer.place] = timer
+
+    def disarm(self, kind: str, key: str) -> None:
+        """Let no such timer fire."""
+        self.timed[kind, key] = None
+
+    def why(self, case: Case, part: str, says: str, at: datetime) -> None:
+        """Keep why a part decided so on the case, with the values it saw."""
+        self.whys.append(Why(case.id, at, part, says[:MAX_WHY]))
 
     def undecided(self) -> Iterator[Incoming]:
         """The messages that no step has decided on yet."""

@@ -85,9 +85,7 @@ class Casebook:
     def _join(self, message: Incoming, batch: Batch, case: Case) -> None:
         message.case = case
         message.activity_id = message.activity_id or uuid7()
-        case.revision += 1
-        if case.id not in batch.opened:
-            batch.changed[case.id] = case
+        batch.touch(case)
         # under nobody's name, so that an id that someone forged draws none of the contact's real mails to it
         party = message.party if message.standing != "refuted" else None
         contact_id = party.contact.id if party and party.contact else None

@@ -1,4 +1,4 @@
-"""Brings about what time alone brings about, in rounds: room for what comes, an end for what is old."""
+"""Brings about what time alone brings about: timers that fire, room for what comes, an end for what is old."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -7,6 +7,7 @@ from typing import Protocol
 
 import structlog
 
+from pipeline.agents.ticker import Ticker
 from pipeline.blobs import BlobStore
 from pipeline.errors import Retry
 from pipeline.store.housekeeping import Housekeeping, Round, Stand
@@ -38,11 +39,17 @@ class Janitor(Protocol):
 
 
 class Clock:
-    """One round a minute; what cannot be done now is done in the next."""
+    """One round of housekeeping a minute, and timers meanwhile; what cannot be done now is done in the next."""
 
     def __init__(
-        self, housekeeping: Housekeeping, janitor: Janitor, blobs: BlobStore, ready: Callable[[], None]
+        self,
+        ticker: Ticker,
+        housekeeping: Housekeeping,
+        janitor: Janitor,
+        blobs: BlobStore,
+        ready: Callable[[], None],
     ) -> None:
+        self._ticker = ticker
         self._housekeeping = housekeeping
         self._janitor = janitor
         self._blobs = blobs
@@ -52,6 +59,11 @@ class Clock:
         """Go round for ever; ready after the first."""
         await self.round()
         self._ready()
+        async with asyncio.TaskGroup() as both:
+            both.create_task(self._ticker.run())
+            both.create_task(self._rounds())
+
+    async def _rounds(self) -> None:
         while True:
             await asyncio.sleep(ROUND_S)
             await self.round()

@@ -84,6 +84,8 @@ def _data(event: CaseEvent, views: dict[UUID, Mapping[str, Any]]) -> Mapping[str
         data["alarm"] = _alarm(event.alarm)
     if event.linked is not None:
         data["linked"] = {"id": str(event.linked.id), "number": event.linked.number}
+    if isinstance(event.cause, Deed) and event.cause.late_s is not None:
+        data["late_s"] = event.cause.late_s
     return data
 
 
@@ -97,7 +99,7 @@ def case_view(case: Case) -> Mapping[str, Any]:
         "state": case.state,
         "priority": case.priority,
         "queue": {"id": str(uuid5(_QUEUES, case.queue)), "external_id": None, "name": case.queue},
-        "owner": None,
+        "owner": _ref(case.owner),
         "contact": _ref(case.contact),
         "account": _ref(case.account),
     }

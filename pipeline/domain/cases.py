@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from pipeline.domain.matching import Party, Ref
@@ -16,7 +16,11 @@ State = Literal["active", "resolved", "cancelled"]
 
 @dataclass(slots=True)
 class Case:
-    """A case as far as intake decides on it; `event_seq` and `revision` rise as it changes."""
+    """A case as far as it is decided on; `event_seq` and `revision` rise as it changes.
+
+    `product` and `entitlement` are external ids, `sla` a name, `fields` the desk's own. `waiting_since` is when the
+    customer wrote what nobody has answered, `until` when a hold or a wait ends by itself.
+    """
 
     id: UUID
     title: str
@@ -34,6 +38,19 @@ class Case:
     follow_up_of: UUID | None = None
     linked_to: UUID | None = None
     merged_into: UUID | None = None
+    owner: Ref | None = None
+    product: str | None = None
+    severity: str | None = None
+    type: str | None = None
+    entitlement: str | None = None
+    sla: str | None = None
+    first_response_at: datetime | None = None
+    waiting_since: datetime | None = None
+    until: datetime | None = None
+    escalated: bool = False
+    parent: UUID | None = None
+    decrement: bool = True
+    fields: Mapping[str, Any] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
     revision: int = 0
     event_seq: int = 0

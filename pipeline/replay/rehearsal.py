@@ -3,11 +3,14 @@
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
 
 from pipeline import app, topics
+from pipeline.agents import batch as agents
 from pipeline.agents.casework import Casework
 from pipeline.agents.rules import compile_rules
 from pipeline.agents.settle import Settler
+from pipeline.agents.timers import Timers
 from pipeline.config import Config
 from pipeline.config.sections import Postgres
 from pipeline.errors import Stop
@@ -24,6 +27,7 @@ from pipeline.wire import Bounds, Partition, Record
 
 BATCH = 500
 BATCH_BYTES = 16 * 1024 * 1024
+SHORT = timedelta(seconds=1)
 
 _LIKE_TOKEN = re.compile(rb"\.[0-9a-f]{32}@|\[#|=\?")
 _SECRET = "a rehearsal signs with a secret of its own"  # noqa: S105  # it signs what nobody ever gets
@@ -41,13 +45,14 @@ async def rehearse(steps: Sequence[Arrival | Deed], config: Config, data: Refere
         await upsert(dsn, data.accounts, data.contacts, data.devices, at=steps[0].at)
     store = PostgresStore(dsn)
     try:
-        run = _Run(app.build_settler(config, store), Casework(store), _Log(steps), dsn)
+        rules = compile_rules(config)
+        casework, timers = app.build_casework(rules, store), app.build_timers(rules, store)
+        run = _Run(app.build_settler(config, store), casework, timers, _Log(steps), dsn)
         await run.all(steps)
     finally:
         await store.close()
     async with Inventory.open(dsn) as inventory:
-        tokens, source = compile_rules(config).tokens, app.event_source(config)
-        return await make_report(inventory, Names(run.log.names, tokens, source))
+        return await make_report(inventory, Names(run.log.names, rules.tokens, app.event_source(config)))
 
 
 def _may_bear_token(raw: bytes) -> bool:
@@ -81,10 +86,11 @@ class _Log:
 class _Run:
     """A rehearsal under way."""
 
-    def __init__(self, settle: Settler, casework: Casework, log: _Log, dsn: str) -> None:
+    def __init__(self, settle: Settler, casework: Casework, timers: Timers, log: _Log, dsn: str) -> None:
         self.log = log
         self._settle = settle
         self._casework = casework
+        self._timers = timers
         self._dsn = dsn
 
     async def all(self, steps: Sequence[Arrival | Deed]) -> None:
@@ -92,6 +98,7 @@ class _Run:
         await PostgresLedger(self._dsn).assign("rehearsal", self.log.bounds)
         async with Inventory.open(self._dsn) as inventory:
             for part in _parts(steps):
+                await self._until(part.at if isinstance(part, Deed) else part[0].at)
                 if isinstance(part, Deed):
                     await self._do(part, inventory)
                 else:
@@ -99,31 +106,39 @@ class _Run:
                     for partition, reason in settled.stopped.items():
                         raise Stop(f"{partition.topic} stopped at {settled.positions.get(partition)}: {reason}")
 
+    async def _until(self, moment: datetime) -> None:
+        """Let each timer fire that is due by then, at its very time; a message of the same moment comes after it."""
+        while (due := await self._timers.next_due()) is not None and due <= moment:
+            while (await self._timers.fire({}, now=due)).more:
+                pass
+
     async def _do(self, deed: Deed, inventory: Inventory) -> None:
         """What an agent does; on a message without a case there is nothing to do it to."""
         if deed.case_of is None or (case := await inventory.case_of(*self.log.places[deed.case_of])) is None:
             return
+        by = agents.Deed(deed.at)
         if deed.do == "resolve":
-            await self._casework.resolve(case, text=deed.text, at=deed.at)
+            await self._casework.resolve(case, text=deed.text, by=by)
         elif deed.do == "cancel":
-            await self._casework.cancel(case, at=deed.at)
+            await self._casework.cancel(case, by=by)
         elif deed.do == "reactivate":
-            await self._casework.reactivate(case, at=deed.at)
+            await self._casework.reactivate(case, by=by)
         elif deed.do == "set":
-            await self._casework.set_field(case, deed.field, deed.value, at=deed.at)
+            await self._casework.set_field(case, deed.field, deed.value, by=by)
 
 
 def _parts(steps: Sequence[Arrival | Deed]) -> Iterator[list[Arrival] | Deed]:
     """Messages in batches no larger than a worker's, and the deeds between them.
 
-    A mail that may bear a token of ours begins a batch: where it came from, its case was there before we wrote.
+    A batch lasts less than a second, so that no timer that it starts is due before its end. A mail that may bear a
+    token of ours begins a batch: where it came from, its case was there before we wrote.
     """
     batch: list[Arrival] = []
     size = 0
     for step in steps:
         grown = size + (len(step.envelope.raw) if isinstance(step, Arrival) else 0)
         full = len(batch) == BATCH or grown > BATCH_BYTES
-        if batch and (full or isinstance(step, Deed) or _may_bear_token(step.envelope.raw)):
+        if batch and (full or _parted(batch[0], step)):
             yield batch
             batch, grown = [], grown - size
         if isinstance(step, Deed):
@@ -133,3 +148,8 @@ def _parts(steps: Sequence[Arrival | Deed]) -> Iterator[list[Arrival] | Deed]:
         size = grown
     if batch:
         yield batch
+
+
+def _parted(first: Arrival, step: Arrival | Deed) -> bool:
+    """Whether a step cannot be in one batch with what came before it."""
+    return isinstance(step, Deed) or step.at - first.at >= SHORT or _may_bear_token(step.envelope.raw)

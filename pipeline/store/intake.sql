@@ -82,7 +82,8 @@ SELECT id, name, account_id, created_at FROM candidate WHERE id IN (SELECT conta
 -- name: lock_cases
 -- Locks cases in the order of their ids.
 SELECT cases.id, number, title, state, status, priority, origin, queue, opened_at, resolved_at, follow_up_of,
-    linked_to, merged_into, flags, revision, event_seq, cases.device,
+    linked_to, merged_into, flags, revision, event_seq, cases.device, cases.product, severity, type,
+    entitlement, sla, first_response_at, waiting_since, until, escalated, parent, decrement, cases.fields,
     contact.id, contact.external_id, contact.name, account.id, account.external_id, account.name
 FROM cases
 LEFT JOIN contact ON contact.id = cases.contact_id
@@ -113,21 +114,33 @@ ON CONFLICT (key) DO UPDATE SET seq = event_sequence.seq + excluded.seq
 RETURNING key, seq;
 
 -- name: insert_cases
-INSERT INTO cases (id, number, title, state, status, priority, origin, queue, contact_id, account_id, opened_at,
-    follow_up_of, linked_to, flags, revision, event_seq, device)
-SELECT id, number, title, state, status, priority, origin, queue, contact_id, account_id, opened_at,
-    follow_up_of, linked_to, flags, revision, event_seq, device
+INSERT INTO cases (id, number, title, state, status, priority, origin, queue, owner_id, contact_id, account_id,
+    opened_at, resolved_at, follow_up_of, linked_to, flags, revision, event_seq, device, product, severity, type,
+    entitlement, sla, first_response_at, waiting_since, until, escalated, parent, decrement, fields)
+SELECT id, number, title, state, status, priority, origin, queue, owner_id, contact_id, account_id,
+    opened_at, resolved_at, follow_up_of, linked_to, flags, revision, event_seq, device, product, severity, type,
+    entitlement, sla, first_response_at, waiting_since, until, escalated, parent, decrement, fields
 FROM json_to_recordset(%(rows)s::json) AS r (id uuid, number bigint, title text, state text, status text,
-    priority text, origin text, queue text, contact_id uuid, account_id uuid, opened_at timestamptz,
-    follow_up_of uuid, linked_to uuid, flags text[], revision bigint, event_seq bigint,
-    device text);
+    priority text, origin text, queue text, owner_id uuid, contact_id uuid, account_id uuid, opened_at timestamptz,
+    resolved_at timestamptz, follow_up_of uuid, linked_to uuid, flags text[], revision bigint, event_seq bigint,
+    device text, product text, severity text, type text, entitlement text, sla text, first_response_at timestamptz,
+    waiting_since timestamptz, until timestamptz, escalated boolean, parent uuid, decrement boolean, fields jsonb);
 
 -- name: update_cases
+-- Everything that may change in a case once it is there.
 UPDATE cases
-SET state = r.state, status = r.status, priority = r.priority, queue = r.queue, resolved_at = r.resolved_at,
-    flags = r.flags, revision = r.revision, event_seq = r.event_seq
-FROM json_to_recordset(%(rows)s::json) AS r (id uuid, state text, status text, priority text, queue text,
-    resolved_at timestamptz, flags text[], revision bigint, event_seq bigint)
+SET title = r.title, state = r.state, status = r.status, priority = r.priority, queue = r.queue,
+    owner_id = r.owner_id, contact_id = r.contact_id, account_id = r.account_id, resolved_at = r.resolved_at,
+    linked_to = r.linked_to, merged_into = r.merged_into, flags = r.flags, revision = r.revision,
+    event_seq = r.event_seq, device = r.device, product = r.product, severity = r.severity, type = r.type,
+    entitlement = r.entitlement, sla = r.sla, first_response_at = r.first_response_at,
+    waiting_since = r.waiting_since, until = r.until, escalated = r.escalated, parent = r.parent,
+    decrement = r.decrement, fields = r.fields
+FROM json_to_recordset(%(rows)s::json) AS r (id uuid, title text, state text, status text, priority text, queue text,
+    owner_id uuid, contact_id uuid, account_id uuid, resolved_at timestamptz, linked_to uuid, merged_into uuid,
+    flags text[], revision bigint, event_seq bigint, device text, product text, severity text, type text,
+    entitlement text, sla text, first_response_at timestamptz, waiting_since timestamptz, until timestamptz,
+    escalated boolean, parent uuid, decrement boolean, fields jsonb)
 WHERE cases.id = r.id;
 
 -- name: insert_participants

@@ -1,9 +1,10 @@
 """Intake's store in memory: answers as PostgreSQL does, for tests that need no server."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, fields, replace
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from pipeline.domain.cases import Case
 from pipeline.domain.customers import AccountFacts, CustomerFacts, DeviceFacts, ProductFacts
 from pipeline.domain.matching import Identity, Party, Ref
 from pipeline.domain.threading import MAX_LINKS, ThreadLink
+from pipeline.domain.timers import Awaited, Timer
 from pipeline.errors import Retry
 from pipeline.store.channel_ports import (
     MOST_ACTIVE,
@@ -26,6 +28,7 @@ from pipeline.store.channel_ports import (
 )
 from pipeline.store.memory_customers import known_customers
 from pipeline.store.memory_outbound import write_outbound
+from pipeline.store.memory_timers import TimerRow, due_timers, write_timers
 from pipeline.store.outbound_ports import OutboundMail
 from pipeline.store.ports import (
     Changes,
@@ -39,6 +42,7 @@ from pipeline.store.ports import (
     StoredMessage,
     Strikes,
     Wanted,
+    Why,
 )
 from pipeline.wire import Partition
 
@@ -96,6 +100,8 @@ class Tables:
     sequences: dict[str, int] = field(default_factory=dict)
     dead: dict[tuple[str, int, int, int], DeadLetter] = field(default_factory=dict)
     counts: dict[tuple[Partition, str, str], int] = field(default_factory=dict)
+    timers: dict[tuple[str, str], TimerRow] = field(default_factory=dict)
+    whys: dict[int, Why] = field(default_factory=dict)
 
     def copy(self) -> "Tables":
         """The tables as they are now."""
@@ -113,6 +119,7 @@ class Memory:
 
     tables: Tables = field(default_factory=Tables)
     last_number: int = FIRST_CASE_NUMBER - 1
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @asynccontextmanager
@@ -304,6 +311,7 @@ class MemoryTransaction:
         tables.links.update(dict.fromkeys(changes.links))
         self._write_channels(changes.channels)
         write_outbound(tables.outbound, changes.outbound)
+        write_timers(tables, changes)
         for count in changes.counts:
             partition = Partition(count.topic, count.partition)
             for name, number in (("received", count.received), *count.outcomes.items()):
@@ -320,6 +328,28 @@ class MemoryTransaction:
             known = tables.states.get((state.device, state.name))
             if known is None or known.at <= state.at:
                 tables.states[state.device, state.name] = state
+
+    async def begin_firing(self) -> datetime | None:
+        """The store's clock; transactions run one after the other, so none other fires."""
+        return self._memory.now()
+
+    async def due_timers(self, now: datetime, awaited: Mapping[Awaited, datetime], limit: int) -> Sequence[Timer]:
+        """The timers due first."""
+        return due_timers(self._tables.timers, now, awaited)[:limit]
+
+    async def lock_timers(self, timers: Collection[Timer]) -> Sequence[Timer]:
+        """Those of the timers that still are as they were read."""
+        rows = self._tables.timers
+        return [timer for timer in timers if timer.place in rows and rows[timer.place].timer == timer]
+
+    async def next_timer(self) -> datetime | None:
+        """When the next timer is due, if there is one."""
+        return min((row.due for row in self._tables.timers.values()), default=None)
+
+    async def postpone(self, timers: Collection[Timer], until: datetime) -> None:
+        """Look at timers that could not be fired at another time."""
+        rows = self._tables.timers
+        rows.update({timer.place: replace(rows[timer.place], due=until) for timer in timers if timer.place in rows})
 
     async def advance(self, positions: Mapping[Partition, tuple[int, int]]) -> None:
         """Set `next` of each partition."""
@@ -350,7 +380,8 @@ class MemoryTransaction:
             yield
 
 
-_UPDATED = ("state", "status", "priority", "queue", "resolved_at", "flags", "revision", "event_seq")
+_KEPT = frozenset({"id", "number", "origin", "opened_at", "follow_up_of", "participants"})
+_UPDATED = tuple(one.name for one in fields(Case) if one.name not in _KEPT)
 
 
 def _insert(table: dict[Key, Row], rows: Mapping[Key, Row], count: int) -> None:

@@ -11,6 +11,7 @@ from pipeline.domain.cases import Case
 from pipeline.domain.customers import CustomerFacts
 from pipeline.domain.matching import Identity, Party, Ref
 from pipeline.domain.threading import ThreadLink
+from pipeline.domain.timers import Awaited, Timer
 from pipeline.store.channel_ports import ChannelChanges, ChannelFacts, ChannelWanted
 from pipeline.store.outbound_ports import OutboundMail
 from pipeline.wire import Bounds, Partition, Record
@@ -97,11 +98,11 @@ class StoredMessage:
 class Facts:
     """What the store knows about what was wanted."""
 
-    links: Mapping[str, Sequence[ThreadLink]]
-    messages: Mapping[str, StoredMessage]
-    parties: Mapping[Identity, Party]
-    accounts: Mapping[str, Ref]
-    case_ids: Mapping[int, UUID]
+    links: Mapping[str, Sequence[ThreadLink]] = field(default_factory=dict)
+    messages: Mapping[str, StoredMessage] = field(default_factory=dict)
+    parties: Mapping[Identity, Party] = field(default_factory=dict)
+    accounts: Mapping[str, Ref] = field(default_factory=dict)
+    case_ids: Mapping[int, UUID] = field(default_factory=dict)
     channels: ChannelFacts = field(default_factory=ChannelFacts)
 
 
@@ -206,9 +207,19 @@ class Count:
     outcomes: Mapping[str, int]
 
 
+@dataclass(frozen=True, slots=True)
+class Why:
+    """Why a part decided so on a case, with the values it saw, as a person reads it."""
+
+    case_id: UUID
+    at: datetime
+    part: str
+    says: str
+
+
 @dataclass(slots=True)
 class Changes:
-    """All that a batch writes."""
+    """All that a batch writes; a timer of a place takes the stead of the one there, None takes it away."""
 
     opened: list[Case] = field(default_factory=list)
     changed: list[Case] = field(default_factory=list)
@@ -223,6 +234,8 @@ class Changes:
     counts: list[Count] = field(default_factory=list)
     channels: ChannelChanges = field(default_factory=ChannelChanges)
     outbound: list[OutboundMail] = field(default_factory=list)
+    whys: list[Why] = field(default_factory=list)
+    timed: dict[tuple[str, str], Timer | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +282,21 @@ class Transaction(Protocol):
 
     async def write(self, changes: Changes) -> None:
         """Write all that a batch changes."""
+
+    async def begin_firing(self) -> datetime | None:
+        """The store's clock; None while another transaction fires timers. Comes first in a transaction."""
+
+    async def due_timers(self, now: datetime, awaited: Mapping[Awaited, datetime], limit: int) -> Sequence[Timer]:
+        """The timers due first, not locked; those that wait for others than `awaited` only up to that time."""
+
+    async def lock_timers(self, timers: Collection[Timer]) -> Sequence[Timer]:
+        """Those of the timers that still are as they were read, locked; comes after the cases."""
+
+    async def next_timer(self) -> datetime | None:
+        """When the next timer is due, if there is one."""
+
+    async def postpone(self, timers: Collection[Timer], until: datetime) -> None:
+        """Look at timers that could not be fired at another time."""
 
     async def advance(self, positions: Mapping[Partition, tuple[int, int]]) -> None:
         """Set `next` of each partition, and add to its count of settled records."""

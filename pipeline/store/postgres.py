@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from pipeline.domain.cases import Case
 from pipeline.domain.customers import CustomerFacts
 from pipeline.domain.matching import Identity, Party, Ref
 from pipeline.domain.threading import MAX_LINKS, ThreadLink
+from pipeline.domain.timers import Awaited, Timer
 from pipeline.store.channels import active_cases, read_channels, write_channels
 from pipeline.store.connection import retryable
 from pipeline.store.customers import read_customers
@@ -30,6 +32,7 @@ from pipeline.store.ports import (
     Wanted,
 )
 from pipeline.store.queries import load_queries
+from pipeline.store.timers import begin_firing, due_timers, lock_timers, next_timer, postpone, write_timers
 from pipeline.wire import Partition
 
 _SQL = load_queries("intake.sql")
@@ -213,8 +216,29 @@ class PostgresTransaction:
                     await self._connection.execute(_SQL[name], dict(zip(keys, map(list, columns), strict=True)))
             await write_channels(self._connection, changes.channels)
             await write_outbound(self._connection, changes.outbound)
+            await write_timers(self._connection, changes)
             if changes.events:
                 await self._connection.execute(_SQL["notify_relay"])
+
+    async def begin_firing(self) -> datetime | None:
+        """The store's clock; None while another transaction fires timers."""
+        return await begin_firing(self._connection)
+
+    async def due_timers(self, now: datetime, awaited: Mapping[Awaited, datetime], limit: int) -> Sequence[Timer]:
+        """The timers due first, not locked."""
+        return await due_timers(self._connection, now, awaited, limit)
+
+    async def lock_timers(self, timers: Collection[Timer]) -> Sequence[Timer]:
+        """Those of the timers that still are as they were read, locked."""
+        return await lock_timers(self._connection, timers)
+
+    async def next_timer(self) -> datetime | None:
+        """When the next timer is due, if there is one."""
+        return await next_timer(self._connection)
+
+    async def postpone(self, timers: Collection[Timer], until: datetime) -> None:
+        """Look at timers that could not be fired at another time."""
+        await postpone(self._connection, timers, until)
 
     async def advance(self, positions: Mapping[Partition, tuple[int, int]]) -> None:
         """Set `next` of each partition, and add to its count of settled records."""
@@ -274,7 +298,9 @@ def _ref(columns: tuple[Any, ...]) -> Ref | None:
 
 _CASE_COLUMNS = (
     "id", "number", "title", "state", "status", "priority", "origin", "queue", "opened_at", "resolved_at",
-    "follow_up_of", "linked_to", "merged_into", "flags", "revision", "event_seq", "device",
+    "follow_up_of", "linked_to", "merged_into", "flags", "revision", "event_seq", "device", "product", "severity",
+    "type", "entitlement", "sla", "first_response_at", "waiting_since", "until", "escalated", "parent", "decrement",
+    "fields",
 )  # fmt: skip
 
 

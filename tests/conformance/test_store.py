@@ -255,7 +255,7 @@ async def test_a_case_that_is_not_there_is_not_locked(world: World) -> None:
 
 
 @on_a_new_desk
-async def test_a_changed_case_keeps_what_intake_never_changes(world: World) -> None:
+async def test_a_changed_case_keeps_what_never_changes(world: World) -> None:
     case = a_case(1001)
     await write(world, opened=[case])
     changed = a_case(
@@ -270,11 +270,24 @@ async def test_a_changed_case_keeps_what_intake_never_changes(world: World) -> N
         revision=2,
         event_seq=3,
         title="other",
+        product="P100",
+        severity="high",
+        type="fault",
+        entitlement="e1",
+        sla="Gold",
+        first_response_at=NOW,
+        waiting_since=NOW,
+        until=NOW,
+        escalated=True,
+        decrement=False,
+        fields={"floor": 3},
+        origin="phone",
+        opened_at=NOW + timedelta(days=1),
     )
     await write(world, changed=[changed])
     async with world.store.transaction() as tx:
         found = (await tx.lock_cases([case.id]))[case.id]
-    changed.title = "Printer"
+    changed.origin, changed.opened_at = case.origin, case.opened_at
     assert found == changed
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import orjson
 
 from pipeline import app
-from pipeline.agents.intake import Intake, Step
+from pipeline.agents.consequences import Step
+from pipeline.agents.intake import Intake
 from pipeline.agents.read import Reader
 from pipeline.agents.reading import ReadHere
 from pipeline.agents.rules import compile_rules
@@ -70,7 +71,8 @@ class Desk:
         """A settler of its own connection; with more steps of a test's own at the end, or a reader of its own."""
         rules = compile_rules(self.config)
         reading = ReadHere(reader(rules, BlobStore(self.folder / "blobs")))
-        return Settler(PostgresStore(self.dsn), reading, Intake((*app.build_intake(rules)._steps, *more)))
+        intake = Intake((*app.build_intake(rules)._steps, *more), app.build_consequences(rules))
+        return Settler(PostgresStore(self.dsn), reading, intake)
 
     def mail(
         self,

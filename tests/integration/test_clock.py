@@ -15,12 +15,17 @@ from desk import Desk
 from running import eventually
 
 from pipeline.agents.clock import Clock
+from pipeline.agents.rules import compile_rules
+from pipeline.agents.ticker import Ticker
+from pipeline.app import build_timers
 from pipeline.blobs import BlobStore
 from pipeline.config.sections import Kafka
 from pipeline.kafka_admin import KafkaJanitor, cluster_id
 from pipeline.log import KafkaLog, partition_bounds
 from pipeline.store.housekeeping import Housekeeping, Round
 from pipeline.store.ledger import PostgresLedger
+from pipeline.store.postgres import PostgresStore
+from pipeline.watermarks import KafkaWatermarks
 from pipeline.wire import Bounds, Envelope, Partition
 
 pytestmark = pytest.mark.integration
@@ -126,7 +131,9 @@ def test_of_two_clocks_one_keeps_house(migrated: str) -> None:
 
 
 def clock(desk: Desk, blobs: BlobStore) -> Clock:
-    return Clock(Housekeeping(desk.dsn), KafkaJanitor(desk.kafka), blobs, lambda: None)
+    timers = build_timers(compile_rules(desk.config), PostgresStore(desk.dsn))
+    ticker = Ticker(timers, KafkaWatermarks(desk.kafka, PostgresLedger(desk.dsn)))
+    return Clock(ticker, Housekeeping(desk.dsn), KafkaJanitor(desk.kafka), blobs, lambda: None)
 
 
 async def publish(desk: Desk, count: int) -> Partition:

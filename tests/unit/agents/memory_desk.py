@@ -8,7 +8,7 @@ from email.utils import format_datetime
 from uuid import UUID, uuid4
 
 from pipeline import app
-from pipeline.agents.casework import Casework
+from pipeline.agents.batch import Deed
 from pipeline.agents.rules import compile_rules
 from pipeline.config import parse_config
 from pipeline.domain.cases import Case
@@ -88,7 +88,7 @@ class Desk:
         self.store = store(self.memory)
         self.now = START
         self._settle = app.build_settler(self.config, self.store)
-        self._casework = Casework(self.store)
+        self._casework = app.build_casework(compile_rules(self.config), self.store)
         self._offset = 0
         self.memory.tables.ledger[PARTITION] = LedgerRow("cluster", 0)
 
@@ -114,16 +114,16 @@ class Desk:
         return self.case(became[0])
 
     def resolve(self, case: Case, at: datetime | None = None) -> None:
-        asyncio.run(self._casework.resolve(case.id, text="done", at=at or self.now))
+        asyncio.run(self._casework.resolve(case.id, text="done", by=Deed(at or self.now)))
 
     def cancel(self, case: Case) -> None:
-        asyncio.run(self._casework.cancel(case.id, at=self.now))
+        asyncio.run(self._casework.cancel(case.id, by=Deed(self.now)))
 
     def reactivate(self, case: Case) -> None:
-        asyncio.run(self._casework.reactivate(case.id, at=self.now))
+        asyncio.run(self._casework.reactivate(case.id, by=Deed(self.now)))
 
     def set_field(self, case: Case, field: str, value: str) -> None:
-        asyncio.run(self._casework.set_field(case.id, field, value, at=self.now))
+        asyncio.run(self._casework.set_field(case.id, field, value, by=Deed(self.now)))
 
     def merge(self, case: Case, into: Case) -> None:
         """Merge a case into another."""

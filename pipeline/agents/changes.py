@@ -1,0 +1,99 @@
+"""Collects all that a transaction writes of what was decided."""
+
+from collections.abc import Iterator
+
+from pipeline.agents.batch import Batch, Incoming
+from pipeline.agents.channels import channel_changes
+from pipeline.agents.counts import Counted, count_outcomes
+from pipeline.agents.events import build_events, keys_without_case
+from pipeline.agents.numbers import number_cases
+from pipeline.domain.outcomes import Appended
+from pipeline.store.ports import Changes, NewActivity, NewMessage, Transaction
+
+
+async def changes_of(batch: Batch, tx: Transaction) -> Changes:
+    """What to write; cases that are opened get their numbers now, events their sequence."""
+    await number_cases(batch, tx)
+    events = build_events(batch.events, await tx.next_sequences(keys_without_case(batch.events)))
+    return Changes(
+        opened=list(batch.opened.values()),
+        changed=list(batch.changed.values()),
+        participants=batch.participants,
+        activities=[
+            *(_activity(message) for message in batch.messages if message.activity_id and not message.about),
+            *batch.activities,
+        ],
+        messages=[_message(message) for message in batch.messages],
+        raws=[(message.id, message.envelope.raw) for message in batch.messages if not message.envelope.dataref],
+        blobs=[(message.id, message.envelope.dataref) for message in batch.messages if message.envelope.dataref],
+        links=batch.new_links,
+        events=events,
+        counts=count_outcomes(_counted(batch)),
+        channels=channel_changes(batch.channels),
+        outbound=batch.posted,
+        whys=batch.whys,
+        timed=batch.timed,
+    )
+
+
+def _counted(batch: Batch) -> Iterator[Counted]:
+    for m in batch.messages:
+        yield m.record.topic, m.record.partition, m.envelope.source, m.received, m.envelope.count, _outcome(m)
+    for m, recorded, repeated in batch.plain:
+        for count, outcome in ((recorded, "recorded"), (repeated, "duplicate")):
+            if count:
+                yield m.record.topic, m.record.partition, m.envelope.source, m.received, count, outcome
+
+
+def _outcome(message: Incoming) -> str:
+    if message.outcome is None:
+        raise AssertionError(f"no step decided on {message.source_id}")
+    return message.outcome.name
+
+
+def _activity(message: Incoming) -> NewActivity:
+    if message.activity_id is None or message.case is None:
+        raise AssertionError(f"{message.source_id} joined no case")
+    return NewActivity(
+        id=message.activity_id,
+        case_id=message.case.id,
+        kind=message.kind,
+        direction=message.direction,
+        state="closed",
+        subject=message.subject,
+        body=message.text,
+        sender=message.sender,
+        contact_id=message.party.contact.id if message.party and message.party.contact else None,
+        at=message.received,
+    )
+
+
+def _message(message: Incoming) -> NewMessage:
+    outcome = message.outcome
+    if outcome is None:
+        raise AssertionError(f"no step decided on {message.source_id}")
+    case = message.original.case if message.original is not None else message.case
+    found_by = message.party.by if message.party else None
+    return NewMessage(
+        id=message.id,
+        channel=message.envelope.channel,
+        source=message.envelope.source,
+        source_id=message.source_id,
+        dedupe_key=None if outcome.name == "duplicate" else message.dedupe_key,
+        outcome=outcome.name,
+        reason=outcome.reason[:2000],
+        matched_by=outcome.by if isinstance(outcome, Appended) else found_by,
+        case_id=case.id if case else message.original_case_id,
+        contact_id=message.party.contact.id if message.party and message.party.contact else None,
+        activity_id=message.activity_id,
+        received_at=message.received,
+        flags=message.flags,
+        defects=message.defects,
+        body=None if message.activity_id else message.text,
+        content_type=message.envelope.content_type,
+        facts=message.envelope.facts,
+        topic=message.record.topic,
+        partition=message.record.partition,
+        log_offset=message.record.offset,
+        dataref=message.envelope.dataref,
+    )

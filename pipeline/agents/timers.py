@@ -1,0 +1,119 @@
+"""Fires the timers whose time has come: each once, in order, whichever clock is there."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import structlog
+
+from pipeline.agents.batch import Batch, Deed
+from pipeline.agents.consequences import Consequences
+from pipeline.domain.timers import Awaited, Timer, fire_together, late_s
+from pipeline.errors import CasestreamError
+from pipeline.store.ports import Facts, Store, Transaction, Wanted
+
+BATCH = 500
+
+FAILED_AGAIN_AFTER = timedelta(minutes=1)
+"""A timer that met an unexpected error is fired again after so long; the others do not wait for it."""
+
+_log = structlog.get_logger()
+
+
+class TimerHandler(Protocol):
+    """What timers of one kind do."""
+
+    def claims(self, timer: Timer) -> Iterable[str]:
+        """What must be claimed, as intake claims it, so that messages about the same wait, or are waited for."""
+
+    async def prepare(self, timers: Sequence[Timer], batch: Batch, tx: Transaction) -> None:
+        """Read what firing these needs to know; the cases they name are locked in the batch."""
+
+    def fire(self, timer: Timer, batch: Batch, cause: Deed) -> None:
+        """Decide what it does now; it is gone unless it is armed again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fired:
+    """How many timers fired, and whether more may be due."""
+
+    count: int
+    more: bool
+
+
+class Timers:
+    """Fires in transactions of many timers, one of each case in each."""
+
+    def __init__(self, store: Store, handlers: Mapping[str, TimerHandler], consequences: Consequences) -> None:
+        self._store = store
+        self._handlers = handlers
+        self._consequences = consequences
+
+    async def fire(self, awaited: Mapping[Awaited, datetime], now: datetime | None = None) -> Fired:
+        """Fire some of what is due `now` (default: the store's clock), the first ones first.
+
+        Those that wait for messages or devices fire only up to the time until which these are settled, `awaited`.
+        Raises Retry when the store is away.
+        """
+        try:
+            return await self._fire(awaited, now, BATCH)
+        except CasestreamError:
+            raise
+        except Exception as error:  # noqa: BLE001  # the one that met it is found below
+            _log.warning("timers failed, looking for the one", error=repr(error)[:500])
+        return await self._fire_alone(awaited, now)
+
+    async def next_due(self) -> datetime | None:
+        """When the next timer is due, if there is one. Raises Retry when the store is away."""
+        async with self._store.transaction() as tx:
+            return await tx.next_timer()
+
+    async def _fire(self, awaited: Mapping[Awaited, datetime], now: datetime | None, limit: int) -> Fired:
+        async with self._store.transaction() as tx:
+            clock = await tx.begin_firing()
+            if clock is None:
+                return Fired(0, more=False)
+            due = await tx.due_timers(now or clock, awaited, limit)
+            together = fire_together(due)
+            if together:
+                await self._fire_together(together, now or clock, tx)
+            return Fired(len(together), more=len(due) == limit or len(together) < len(due))
+
+    async def _fire_alone(self, awaited: Mapping[Awaited, datetime], now: datetime | None) -> Fired:
+        """One timer by itself; when it fails too it is put off."""
+        timer: Timer | None = None
+        try:
+            async with self._store.transaction() as tx:
+                clock = await tx.begin_firing()
+                due = await tx.due_timers(now or clock, awaited, 1) if clock is not None else ()
+                if clock is None or not due:
+                    return Fired(0, more=False)
+                timer = due[0]
+                await self._fire_together(due, now or clock, tx)
+        except CasestreamError:
+            raise
+        except Exception as error:
+            if timer is None:
+                raise
+            _log.exception("a timer fails", kind=timer.kind, key=timer.key, due=timer.at, error=repr(error)[:500])
+            async with self._store.transaction() as tx:
+                await tx.postpone([timer], (now or clock or timer.at) + FAILED_AGAIN_AFTER)
+        return Fired(1, more=True)
+
+    async def _fire_together(self, timers: Sequence[Timer], now: datetime, tx: Transaction) -> None:
+        claim = {key for timer in timers for key in self._handlers[timer.kind].claims(timer)}
+        facts = await tx.read(Wanted(claim, (), (), (), ())) if claim else Facts()
+        cases = dict(await tx.lock_cases({timer.case_id for timer in timers if timer.case_id}))
+        batch = Batch(facts=facts, cases=cases)
+        still_due = await tx.lock_timers(timers)
+        by_kind: dict[str, list[Timer]] = defaultdict(list)
+        for timer in still_due:
+            by_kind[timer.kind].append(timer)
+            batch.disarm(*timer.place)
+        for kind, of_kind in by_kind.items():
+            await self._handlers[kind].prepare(of_kind, batch, tx)
+        for timer in still_due:
+            self._handlers[timer.kind].fire(timer, batch, Deed(now, "clock", timer.kind, late_s(timer, now)))
+        await self._consequences(batch, tx)

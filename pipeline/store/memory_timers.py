@@ -1,0 +1,45 @@
+"""Timers in memory: which are due, as PostgreSQL answers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from pipeline.domain.timers import Awaited, Timer
+from pipeline.store.ports import Changes, Why
+
+
+@dataclass(frozen=True, slots=True)
+class TimerRow:
+    """A timer, and when it is looked at next."""
+
+    timer: Timer
+    due: datetime
+
+
+class _Tables(Protocol):
+    timers: dict[tuple[str, str], TimerRow]
+    whys: dict[int, Why]
+
+
+def due_timers(
+    rows: Mapping[tuple[str, str], TimerRow], now: datetime, awaited: Mapping[Awaited, datetime]
+) -> list[Timer]:
+    """The timers due, the first one first."""
+    due = [
+        row
+        for row in rows.values()
+        if row.due <= now and (row.timer.waits_for is None or row.timer.at <= awaited.get(row.timer.waits_for, now))
+    ]
+    return [row.timer for row in sorted(due, key=lambda row: (row.due, row.timer.place))]
+
+
+def write_timers(tables: _Tables, changes: Changes) -> None:
+    """Arm and disarm; keep why."""
+    for place, timer in changes.timed.items():
+        if timer is None:
+            tables.timers.pop(place, None)
+        else:
+            tables.timers[place] = TimerRow(timer, timer.at)
+    for why in changes.whys:
+        tables.whys[len(tables.whys)] = why

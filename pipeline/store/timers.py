@@ -1,0 +1,62 @@
+"""Timers on PostgreSQL: rows that say what is to happen when."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import orjson
+import psycopg
+
+from pipeline.domain.timers import Awaited, Timer
+from pipeline.store.ports import Changes
+from pipeline.store.queries import load_queries
+
+_SQL = load_queries("timers.sql")
+
+
+async def begin_firing(connection: psycopg.AsyncConnection) -> datetime | None:
+    """PostgreSQL's clock; None while another transaction fires timers."""
+    row = await (await connection.execute(_SQL["begin_firing"])).fetchone()
+    return row[0] if row and row[1] else None
+
+
+async def due_timers(
+    connection: psycopg.AsyncConnection, now: datetime, awaited: Mapping[Awaited, datetime], limit: int
+) -> Sequence[Timer]:
+    """The timers due first, not locked."""
+    until = {"messages": awaited.get("messages", now), "devices": awaited.get("devices", now)}
+    values = {"now": now, **until, "limit": limit}
+    return [Timer(*row) for row in await (await connection.execute(_SQL["due_timers"], values)).fetchall()]
+
+
+async def lock_timers(connection: psycopg.AsyncConnection, timers: Collection[Timer]) -> Sequence[Timer]:
+    """Those of the timers that still are as they were read, locked."""
+    values = {**_places([timer.place for timer in timers]), "ats": [timer.at for timer in timers]}
+    rows = await (await connection.execute(_SQL["lock_timers"], values)).fetchall()
+    there = set(rows)
+    return [timer for timer in timers if (*timer.place, timer.at) in there]
+
+
+async def next_timer(connection: psycopg.AsyncConnection) -> datetime | None:
+    """When the next timer is due, if there is one."""
+    row = await (await connection.execute(_SQL["next_timer"])).fetchone()
+    return row[0] if row else None
+
+
+async def postpone(connection: psycopg.AsyncConnection, timers: Collection[Timer], until: datetime) -> None:
+    """Look at timers that could not be fired at another time."""
+    await connection.execute(_SQL["postpone"], {**_places([timer.place for timer in timers]), "until": until})
+
+
+async def write_timers(connection: psycopg.AsyncConnection, changes: Changes) -> None:
+    """Arm and disarm; keep why."""
+    if gone := sorted(place for place, timer in changes.timed.items() if timer is None):
+        await connection.execute(_SQL["disarm"], _places(gone))
+    if armed := [timer for timer in changes.timed.values() if timer is not None]:
+        await connection.execute(_SQL["arm"], {"rows": orjson.dumps(armed).decode()})
+    if changes.whys:
+        await connection.execute(_SQL["insert_whys"], {"rows": orjson.dumps(changes.whys).decode()})
+
+
+def _places(places: Collection[tuple[str, str]]) -> dict[str, Any]:
+    return {"kinds": [kind for kind, _ in places], "keys": [key for _, key in places]}
