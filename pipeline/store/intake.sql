@@ -84,10 +84,12 @@ SELECT id, name, account_id, created_at FROM candidate WHERE id IN (SELECT conta
 SELECT cases.id, number, title, state, status, priority, origin, queue, opened_at, resolved_at, follow_up_of,
     linked_to, merged_into, flags, revision, event_seq, cases.device, cases.product, severity, type,
     entitlement, sla, first_response_at, waiting_since, until, escalated, parent, decrement, cases.fields,
-    contact.id, contact.external_id, contact.name, account.id, account.external_id, account.name
+    contact.id, contact.external_id, contact.name, account.id, account.external_id, account.name,
+    agent.id, agent.external_id, agent.name
 FROM cases
 LEFT JOIN contact ON contact.id = cases.contact_id
 LEFT JOIN account ON account.id = cases.account_id
+LEFT JOIN agent ON agent.id = cases.owner_id
 WHERE cases.id = ANY(%(ids)s::uuid[]) ORDER BY cases.id FOR UPDATE OF cases;
 
 -- name: survivors

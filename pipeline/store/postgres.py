@@ -310,6 +310,7 @@ def _case(row: tuple[Any, ...]) -> Case:
         **dict(zip(_CASE_COLUMNS, row[:width], strict=True)),
         contact=_ref(row[width : width + 3]),
         account=_ref(row[width + 3 : width + 6]),
+        owner=_ref(row[width + 6 : width + 9]),
     )
     case.flags = tuple(case.flags)
     return case
@@ -320,6 +321,7 @@ def _case_row(case: Case) -> dict[str, Any]:
         **{name: getattr(case, name) for name in _CASE_COLUMNS},
         "contact_id": case.contact and case.contact.id,
         "account_id": case.account and case.account.id,
+        "owner_id": case.owner and case.owner.id,
     }
 
 
