@@ -24,7 +24,7 @@ _MAX_MENTIONS = 24
 def read_mail(rules: Rules, record: Record, envelope: Envelope, raw: bytes) -> Incoming:
     """The mail that a record holds."""
     mail = parse_email(raw, our_domain=rules.tokens.domain, with_html=False, with_reply=False)
-    sender = normal_address(mail.from_.address) if mail.from_ else None
+    sender = normal_address(mail.author) if mail.author else None
     auto = _automatic(rules, mail)
     policy = rules.automatic.policy(auto) if auto else None
     mentioned = _mentions(mail)

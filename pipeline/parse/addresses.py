@@ -17,6 +17,8 @@ _SIMPLE = re.compile(
 )
 _BARE = re.compile(r"""[^\s"\\<>(),;:@='\[\]]+@[^\s"\\<>(),;:@='\[\]]+""", re.ASCII)
 _USABLE = re.compile(r"""(?:[^\s@<>()\[\]",;:\\]+|"[^"\r\n]{1,64}")@(?:[^\s@<>()\[\]",;:\\]+|\[[^\s@\[\]\\]+\])""")
+_LOCAL = re.compile(r"[\w.+-]{0,64}")
+_WORD = re.compile(r"[^\W_]")
 _SCHEME = re.compile(r"^(?:mailto|smtp):", re.IGNORECASE)
 _ROUTE = re.compile(r"^@[^:]*:")
 _BLANK = re.compile(r"\s+")
@@ -58,6 +60,19 @@ def _speaker(value: str) -> tuple[Address | None, str]:
 
 
 _remembered_speaker = lru_cache(maxsize=1024)(_speaker)
+
+
+def read_unanswerable(value: str) -> Address | None:
+    """What a From without any address says of its author: `Ana Silva`, or `Cron <root>`, a mailbox of its machine.
+
+    None where an address was tried, for it might be read as the wrong one, and where there is no name in letters.
+    """
+    if "@" in value:
+        return None
+    found = [address for address, in_group in _read(value, decode=True) if not in_group]
+    if len(found) != 1 or not _LOCAL.fullmatch(found[0].address) or not _WORD.search(found[0].name):
+        return None
+    return found[0]
 
 
 def is_usable(address: str) -> bool:

@@ -6,7 +6,7 @@ from datetime import datetime
 from itertools import islice
 from urllib.parse import unquote
 
-from pipeline.parse.addresses import MAX_ADDRESSES, read_addresses, read_speaker
+from pipeline.parse.addresses import MAX_ADDRESSES, read_addresses, read_speaker, read_unanswerable
 from pipeline.parse.attachment import attached, unpacked
 from pipeline.parse.automatic import classify
 from pipeline.parse.body import Body, Section, read_body
@@ -60,7 +60,7 @@ def parse_email(raw: bytes, *, our_domain: str | None = None, with_html: bool = 
     from_, sender = _speakers(headers, defects)
     in_reply_to, references = read_ids(headers.raw("in-reply-to")), _references(headers, defects)
     to, cc = _people(headers, "to", defects), _people(headers, "cc", defects)
-    auto = classify(headers, whole, from_.address if from_ else headers.raw("from"), message_id, our_domain)
+    auto = classify(headers, whole, (from_ and from_.address) or headers.raw("from"), message_id, our_domain)
     reply, quoted, signature = split_reply(text) if with_reply else ("", "", "")
     return Email(
         message_id=message_id,
@@ -96,8 +96,7 @@ def read_author(raw: bytes) -> str | None:
     defects: list[str] = []
     raw, start = _beginning(raw, defects)
     headers, _ = read_headers(raw, start, len(raw), defects)
-    speaker, _ = _speakers(headers, defects)
-    return speaker.address if speaker else None
+    return Email(from_=_speakers(headers, defects)[0]).author
 
 
 def _beginning(raw: bytes, defects: list[str]) -> tuple[bytes, int]:
@@ -212,6 +211,8 @@ def _speakers(headers: Headers, defects: list[str]) -> tuple[Address | None, Add
         if why == "several addresses" and sender is not None:
             authors = {author.address.lower(): author for author in read_addresses(headers.raw("from"))}
             speaker = authors.get(sender.address.lower())
+        elif why == "no usable address":
+            speaker = read_unanswerable(headers.raw("from"))
     return speaker, sender
 
 

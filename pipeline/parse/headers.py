@@ -74,7 +74,7 @@ def read_headers(raw: bytes, start: int, end: int, defects: list[str]) -> tuple[
     """The headers between two offsets, and the offset where the body starts."""
     if raw.startswith((b"\n", b"\r\n"), start, end):
         return Headers(), min(end, raw.index(b"\n", start) + 1)
-    stop, body = _end_of(raw, start, end)
+    stop, body = end_of_headers(raw, start, end)
     text = raw[start : min(stop, start + MAX_BLOCK)].decode("utf-8", "surrogateescape")
     lines = _unfolded(text)
     too_long = "headers too long" if stop - start > MAX_BLOCK else ""
@@ -108,7 +108,7 @@ def read_headers(raw: bytes, start: int, end: int, defects: list[str]) -> tuple[
     return headers, body
 
 
-def _end_of(raw: bytes, start: int, end: int) -> tuple[int, int]:
+def end_of_headers(raw: bytes, start: int, end: int) -> tuple[int, int]:
     """Where the block ends, and where the body starts behind the blank line."""
     first = raw.find(b"\n", start, end)
     blanks = (b"\n\r\n", b"\n\n") if raw[first - 1 : first] == b"\r" else (b"\n\n", b"\n\r\n")  # the likelier one first

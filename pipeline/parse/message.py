@@ -55,8 +55,9 @@ class Email:
     """A mail as far as it can be read; what had to be repaired stands in `defects`.
 
     Ids keep their `<>`, `date` is aware and in UTC, no text holds NUL or a lone surrogate. `from_` and `sender` are
-    None when unusable. `text` is the readable body, `reply` what the author newly wrote in it. `forwarded` is the
-    first sender inside a forward, `protection` says that the mail is encrypted or signed, which nobody verified.
+    None when unusable; a `from_` may be a name alone, `author` is its address if it has one. `text` is the readable
+    body, `reply` what the author newly wrote in it. `forwarded` is the first sender inside a forward, `protection` says
+    that the mail is encrypted or signed, which nobody verified.
     """
 
     message_id: str | None = None
@@ -82,3 +83,8 @@ class Email:
     forwarded: Address | None = None
     protection: Protection | None = None
     invitation: Invitation | None = None
+
+    @property
+    def author(self) -> str | None:
+        """The address that From names; None when the speaker is unknown, though he may have given a name."""
+        return self.from_.address if self.from_ and "@" in self.from_.address else None

@@ -45,7 +45,6 @@ def test_from_is_read_however_it_is_written(written: str, name: str, address: st
         "undisclosed-recipients:;",
         "alice@example.org)bob@",
         "(" * 1000,
-        "Ana Silva",
         "<>",
         "ana@acme.example, eve@evil.example",
         "Ana <ana@acme.example",
@@ -58,7 +57,24 @@ def test_from_is_read_however_it_is_written(written: str, name: str, address: st
 def test_the_speaker_is_unknown_rather_than_the_wrong_one(written: str) -> None:
     parsed = mail(f"From: {written}")
     assert parsed.from_ is None
+    assert parsed.author is None
     assert any(defect.startswith("From unusable") for defect in parsed.defects)
+
+
+@pytest.mark.parametrize(
+    ("written", "name", "address"),
+    [
+        ("Ana Silva", "Ana Silva", ""),
+        ('"Silva, Ana"', "Silva, Ana", ""),
+        ("=?utf-8?q?J=C3=BCrgen?=", "Jürgen", ""),
+        ("Cron Daemon <root>", "Cron Daemon", "root"),
+    ],
+)
+def test_a_speaker_without_an_address_is_known_by_name_alone(written: str, name: str, address: str) -> None:
+    parsed = mail(f"From: {written}")
+    assert parsed.from_ == Address(name, address)
+    assert parsed.author is None
+    assert "From unusable: no usable address" in parsed.defects
 
 
 def test_two_froms_that_differ_name_nobody() -> None:
