@@ -119,17 +119,21 @@ async def partition_bounds(kafka: Kafka, names: Iterable[str]) -> Mapping[Partit
     consumer = AIOKafkaConsumer(**client_settings(kafka), enable_auto_commit=False)
     try:
         await asyncio.wait_for(consumer.start(), PUBLISH_TIMEOUT)
-        found: list[TopicPartition] = []
-        for name in names:
-            topic = kafka.topic_prefix + name
-            partitions = consumer.partitions_for_topic(topic) or await _partitions(consumer, topic)
-            found += [TopicPartition(topic, partition) for partition in sorted(partitions)]
-        starts = await consumer.beginning_offsets(found) if found else {}
-        ends = await consumer.end_offsets(found) if found else {}
+        return await bounds_seen_by(consumer, [kafka.topic_prefix + name for name in names])
     except (KafkaError, TimeoutError) as error:
         raise Retry(f"Kafka is away: {error!r}") from error
     finally:
         await consumer.stop()
+
+
+async def bounds_seen_by(consumer: AIOKafkaConsumer, names: Iterable[str]) -> Mapping[Partition, Bounds]:
+    """Log start and end of every partition of these topics, asked by a consumer that is there. Raises KafkaError."""
+    found: list[TopicPartition] = []
+    for topic in names:
+        partitions = consumer.partitions_for_topic(topic) or await _partitions(consumer, topic)
+        found += [TopicPartition(topic, partition) for partition in sorted(partitions)]
+    starts = await consumer.beginning_offsets(found) if found else {}
+    ends = await consumer.end_offsets(found) if found else {}
     return {Partition(*tp): Bounds(starts[tp], ends[tp]) for tp in found}
 
 

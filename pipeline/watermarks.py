@@ -4,15 +4,16 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Literal, Protocol
+from typing import Protocol
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from pipeline import topics
 from pipeline.config.sections import Kafka
+from pipeline.domain.timers import Awaited
 from pipeline.errors import Retry
-from pipeline.log import client_settings, partition_bounds
+from pipeline.log import bounds_seen_by, client_settings
 from pipeline.wire import Bounds, Partition
 
 WITHIN_S = 5.0
@@ -39,46 +40,55 @@ class KafkaWatermarks:
     """When the oldest message (or reading of devices) came that is not settled.
 
     What waits in a partition that the breaker stopped is not counted: nobody knows when it goes on, and promises are
-    broken meanwhile all the same.
+    broken meanwhile all the same. Asks on one connection for as long as that is good.
     """
 
     def __init__(self, kafka: Kafka, ledger: _Ledger) -> None:
         self._kafka = kafka
         self._ledger = ledger
+        self._channels = {kafka.topic_prefix + topics.inbound(channel): channel for channel in topics.CHANNELS}
+        self._consumer: AIOKafkaConsumer | None = None
 
-    async def __call__(self) -> Mapping[Literal["messages", "devices"], datetime]:
+    async def __call__(self) -> Mapping[Awaited, datetime]:
         """Ask the ledger, then Kafka. Raises Retry when either is away."""
-        names = {self._kafka.topic_prefix + topics.inbound(channel): channel for channel in topics.CHANNELS}
-        positions = await self._ledger.positions(list(names))
-        bounds = await partition_bounds(self._kafka, map(topics.inbound, topics.CHANNELS))
-        waiting = _waiting(positions, bounds)
-        oldest: dict[Literal["messages", "devices"], datetime] = {}
-        if waiting:
-            for partition, at in (await self._first(waiting)).items():
-                awaited: Literal["messages", "devices"] = "devices" if names[partition.topic] == "iot" else "messages"
-                oldest[awaited] = min(at, oldest.get(awaited, at))
-        return oldest
-
-    async def _first(self, waiting: Mapping[Partition, int]) -> Mapping[Partition, datetime]:
-        """When the record at each of these offsets came, or the next there is."""
-        # a batch of records is the least that Kafka hands out, and enough
-        consumer = AIOKafkaConsumer(
-            **client_settings(self._kafka), enable_auto_commit=False, max_partition_fetch_bytes=1
-        )
+        positions = await self._ledger.positions(list(self._channels))
         try:
             async with asyncio.timeout(WITHIN_S):
-                await consumer.start()
-                consumer.assign([TopicPartition(*partition) for partition in waiting])
-                for partition, offset in waiting.items():
-                    consumer.seek(TopicPartition(*partition), offset)
-                found: dict[Partition, datetime] = {}
-                while missing := [TopicPartition(*partition) for partition in waiting.keys() - found.keys()]:
-                    record = await consumer.getone(*missing)
-                    found.setdefault(Partition(record.topic, record.partition), _came(record))
+                first = await self._first(positions)
         except (KafkaError, TimeoutError) as error:
+            await self.close()
             raise Retry(f"Kafka does not tell what waits: {error!r}") from error
-        finally:
+        oldest: dict[Awaited, datetime] = {}
+        for partition, at in first.items():
+            awaited: Awaited = "devices" if self._channels[partition.topic] == "iot" else "messages"
+            oldest[awaited] = min(at, oldest.get(awaited, at))
+        return oldest
+
+    async def close(self) -> None:
+        """Let go of Kafka."""
+        consumer, self._consumer = self._consumer, None
+        if consumer is not None:
             await consumer.stop()
+
+    async def _first(self, positions: Mapping[Partition, _Position]) -> Mapping[Partition, datetime]:
+        """When the first record came that waits in each partition, where one does."""
+        if self._consumer is None:
+            # a batch of records is the least that Kafka hands out, and enough
+            self._consumer = AIOKafkaConsumer(
+                **client_settings(self._kafka), enable_auto_commit=False, max_partition_fetch_bytes=1
+            )
+            await self._consumer.start()
+        consumer = self._consumer
+        waiting = _waiting(positions, await bounds_seen_by(consumer, self._channels))
+        found: dict[Partition, datetime] = {}
+        if waiting:
+            consumer.assign([TopicPartition(*partition) for partition in waiting])
+            for partition, offset in waiting.items():
+                consumer.seek(TopicPartition(*partition), offset)
+            while missing := [TopicPartition(*partition) for partition in waiting.keys() - found.keys()]:
+                record = await consumer.getone(*missing)
+                found.setdefault(Partition(record.topic, record.partition), _came(record))
+            consumer.unsubscribe()
         return found
 
 

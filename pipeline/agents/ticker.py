@@ -50,4 +50,4 @@ class Ticker:
         awaited = await self._watermarks()
         while (await self._timers.fire(awaited)).more:
             pass
-        return LOOK_EVERY_S / 10
+        return LOOK_EVERY_S / 2
