@@ -9,7 +9,9 @@ from pydantic import BaseModel, model_validator
 
 from pipeline.config.calendars import Calendar
 from pipeline.config.channels import DeviceFeed, Form, Mailbox, Phone, Smtp, Social
+from pipeline.config.conditions import wrong_conditions
 from pipeline.config.imap import ImapPlace, imap_place
+from pipeline.config.routing import Route
 from pipeline.config.sections import (
     Automatic,
     Blobs,
@@ -56,6 +58,7 @@ class Config(Section):
     threading: Threading = Threading()
     automatic: Automatic = Automatic()
     fields: Fields = Fields()
+    route: tuple[Route, ...] = ()
 
     @model_validator(mode="before")
     @classmethod
@@ -66,7 +69,9 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _records_agree(self) -> "Config":
-        if found := [says for _, says in conflicts(self.model_dump())]:
+        values = self.model_dump(by_alias=True)
+        found = [says for _, says in conflicts(values)] + [wrong.says for wrong in wrong_conditions(Config, values)]
+        if found:
             raise ValueError("; ".join(found))
         return self
 

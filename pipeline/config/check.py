@@ -4,7 +4,7 @@ import json
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import Any
@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails
 from pipeline.config import Config, Location, conflicts, lay_over, overrides
 from pipeline.config.certificates import BadCertificateError, doubts, server_context
 from pipeline.config.channels import ONLY_FILES, ONLY_POSTED, Phone
+from pipeline.config.conditions import wrong_conditions
 from pipeline.config.lines import Lines
 from pipeline.config.schema import choices, heading, homes, is_list, is_record, keys
 from pipeline.config.values import read_secret
@@ -65,9 +66,10 @@ class Finding:
     line: int | None
     says: str
     mistake: bool = True
+    column: int | None = None
 
     def __str__(self) -> str:
-        place = self.source if self.line is None else f"{self.source}:{self.line}"
+        place = ":".join(str(part) for part in (self.source, self.line, self.column) if part is not None)
         return f"{place}: {'' if self.mistake else 'warning: '}{self.says}"
 
 
@@ -104,7 +106,11 @@ def examine(source: Source) -> Checked:
     values = lay_over(values, source.overlay)
     for location, says in _wrong(values):
         findings.append(place.finding(location, says))
-    findings.sort(key=lambda finding: (finding.line is None, finding.line or 0))
+    findings += [
+        place.within(location, f"{_subject(location)}: {says}", at)
+        for location, says, at in wrong_conditions(Config, values)
+    ]
+    findings.sort(key=lambda finding: (finding.line is None, finding.line or 0, finding.column or 0))
     if findings:
         return Checked(None, tuple(findings))
     config = Config.model_validate(values)
@@ -126,6 +132,12 @@ class _Places:
         if location[:2] in self.variables:
             return Finding(self.variables[location[:2]], None, says, mistake)
         return Finding(self._source.name, self._lines.of(location), says, mistake)
+
+    def within(self, location: Location, says: str, at: int) -> Finding:
+        """A mistake at a character of the text that a setting holds."""
+        found = self.finding(location, says)
+        place = self._lines.within(location, at)
+        return replace(found, line=place[0], column=place[1]) if found.line is not None and place else found
 
 
 def _syntax(source: Source, error: tomllib.TOMLDecodeError) -> Finding:

@@ -1,5 +1,6 @@
 """The line on which each key of a TOML text stands."""
 
+import re
 import tomllib
 from collections import Counter
 from collections.abc import Iterator
@@ -14,8 +15,10 @@ class Lines:
     """Finds the line of a place like ("mailbox", 1, "queue"), counted from 1."""
 
     def __init__(self, text: str) -> None:
+        self._rows = text.split("\n")
         self._found: dict[Location, int] = {}
         self._sizes: Counter[Location] = Counter()
+        self._texts: dict[Location, Node] = {}
         for node in Parser(Language(tree_sitter_toml.language())).parse(text.encode()).root_node.named_children:
             self._read(node)
 
@@ -25,6 +28,19 @@ class Lines:
             if location[:length] in self._found:
                 return self._found[location[:length]]
         return None
+
+    def within(self, location: Location, at: int) -> tuple[int, int] | None:
+        """The line and column of a character of the text at a place, all but `at` counted from 1."""
+        node = self._texts.get(location)
+        if node is None or node.text is None:
+            return None
+        written = node.text.decode()
+        before = written[: _written(written, at)]
+        column = len(before) - (before.rfind("\n") + 1)
+        if "\n" not in before:
+            line = node.start_point.row
+            column += len(self._rows[line].encode()[: node.start_point.column].decode())
+        return node.start_point.row + before.count("\n") + 1, column + 1
 
     def _read(self, node: Node) -> None:
         if node.type == "pair":
@@ -63,7 +79,9 @@ class Lines:
         self._value(place, value)
 
     def _value(self, place: Location, value: Node) -> None:
-        if value.type == "array":
+        if value.type == "string":
+            self._texts.setdefault(place, value)
+        elif value.type == "array":
             for index, element in enumerate(_solid(value)):
                 self._mark((*place, index), element)
                 self._value((*place, index), element)
@@ -73,6 +91,24 @@ class Lines:
 
     def _mark(self, place: Location, node: Node) -> None:
         self._found.setdefault(place, node.start_point.row + 1)
+
+
+_ESCAPE = re.compile(r"\\(?:\s*\n\s*|u.{4}|U.{8}|.)", re.DOTALL)
+
+
+def _written(text: str, at: int) -> int:
+    """Where a character of a TOML string stands in the string as it is written, with its quotes."""
+    place = quotes = 3 if text.startswith(('"""', "'''")) else 1
+    if quotes > 1 and (opening := re.match(r"\r?\n", text[quotes:])):
+        place += len(opening[0])
+    while place < len(text) - quotes:
+        escape = _ESCAPE.match(text, place) if text[0] == '"' else None
+        continued = escape is not None and escape[0][1:].isspace()  # such a line end is no character
+        if at == 0 and not continued:
+            break
+        at -= not continued
+        place += len(escape[0]) if escape else 2 if text.startswith("\r\n", place) else 1
+    return place
 
 
 def _solid(node: Node) -> list[Node]:

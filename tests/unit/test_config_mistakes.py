@@ -192,6 +192,27 @@ def test_a_finding_reads_like_a_compilers() -> None:
 
 
 @pytest.mark.parametrize(
+    ("when", "line", "column", "phrase"),
+    [
+        ("\"account.teir == 'gold'\"", 4, 17, 'account has no field "teir"; did you mean "tier"?'),
+        ('"account.tier == \\"gold\\" || acount.x == 1"', 4, 37, 'did you mean "account"?'),
+        ("'''message.text.matches('(')'''", 4, 32, "no regular expression"),
+        ('"""\naccount.tier == \'gold\'\n  && \\u006dessage.txt == \'\'"""', 6, 19, 'did you mean "text"?'),
+        ('"""\\\n   account.tier"""', 5, 4, "must be true or false"),
+        ('"fields.nmae == 1"', 4, 16, 'did you mean "name"?'),
+        ('"value > 3"', 4, 9, 'there is no "value" here'),
+    ],
+)
+def test_a_mistake_in_a_condition_has_its_line_and_column(when: str, line: int, column: int, phrase: str) -> None:
+    text = f'[fields.account]\ntier = ["gold"]\n[[route]]\nwhen = {when}\nname = "ü"\n[[form]]\nname = "f"\n'
+    text += 'required = ["name"]\n'
+    (mistake,) = examine(Source(text, "c.toml")).mistakes
+    assert phrase in mistake.says
+    assert (mistake.line, mistake.column) == (line, column)
+    assert str(mistake).startswith(f"c.toml:{line}:{column}: [[route]] when: ")
+
+
+@pytest.mark.parametrize(
     ("variable", "value", "phrase"),
     [
         ("CASESTREAM_KAFKA__REPLICATION", "none", "[kafka] replication should be a whole number"),

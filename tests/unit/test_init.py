@@ -59,6 +59,11 @@ EXAMPLES = {
     "exceptions",
     "holidays",
     "subdivision",
+    "priority",
+    "severity",
+    "type",
+    "owner",
+    "assign",
 }
 
 

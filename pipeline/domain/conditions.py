@@ -1,0 +1,243 @@
+"""Conditions: what the rules of a desk ask of a case, a message, a customer, a device.
+
+They are written in CEL (github.com/google/cel-spec) with its standard functions; patterns are those of RE2, which take
+time in proportion to the text alone. A condition is compiled once, against the names that its place knows. A missing
+record is an empty one: text is "", a list is empty, a mark is false, and no comparison with an absent number or time
+holds. So a condition fails at run time only where it computes: `int(fields.count)` of a text that is no number.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any, cast
+from zoneinfo import ZoneInfo
+
+import cel
+import re2
+
+from pipeline.domain.cel_checks import Judged
+from pipeline.domain.cel_judge import THERE, Judge, Names
+from pipeline.domain.cel_kinds import ANY, BOOL, MAP, NUMBER, READING, TEXT, TEXTS, TIME, Kind, Record
+from pipeline.domain.cel_syntax import BadConditionError, read
+
+MAX_TEXT = 65_536
+"""Characters of a text that conditions see; who writes more says it above."""
+
+MAX_ITEMS = 200
+"""Elements of a list that conditions see."""
+
+_Plan = dict[str, "Kind | _Plan"]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What conditions are asked about; `failures` tells which of them could not be computed, and why."""
+
+    context: cel.Context
+    failures: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """Something that is computed from facts; `reads` are the paths of the fields that it reads."""
+
+    text: str
+    name: str
+    reads: frozenset[tuple[str, ...]]
+    program: cel.Program
+
+    @classmethod
+    def compile(cls, text: str, names: Names, name: str = "") -> "Expression":
+        """An expression in these names, called `name` where it fails. Raises BadConditionError."""
+        return cls(text, name, *_compiled(text, names)[1:])
+
+    def value(self, facts: Facts) -> object:
+        """What it computes; None where it fails, which the facts note."""
+        try:
+            return self.program.execute(facts.context)
+        except (ValueError, TypeError, RuntimeError, ArithmeticError, LookupError) as error:
+            facts.failures.append(f"{self.name or self.text} failed: {_reason(error)}")
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class Condition(Expression):
+    """An expression that is true or false."""
+
+    @classmethod
+    def compile(cls, text: str, names: Names, name: str = "") -> "Condition":
+        """A condition in these names, called `name` where it fails. Raises BadConditionError."""
+        judged, reads, program = _compiled(text, names)
+        if judged.kind not in (BOOL, ANY):
+            shown = "a record" if isinstance(judged.kind, Record) else judged.kind.name
+            raise BadConditionError(f"it yields {shown}, and must be true or false; compare it with something")
+        return cls(text, name, reads, program)
+
+    def holds(self, facts: Facts) -> bool:
+        """Whether it holds; False where it fails, which the facts note."""
+        return self.value(facts) is True
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What some conditions read, so that they are shown that and no more."""
+
+    plan: _Plan
+
+    @classmethod
+    def of(cls, names: Names, expressions: Iterable[Expression]) -> "View":
+        """What these read of the records and values that they may name."""
+        plan: _Plan = {}
+        for path in sorted({path for expression in expressions for path in expression.reads}):
+            known: Any = names
+            inner = plan
+            for part in path[:-1]:
+                known = known[part].fields if isinstance(known, Mapping) else known.fields[part].fields
+                inner = cast(_Plan, inner.setdefault(part, {}))
+            inner[path[-1]] = BOOL if path[-1] == THERE else known[path[-1]]
+        return cls(plan)
+
+    def reads(self, *path: str) -> bool:
+        """Whether any condition reads this record or field, so that who must ask for it need not ask in vain."""
+        inner: Any = self.plan
+        for part in path:
+            if not isinstance(inner, dict) or part not in inner:
+                return False
+            inner = inner[part]
+        return True
+
+    def facts(self, given: Mapping[str, object]) -> Facts:
+        """The facts for these conditions, from records and values by their names; what is not given is missing."""
+        shown = _filled(self.plan, given)
+        try:
+            return Facts(cel.Context(shown, _FUNCTIONS))
+        except ValueError:  # half a character, which UTF-8 has not
+            return Facts(cel.Context(_speakable(shown), _FUNCTIONS))
+
+
+def place_in(text: str, at: int) -> tuple[int, int]:
+    """The line and the column of a place in a text, both counted from 1."""
+    before = text[:at]
+    return before.count("\n") + 1, at - (before.rfind("\n") + 1) + 1
+
+
+def _compiled(text: str, names: Names) -> tuple[Judged, frozenset[tuple[str, ...]], cel.Program]:
+    judge = Judge(names)
+    judged = judge.judge(read(text))
+    try:
+        program = cel.compile(judged.text)
+    except ValueError as error:
+        raise BadConditionError(f"this is not CEL: {str(error).partition('Syntax error: ')[2][:200]}") from error
+    return judged, frozenset(judge.reads), program
+
+
+def _filled(plan: _Plan, given: Mapping[str, object] | None) -> dict[str, Any]:
+    shown: dict[str, Any] = {}
+    for name, part in plan.items():
+        value = given.get(name) if given is not None else None
+        if isinstance(part, dict):
+            shown[name] = _filled(part, cast("Mapping[str, object] | None", value))
+        elif name == THERE:
+            shown[name] = given is not None
+        else:
+            shown[name] = _of_kind(value, part)
+    return shown
+
+
+def _of_kind(value: object, kind: Kind) -> object:
+    """A value as conditions see it: of the kind that was promised, or empty."""
+    if value is None:
+        return _EMPTY.get(kind.name)
+    shown = _SHOWN.get(kind.name)
+    return shown(value) if shown is not None else value
+
+
+def _text(value: object) -> str:
+    return value[:MAX_TEXT] if isinstance(value, str) else str(value)
+
+
+def _list(value: Any) -> list[Any]:  # noqa: ANN401  # whatever the list holds
+    return list(value)[:MAX_ITEMS]
+
+
+def _time(value: object) -> object:
+    """A time, or the day (in UTC) that a field of the desk's own holds as text."""
+    if isinstance(value, str):
+        try:
+            return datetime.fromisoformat(value).replace(tzinfo=UTC)
+        except ValueError:
+            return None
+    return value
+
+
+def _number(value: object) -> object:
+    if isinstance(value, str):
+        return value[:MAX_TEXT]
+    if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
+        try:
+            return float(value)
+        except OverflowError:
+            return float("inf") if value > 0 else float("-inf")
+    return value
+
+
+_EMPTY: Mapping[str, Any] = {TEXT.name: "", TEXTS.name: [], BOOL.name: False, MAP.name: {}}
+_SHOWN: Mapping[str, Callable[[Any], object]] = {
+    TEXT.name: _text,
+    TEXTS.name: _list,
+    BOOL.name: bool,
+    MAP.name: dict,
+    TIME.name: _time,
+    NUMBER.name: _number,
+    READING.name: _number,
+}
+
+
+def _speakable(value: object) -> Any:  # noqa: ANN401  # what CEL can take is of many kinds
+    """Without the halves of characters that are none."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {name: _speakable(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_speakable(part) for part in value]
+    return value
+
+
+def _reason(error: Exception) -> str:
+    return str(error).partition(". Check ")[0].partition(": the operation")[0].strip()[:200]
+
+
+@lru_cache(maxsize=4096)
+def _pattern(pattern: str) -> Any:  # noqa: ANN401  # RE2 ships no types
+    return re2.compile(pattern)
+
+
+def _matches(text: str, pattern: str) -> bool:
+    return _pattern(pattern).search(text) is not None
+
+
+@lru_cache(maxsize=64)
+def _zone(name: str) -> ZoneInfo:
+    return ZoneInfo(name)
+
+
+def _local(time: datetime, zone: str | None) -> datetime:
+    return time.astimezone(_zone(zone or "UTC"))
+
+
+_FUNCTIONS: dict[str, Any] = {
+    "matches": _matches,
+    "getFullYear": lambda time, zone=None: _local(time, zone).year,
+    "getMonth": lambda time, zone=None: _local(time, zone).month - 1,
+    "getDate": lambda time, zone=None: _local(time, zone).day,
+    "getDayOfMonth": lambda time, zone=None: _local(time, zone).day - 1,
+    "getDayOfWeek": lambda time, zone=None: _local(time, zone).isoweekday() % 7,
+    "getDayOfYear": lambda time, zone=None: _local(time, zone).timetuple().tm_yday - 1,
+    "getHours": lambda time, zone=None: _local(time, zone).hour,
+    "getMinutes": lambda time, zone=None: _local(time, zone).minute,
+    "getSeconds": lambda time, zone=None: _local(time, zone).second,
+    "getMilliseconds": lambda time, zone=None: _local(time, zone).microsecond // 1000,
+}
