@@ -7,11 +7,14 @@ Each scorer is a script that drives the built command from outside and ends a su
 """
 
 import argparse
+import json
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+
+from pipeline.parse.numbers import e164
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = ("mail", "reply", "phone", "social", "iot", "webform", "calendar_vectors")
@@ -36,6 +39,18 @@ def main() -> None:
                 peer_passed, peer_total = theirs[suite]
                 beside = f"   {PEERS[script]}: {peer_passed}/{peer_total} {peer_passed / peer_total:.1%}"
             print(f"{suite}: {passed}/{total} {passed / total:.1%}{beside}", flush=True)
+    if "phone" in asked.scripts:
+        _numbers(asked.scorers / ".." / "corpora" / "phone_numbers" / "libphonenumber_vectors.json")
+
+
+def _numbers(vectors: Path) -> None:
+    """Numbers as people write them; some vectors expect what belongs to another of their test, and are marked so."""
+    asked = [vector for vector in json.loads(vectors.read_text("utf-8")) if vector["op"] == "parse"]
+    passed = sum(e164(vector["input"], vector["region"]) == vector["e164"] for vector in asked)
+    sound = [vector for vector in asked if vector["ok_real_metadata"]]
+    of_sound = sum(e164(vector["input"], vector["region"]) == vector["e164"] for vector in sound)
+    share = f"{passed / len(asked):.1%}"
+    print(f"phone numbers: {passed}/{len(asked)} {share}   of those that hold with real plans: {of_sound}/{len(sound)}")
 
 
 def _figures(script: Path, *options: str) -> dict[str, tuple[int, int]]:

@@ -16,6 +16,7 @@ from phonenumbers import (
     format_number,
     is_possible_number,
     is_valid_number,
+    national_significant_number,
     parse,
 )
 
@@ -29,6 +30,10 @@ _FULL_LENGTH = 10
 
 _CLOSED_LENGTHS = 2
 """A plan whose land lines have so many lengths at most is closed: without its prefix a number is still whole."""
+
+_MEXICO = 52
+_RETIRED = re.compile(r"(?:1|01|04[45])(\d{10})")
+"""Prefixes that Mexico gave up in 2019; address books and gateways still hold them."""
 
 _WITHHELD = frozenset(
     [
@@ -84,10 +89,8 @@ def read_number(text: str, country: str | None) -> Number:
 
 def e164(text: str, country: str | None) -> str | None:
     """The E.164 form of what a person wrote as a number of this country; None when it is none at all."""
-    try:
-        return format_number(parse(text, country), PhoneNumberFormat.E164)
-    except NumberParseException:
-        return None
+    number = _attempt(text, country)
+    return format_number(number, PhoneNumberFormat.E164) if number else None
 
 
 def is_extension(number: str | None) -> bool:
@@ -140,9 +143,12 @@ def _parsed(text: str, country: str | None, digits: str) -> PhoneNumber | None:
 
 def _attempt(text: str, country: str | None) -> PhoneNumber | None:
     try:
-        return parse(text, country, keep_raw_input=True)
+        number = parse(text, country, keep_raw_input=True)
     except NumberParseException:
         return None
+    if number.country_code == _MEXICO and (retired := _RETIRED.fullmatch(national_significant_number(number))):
+        number.national_number, number.italian_leading_zero = int(retired[1]), None
+    return number
 
 
 def _is_national(text: str, digits: str, country: str | None, number: PhoneNumber) -> bool:

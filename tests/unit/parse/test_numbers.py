@@ -46,6 +46,12 @@ def test_without_a_country_a_national_number_stays_as_it_came() -> None:
     assert read_number("030 123456", None).text == "030123456"
 
 
+@pytest.mark.parametrize("written", ["+52 1 449 978 0001", "5214499780001", "01 (449) 978-0001", "044 449 978 0001"])
+def test_the_prefixes_that_mexico_gave_up_are_left_out(written: str) -> None:
+    assert read_number(written, "MX").text == "+524499780001"
+    assert read_number("+52 449 978 0001", "DE").text == "+524499780001"
+
+
 @pytest.mark.parametrize("written", ["anonymous", "Anonymous", "sip:anonymous@anonymous.invalid", "unbekannt", "CLIR"])
 def test_a_withheld_number_is_none(written: str) -> None:
     found = read_number(written, "DE")
