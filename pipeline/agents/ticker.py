@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Protocol
 
 import structlog
@@ -43,8 +43,7 @@ class Ticker:
 
     async def round(self) -> float:
         """Fire all that may fire now; the seconds until it is worth looking again."""
-        due = await self._timers.next_due()
-        now = datetime.now(UTC)
+        now, due = await self._timers.look()
         if due is None or due > now:
             return min(LOOK_EVERY_S, (due - now).total_seconds()) if due else LOOK_EVERY_S
         awaited = await self._watermarks()

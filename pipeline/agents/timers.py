@@ -65,8 +65,8 @@ class Timers:
             _log.warning("timers failed, looking for the one", error=repr(error)[:500])
         return await self._fire_alone(awaited, now)
 
-    async def next_due(self) -> datetime | None:
-        """When the next timer is due, if there is one. Raises Retry when the store is away."""
+    async def look(self) -> tuple[datetime, datetime | None]:
+        """The store's clock, and when the next timer is due, if there is one. Raises Retry when the store is away."""
         async with self._store.transaction() as tx:
             return await tx.next_timer()
 

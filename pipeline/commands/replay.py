@@ -77,6 +77,8 @@ def _refuse(mistakes: "Sequence[Mistake | str]") -> None:
 
 
 def _run(steps: "Sequence[Arrival | Deed]", config: Config, reference: "ReferenceData") -> "Report":
+    import uvloop
+
     from pipeline.errors import CasestreamError
     from pipeline.replay.rehearsal import rehearse
     from pipeline.replay.throwaway import throwaway_postgres
@@ -89,7 +91,7 @@ def _run(steps: "Sequence[Arrival | Deed]", config: Config, reference: "Referenc
             return await rehearse(steps, config, reference, server.dsn())
 
     try:
-        return asyncio.run(run())
+        return uvloop.run(run())
     except asyncio.CancelledError as error:
         raise typer.Exit(TERMINATED) from error
     except CasestreamError as error:

@@ -108,7 +108,7 @@ class _Run:
 
     async def _until(self, moment: datetime) -> None:
         """Let each timer fire that is due by then, at its very time; a message of the same moment comes after it."""
-        while (due := await self._timers.next_due()) is not None and due <= moment:
+        while (due := (await self._timers.look())[1]) is not None and due <= moment:
             while (await self._timers.fire({}, now=due)).more:
                 pass
 

@@ -342,9 +342,9 @@ class MemoryTransaction:
         rows = self._tables.timers
         return [timer for timer in timers if timer.place in rows and rows[timer.place].timer == timer]
 
-    async def next_timer(self) -> datetime | None:
-        """When the next timer is due, if there is one."""
-        return min((row.due for row in self._tables.timers.values()), default=None)
+    async def next_timer(self) -> tuple[datetime, datetime | None]:
+        """The store's clock, and when the next timer is due, if there is one."""
+        return self._memory.now(), min((row.due for row in self._tables.timers.values()), default=None)
 
     async def postpone(self, timers: Collection[Timer], until: datetime) -> None:
         """Look at timers that could not be fired at another time."""

@@ -292,8 +292,8 @@ class Transaction(Protocol):
     async def lock_timers(self, timers: Collection[Timer]) -> Sequence[Timer]:
         """Those of the timers that still are as they were read, locked; comes after the cases."""
 
-    async def next_timer(self) -> datetime | None:
-        """When the next timer is due, if there is one."""
+    async def next_timer(self) -> tuple[datetime, datetime | None]:
+        """The store's clock, and when the next timer is due, if there is one."""
 
     async def postpone(self, timers: Collection[Timer], until: datetime) -> None:
         """Look at timers that could not be fired at another time."""

@@ -232,8 +232,8 @@ class PostgresTransaction:
         """Those of the timers that still are as they were read, locked."""
         return await lock_timers(self._connection, timers)
 
-    async def next_timer(self) -> datetime | None:
-        """When the next timer is due, if there is one."""
+    async def next_timer(self) -> tuple[datetime, datetime | None]:
+        """PostgreSQL's clock, and when the next timer is due, if there is one."""
         return await next_timer(self._connection)
 
     async def postpone(self, timers: Collection[Timer], until: datetime) -> None:

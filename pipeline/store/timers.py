@@ -37,10 +37,12 @@ async def lock_timers(connection: psycopg.AsyncConnection, timers: Collection[Ti
     return [timer for timer in timers if (*timer.place, timer.at) in there]
 
 
-async def next_timer(connection: psycopg.AsyncConnection) -> datetime | None:
-    """When the next timer is due, if there is one."""
+async def next_timer(connection: psycopg.AsyncConnection) -> tuple[datetime, datetime | None]:
+    """PostgreSQL's clock, and when the next timer is due, if there is one."""
     row = await (await connection.execute(_SQL["next_timer"])).fetchone()
-    return row[0] if row else None
+    if row is None:
+        raise AssertionError("an aggregate returns a row")
+    return row[0], row[1]
 
 
 async def postpone(connection: psycopg.AsyncConnection, timers: Collection[Timer], until: datetime) -> None:

@@ -20,7 +20,7 @@ ORDER BY timer.kind, timer.key
 FOR UPDATE OF timer;
 
 -- name: next_timer
-SELECT min(due) FROM timer;
+SELECT clock_timestamp(), min(due) FROM timer;
 
 -- name: postpone
 UPDATE timer SET due = %(until)s, failures = failures + 1

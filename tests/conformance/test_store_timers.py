@@ -74,10 +74,10 @@ async def test_a_timer_that_failed_is_looked_at_later_and_keeps_its_time(world: 
 @on_a_new_desk
 async def test_the_next_timer_is_known(world: World) -> None:
     async with world.store.transaction() as tx:
-        assert await tx.next_timer() is None
+        assert (await tx.next_timer())[1] is None
     await arm(world, LATER, WARN)
     async with world.store.transaction() as tx:
-        assert await tx.next_timer() == NOW
+        assert (await tx.next_timer())[1] == NOW
 
 
 @on_a_new_desk
