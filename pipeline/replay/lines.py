@@ -15,18 +15,14 @@ import orjson
 from pipeline.config import Config
 from pipeline.config.channels import Form
 from pipeline.connectors.recipients import Recipients
-from pipeline.domain.casework import PRIORITIES, STATUSES
 from pipeline.parse.keys import header_ids
 from pipeline.parse.web import parse_form
+from pipeline.replay.deed_lines import Known, read_deed, shown
 from pipeline.replay.payloads import Sources
 from pipeline.replay.steps import Arrival, Deed, Mistake
 from pipeline.topics import CHANNELS
 from pipeline.wire import Envelope
 
-VERBS = ("resolve", "cancel", "reactivate", "set", "tick", "advance")
-FIELDS = ("status", "priority", "queue")
-
-_OF_TIME = frozenset({"tick", "advance"})
 _VERDICTS = ("pass", "fail", "none")
 _VERDICT = re.compile(r"(?:[a-z]+=[^;=]*; *)*dmarc=[a-z]+(?:; *[a-z]+=[^;]*)*")
 
@@ -57,19 +53,20 @@ class Desk:
     recipients: Recipients
     mailboxes: tuple[str, ...]
     forms: Mapping[str, Form]
-    queues: tuple[str, ...]
     zone: ZoneInfo
+    known: Known
     sources: Sources
 
     @classmethod
     def of(cls, config: Config) -> Self:
         """The desk of a configuration."""
+        zone = ZoneInfo(config.desk.timezone)
         return cls(
             recipients=Recipients(config.mailbox),
             mailboxes=tuple(mailbox.address for mailbox in config.mailbox),
             forms={form.name: form for form in config.form},
-            queues=tuple(queue.name for queue in config.queue),
-            zone=ZoneInfo(config.desk.timezone),
+            zone=zone,
+            known=Known(tuple(queue.name for queue in config.queue), (), zone),
             sources=Sources.of(config),
         )
 
@@ -126,7 +123,9 @@ class _Line:
             return None
         at = self._at()
         if "do" in self._values:
-            return self._deed(at)
+            deed, says = read_deed(self._values, at, self._desk.known)
+            self.says += says
+            return deed
         channel = self._values.get("channel")
         read: Callable[[str, datetime], Envelope | None]
         if channel == "email":
@@ -136,7 +135,7 @@ class _Line:
         elif channel in {"phone", "social", "iot"}:
             read = self._payload
         else:
-            says = f'"channel" is {_shown(channel)}, which cannot be rehearsed; there are: {", ".join(CHANNELS)}'
+            says = f'"channel" is {shown(channel)}, which cannot be rehearsed; there are: {", ".join(CHANNELS)}'
             self.says.append(says)
             return None
         name = self._text("id", needed=True)
@@ -150,7 +149,7 @@ class _Line:
         except ValueError:
             moment = None
         if moment is None:
-            self.says.append(f'"at" is {_shown(value)}; write a time like "2026-03-02T11:00:00+01:00"')
+            self.says.append(f'"at" is {shown(value)}; write a time like "2026-03-02T11:00:00+01:00"')
             return None
         return moment if moment.tzinfo else moment.replace(tzinfo=self._desk.zone)
 
@@ -159,7 +158,7 @@ class _Line:
         if isinstance(value, str) and (value or not needed):
             return value
         if needed or value is not None:
-            self.says.append(f'"{key}" must be text, and is {_shown(value)}')
+            self.says.append(f'"{key}" must be text, and is {shown(value)}')
         return None
 
     # ---- messages
@@ -182,7 +181,7 @@ class _Line:
             return f"dmarc={auth}"
         if isinstance(auth, str) and _VERDICT.fullmatch(auth):
             return auth
-        self.says.append(f'"auth" is {_shown(auth)}; there are: {", ".join(_VERDICTS)}')
+        self.says.append(f'"auth" is {shown(auth)}; there are: {", ".join(_VERDICTS)}')
         return ""
 
     def _raw(self) -> bytes | None:
@@ -245,39 +244,3 @@ class _Line:
         except ValueError as error:
             self.says.append(str(error))
             return None
-
-    # ---- what agents do
-
-    def _deed(self, at: datetime | None) -> Deed | None:
-        verb = self._values["do"]
-        if verb not in VERBS:
-            self.says.append(f'"do" is {_shown(verb)}, which cannot be rehearsed; there are: {", ".join(VERBS)}')
-            return None
-        case_of = self._text("case_of", needed=verb not in _OF_TIME)
-        if at is None:
-            return None
-        if verb == "set":
-            return self._setting(at, case_of)
-        return Deed(verb, at, case_of, text=self._text("resolution") or "")
-
-    def _setting(self, at: datetime, case_of: str | None) -> Deed | None:
-        choices = {
-            "status": tuple(status for of_state in STATUSES.values() for status in of_state),
-            "priority": PRIORITIES,
-            "queue": self._desk.queues,
-        }
-        name, value = self._values.get("field"), self._values.get("value")
-        if name not in FIELDS:
-            self.says.append(f'"field" is {_shown(name)}, which cannot be set; there are: {", ".join(FIELDS)}')
-            return None
-        if value not in choices[name]:
-            self.says.append(f'"value" is {_shown(value)}, which is no {name}; there are: {", ".join(choices[name])}')
-            return None
-        return Deed("set", at, case_of, field=name, value=value)
-
-
-def _shown(value: object) -> str:
-    if value is None:
-        return "missing"
-    text = orjson.dumps(value).decode()
-    return text if len(text) <= 60 else f"{text[:60]}…"  # noqa: PLR2004  # enough to find it by

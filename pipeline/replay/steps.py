@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from pipeline.domain.orders import Order
 from pipeline.wire import Envelope
 
 
@@ -21,14 +22,19 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """What an agent does to the case of a message; `tick` and `advance` let the clock run to `at`."""
+    """What an agent (`by`, an external id) does to a case; without an order the clock runs to `at`.
 
-    do: str
+    The case is that of the message `case_of`; with `where_it_came`, the one to which that message came in the first
+    place, wherever it lies now. Of another case, message or activity, `other` is the name in the journal.
+    """
+
     at: datetime
+    order: Order | None = None
     case_of: str | None = None
-    text: str = ""
-    field: str = ""
-    value: str = ""
+    by: str | None = None
+    id: str | None = None
+    other: str | None = None
+    where_it_came: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,44 @@
+"""Activities of a case, as far as orders are judged by them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+MESSAGES = frozenset({"email", "phone", "web", "social", "iot"})
+"""The kinds that came, or went, as messages; a case whose last one is attached away is cancelled."""
+
+PLANNED = ("task", "appointment")
+"""The kinds that an agent may plan."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Activity:
+    """An activity as it stands.
+
+    `billable_s` is its own time, unrounded; `adjusts` when it is a correction of the billable time, not an activity.
+    """
+
+    id: UUID
+    case_id: UUID | None
+    kind: str
+    direction: str
+    state: str
+    at: datetime
+    subject: str = ""
+    sender: str | None = None
+    owner: str | None = None
+    duration_s: int | None = None
+    billable_s: int | None = None
+    adjusts: bool = False
+    consumed: bool = False
+    billed: bool = False
+
+    @property
+    def is_call(self) -> bool:
+        """Whether somebody is talking."""
+        return self.kind == "phone" and self.state == "open"
+
+    @property
+    def is_message(self) -> bool:
+        """Whether it came or went as a message."""
+        return self.kind in MESSAGES

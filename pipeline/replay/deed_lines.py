@@ -1,0 +1,254 @@
+"""Reads what an agent does in a line of a journal."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, get_args
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import orjson
+
+from pipeline.domain.activities import MESSAGES, PLANNED
+from pipeline.domain.casework import FIELDS, OWN, PRIORITIES, SETTABLE, STATUSES
+from pipeline.domain.orders import (
+    Assign,
+    Attach,
+    Cancel,
+    Children,
+    Finish,
+    Hold,
+    Log,
+    Merge,
+    Note,
+    Order,
+    Plan,
+    Reactivate,
+    Reply,
+    Resolve,
+    Resume,
+    SetField,
+    Unmerge,
+)
+from pipeline.replay.steps import Deed
+
+OF_TIME = ("tick", "advance")
+"""What no agent does: the clock runs to the line's time."""
+
+LATER = UUID(int=0)
+"""Stands for a case or activity of which the journal knows only a name."""
+
+_Direction = Literal["in", "out", "internal"]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the lines of a desk may name."""
+
+    queues: Sequence[str]
+    own_fields: Sequence[str]
+    zone: ZoneInfo
+
+
+def read_deed(values: Mapping[str, Any], at: datetime | None, known: Known) -> tuple[Deed | None, Sequence[str]]:
+    """The deed that a line says, or what is wrong with it."""
+    reader = _Reader(values, known)
+    deed = reader.deed(at)
+    return (None if reader.says else deed), reader.says
+
+
+class _Reader:
+    """A line while it is read; `says` collects its mistakes."""
+
+    def __init__(self, values: Mapping[str, Any], known: Known) -> None:
+        self.says: list[str] = []
+        self._values = values
+        self._known = known
+
+    def deed(self, at: datetime | None) -> Deed | None:
+        verb = self._values.get("do")
+        verbs: Mapping[str, Callable[[], Order | None]] = {
+            "reply": self._reply,
+            "note": lambda: Note(self._text("text", "note", "body", needed=True)),
+            "assign": self._assign,
+            "set": self._set,
+            "hold": lambda: Hold(self._moment("until")),
+            "resume": Resume,
+            "resolve": self._resolve,
+            "cancel": Cancel,
+            "reactivate": Reactivate,
+            "merge": lambda: Merge(LATER, self._flag("confirmed", "confirm")),
+            "unmerge": Unmerge,
+            "attach": lambda: Attach(LATER),
+            "task": lambda: self._plan("task"),
+            "appointment": lambda: self._plan("appointment"),
+            "activity": self._log,
+            "close": self._finish,
+        }
+        if not isinstance(verb, str) or verb not in {*verbs, *OF_TIME}:
+            there = ", ".join((*verbs, *OF_TIME))
+            self.says.append(f'"do" is {shown(verb)}, which cannot be rehearsed; there are: {there}')
+            return None
+        if verb in OF_TIME:
+            return Deed(at) if at is not None else None
+        came = "case_opened_by" in self._values
+        case_of = self._text("case_opened_by" if came else "case_of", needed=True)
+        other = self._other(verb)
+        order = verbs[verb]()
+        by = self._text("by") or (self._text("agent") if verb != "assign" else "")
+        if at is None or order is None:
+            return None
+        return Deed(at, order, case_of, by or None, self._text("id") or None, other, came)
+
+    def _other(self, verb: str) -> str | None:
+        """What else the deed is about, by its name in the journal."""
+        if verb == "set" and self._values.get("field") == "parent":
+            return self._text("value") or None
+        names = {"merge": ("into",), "attach": ("message", "activity"), "close": ("activity",)}.get(verb)
+        return self._text(*names, needed=True) if names else None
+
+    def _reply(self) -> Order:
+        waits = self._flag("waiting") or self._values.get("status") == "waiting for details"
+        return Reply(
+            text=self._text("text", "body", "reply", needed=True),
+            subject=self._text("subject"),
+            to=self._text("to") or None,
+            waits=waits,
+            until=self._moment("until"),
+        )
+
+    def _assign(self) -> Order | None:
+        given = [key for key in ("owner", "agent", "to", "value") if key in self._values]
+        if not given:
+            self.says.append('"owner" is missing: the external id of an agent, or null for nobody')
+            return None
+        return Assign(self._text(given[0]) or None)
+
+    def _set(self) -> Order | None:
+        field, value = self._values.get("field"), self._values.get("value")
+        fields = (*FIELDS, "owner", "parent", *(OWN + name for name in self._known.own_fields))
+        if field not in fields:
+            self.says.append(f'"field" is {shown(field)}, which cannot be set; there are: {", ".join(fields)}')
+            return None
+        choices: Mapping[str, Sequence[object]] = {
+            "status": [status for of_state in STATUSES.values() for status in of_state],
+            "priority": PRIORITIES,
+            "queue": self._known.queues,
+            "decrement": (True, False),
+        }
+        if field in choices and value not in choices[field]:
+            there = ", ".join(str(choice) for choice in choices[field])
+            self.says.append(f'"value" is {shown(value)}, which is no {field}; there are: {there}')
+            return None
+        if field == "owner":
+            return Assign(self._text("value") or None)
+        if not isinstance(value, str | bool | None):
+            self.says.append(f'"value" must be text, and is {shown(value)}')
+            return None
+        return SetField(field, value)
+
+    def _resolve(self) -> Order:
+        status = self._text("status") or STATUSES["resolved"][0]
+        if status not in SETTABLE["resolved"]:
+            there = ", ".join(SETTABLE["resolved"])
+            self.says.append(f'"status" is {shown(status)}, which no resolved case has; there are: {there}')
+        return Resolve(
+            text=self._text("resolution", "text"),
+            status=status,
+            billable_s=self._seconds("billable_s"),
+            why=self._text("why", "reason"),
+            cancel_open=self._flag("cancel_open"),
+            children=self._children(),
+        )
+
+    def _children(self) -> Children | None:
+        value = self._values.get("children")
+        for choice in get_args(Children):
+            if value == choice:
+                return choice  # type: ignore[no-any-return]  # one of the literal's own
+        if value is not None:
+            self.says.append(f'"children" is {shown(value)}; there are: {", ".join(get_args(Children))}')
+        return None
+
+    def _plan(self, kind: str) -> Order:
+        return Plan(
+            kind=kind,
+            subject=self._text("subject", "title", "text", needed=True),
+            text=self._text("text"),
+            owner=self._text("owner") or None,
+            due_at=self._moment("due_at"),
+            remind_at=self._moment("remind_at"),
+        )
+
+    def _log(self) -> Order:
+        kinds = sorted({*PLANNED, *MESSAGES} - {"iot"})
+        kind = self._text("kind") or PLANNED[0]
+        if kind not in kinds:
+            self.says.append(f'"kind" is {shown(kind)}, which no agent logs; there are: {", ".join(kinds)}')
+        direction: _Direction = "internal"
+        for choice in get_args(_Direction):
+            if self._values.get("direction") == choice:
+                direction = choice
+        return Log(
+            kind=kind,
+            direction=direction,
+            subject=self._text("subject", "title"),
+            text=self._text("text"),
+            duration_s=self._seconds("duration_s"),
+            billable=self._flag("billable"),
+        )
+
+    def _finish(self) -> Order:
+        return Finish(
+            activity=LATER,
+            duration_s=self._seconds("duration_s"),
+            billable=self._flag("billable"),
+            cancelled=self._flag("cancelled"),
+        )
+
+    # ---- values
+
+    def _text(self, *keys: str, needed: bool = False) -> str:
+        """The first of these keys that is there."""
+        key = next((key for key in keys if self._values.get(key) is not None), keys[0])
+        value = self._values.get(key)
+        if isinstance(value, str) and (value or not needed):
+            return value
+        if needed or value is not None:
+            self.says.append(f'"{key}" must be text, and is {shown(value)}')
+        return ""
+
+    def _flag(self, *keys: str) -> bool:
+        for key in keys:
+            value = self._values.get(key, False)
+            if not isinstance(value, bool):
+                self.says.append(f'"{key}" must be true or false, and is {shown(value)}')
+            elif value:
+                return True
+        return False
+
+    def _seconds(self, key: str) -> int | None:
+        value = self._values.get(key)
+        if value is None or (isinstance(value, int) and not isinstance(value, bool) and value >= 0):
+            return value
+        self.says.append(f'"{key}" must be whole seconds, and is {shown(value)}')
+        return None
+
+    def _moment(self, key: str) -> datetime | None:
+        value = self._values.get(key)
+        if value is None:
+            return None
+        try:
+            moment = datetime.fromisoformat(value)
+        except (TypeError, ValueError):
+            self.says.append(f'"{key}" is {shown(value)}; write a time like "2026-03-02T11:00:00+01:00"')
+            return None
+        return moment if moment.tzinfo else moment.replace(tzinfo=self._known.zone)
+
+
+def shown(value: object) -> str:
+    """A value as the line has it, short enough to find it by."""
+    if value is None:
+        return "missing"
+    text = orjson.dumps(value).decode()
+    return text if len(text) <= 60 else f"{text[:60]}…"  # noqa: PLR2004  # enough to find it by
