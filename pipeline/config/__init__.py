@@ -14,6 +14,7 @@ from pipeline.config.imap import ImapPlace, imap_place
 from pipeline.config.routing import Route
 from pipeline.config.sections import (
     Automatic,
+    Billing,
     Blobs,
     Desk,
     Fields,
@@ -57,6 +58,7 @@ class Config(Section):
     calendar: Mapping[str, Calendar] = {}
     threading: Threading = Threading()
     automatic: Automatic = Automatic()
+    billing: Billing = Billing()
     fields: Fields = Fields()
     route: tuple[Route, ...] = ()
 

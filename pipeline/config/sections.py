@@ -1,14 +1,15 @@
 """The sections of the desk itself: who we are, where its parts are, its queues, its rules."""
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from pipeline.config.values import (
     Broker,
     Country,
     Dsn,
+    Duration,
     FieldKind,
     FieldName,
     Listen,
@@ -17,8 +18,11 @@ from pipeline.config.values import (
     Servers,
     Timezone,
     Url,
+    length,
     read_secret,
 )
+from pipeline.domain.billing import Rounding
+from pipeline.domain.resolution import ChildrenPolicy
 
 SHORTEST_SECRET = 16
 
@@ -127,13 +131,28 @@ class Worker(Section):
     processes: Annotated[int, Field(ge=1, le=64)] = 1
 
 
+class Waiting(Section):
+    """What becomes of a case that waits for details that do not come: a reminder, then it is resolved."""
+
+    remind: Duration | None = None
+    resolve: Duration | None = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.remind is not None and self.resolve is not None and length(self.remind) >= length(self.resolve):
+            raise ValueError("it is resolved before anybody is reminded; let resolve be longer than remind")
+        return self
+
+
 class Queue(Section):
-    """Where cases wait, and what the desk does with late answers there."""
+    """Where cases wait, and what the desk does with late answers there, with waiting cases and with children."""
 
     name: str
     closed_reply: Literal["reopen", "new"] = "reopen"
     reopen_days: Annotated[int, Field(ge=0)] = 14
     new_sender: Literal["create", "quarantine", "reject"] = "create"
+    waiting: Waiting | None = None
+    children: ChildrenPolicy = "ask"
 
 
 class Threading(Section):
@@ -163,6 +182,24 @@ class Automatic(Section):
         """The policy for what the parser calls `kind`."""
         policy: AutomaticPolicy = getattr(self, kind.replace("-", "_"))
         return policy
+
+
+class Billing(Section):
+    """How the time of each activity counts: at least `minimum`, up to the next whole `round`."""
+
+    round: Duration = "1s"
+    minimum: Duration = "0s"
+
+    @field_validator("round")
+    @classmethod
+    def _something(cls, value: str) -> str:
+        if not length(value):
+            raise ValueError('to round to nothing is not possible; write "1s" to count to the second')
+        return value
+
+    def rounding(self) -> Rounding:
+        """The rule that it says."""
+        return Rounding.of(length(self.round), length(self.minimum))
 
 
 class Fields(Section):

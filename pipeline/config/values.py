@@ -2,6 +2,7 @@
 
 import os
 import re
+from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any
@@ -176,6 +177,28 @@ def _dsn(value: str) -> str:
 
 
 Dsn = Annotated[str, AfterValidator(_dsn)]
+
+
+_LENGTH = re.compile(r"(?:(\d{1,6})h)?(?:(\d{1,7})m)?(?:(\d{1,9})s)?")
+
+
+def length(value: str) -> timedelta:
+    """The length of time that a setting like `72h` or `1h30m` says. Raises ValueError when it says none."""
+    match = _LENGTH.fullmatch(value) if value else None
+    if match is None:
+        hint = "; days are hours here: write 48h for two" if value.endswith("d") else ""
+        raise ValueError(f'write a length of time in hours, minutes or seconds, like "72h" or "1h30m"{hint}')
+    hours, minutes, seconds = (int(part or 0) for part in match.groups())
+    return timedelta(hours=hours, minutes=minutes, seconds=seconds)
+
+
+def _length(value: str) -> str:
+    length(value)
+    return value
+
+
+Duration = Annotated[str, AfterValidator(_length)]
+"""A length of time as `72h`, `45m`, `30s` or several of them, the longest first; `length` reckons with it."""
 
 
 _CEL_RESERVED = frozenset(

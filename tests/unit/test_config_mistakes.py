@@ -52,6 +52,11 @@ FAULTS = {
         '[fields.account]\n"our tier" = "text"\n', 2, "small letters, digits and _"
     ),
     "a field that every account has": Wrong('[fields.account]\nname = "text"\n', 2, 'has a "name" already'),
+    "a length of time in days": Wrong('[billing]\nminimum = "2d"\n', 2, "days are hours here: write 48h for two"),
+    "time rounded to nothing": Wrong('[billing]\nround = "0m"\n', 2, 'write "1s" to count to the second'),
+    "a reminder after the end": Wrong(
+        '[[queue]]\nname = "A"\nwaiting = { remind = "3h", resolve = "2h" }\n', 3, "let resolve be longer than remind"
+    ),
     "a port without a host": Wrong('[smtp]\nlisten = "2525"\n', 2, 'write it as "HOST:PORT"'),
     "a certificate without its key": Wrong('[smtp]\ncertificate = "c.pem"\n', 2, '[smtp] certificate needs "key" too'),
     "a key without its certificate": Wrong('[smtp]\nkey = "c.key"\n', 2, '[smtp] key needs "certificate" too'),

@@ -64,6 +64,7 @@ EXAMPLES = {
     "type",
     "owner",
     "assign",
+    "waiting",
 }
 
 
