@@ -163,7 +163,7 @@ def build_casework(rules: "Rules", store: "Store") -> "Casework":
     """What agents do to cases."""
     from pipeline.agents.casework import Casework
 
-    return Casework(store, build_consequences(rules))
+    return Casework(store, rules, build_consequences(rules))
 
 
 def build_timers(rules: "Rules", store: "Store") -> "Timers":

@@ -63,19 +63,37 @@ class Linked(_Model):
 
 
 class CaseEvent(_Model):
-    """Something happened to a case. `changed` has, by field, its value before and after; `cause` is a message's id."""
+    """Something happened to a case. `changed` has, by field, its value before and after; `cause` is a message's id.
+
+    `activity` is the one that somebody made, moved or ended; `late_s` by how much time came late with it.
+    """
 
     case: Case
     changed: dict[str, tuple[Any, Any]]
     actor: Actor
     cause: UUID | None
     message: Message | None = None
+    activity: UUID | None = None
+    late_s: float | None = None
 
 
 class CaseLinked(CaseEvent):
     """A case was opened that follows another one, or answers one in which its sender takes no part."""
 
     linked: Linked
+
+
+class CaseMerged(CaseEvent):
+    """Two cases became one, or two again; the other one is `linked`."""
+
+    linked: Linked
+
+
+class ActivityMoved(CaseEvent):
+    """An activity lies in another case; without `linked` it lay in none before."""
+
+    activity: UUID
+    linked: Linked | None = None
 
 
 class Alarm(_Model):
@@ -116,8 +134,13 @@ _SENTENCES: dict[str, tuple[type[_Model], str]] = {
     "case.appended": (CaseEvent, "A message was appended to its case."),
     "case.linked": (CaseLinked, "A case was opened that has to do with another one."),
     "case.status_changed": (CaseEvent, "A case has another status."),
-    "case.updated": (CaseEvent, "A case has another priority or queue."),
+    "case.updated": (CaseEvent, "A field of a case has another value, such as its priority or queue."),
     "case.replied": (CaseEvent, "We answered on a case."),
+    "case.noted": (CaseEvent, "An agent wrote a note, or planned, logged or ended an activity."),
+    "case.assigned": (CaseEvent, "A case has another owner."),
+    "case.merged": (CaseMerged, "A case was merged into another; told in both."),
+    "case.unmerged": (CaseMerged, "A case was taken out again of the one it was merged into; told in both."),
+    "activity.moved": (ActivityMoved, "An activity was moved to another case; told in both."),
     "case.resolved": (CaseEvent, "A case was resolved."),
     "case.cancelled": (CaseEvent, "A case was cancelled."),
     "case.reopened": (CaseEvent, "A closed case is worked on again."),

@@ -14,6 +14,7 @@ from pipeline.domain.outcomes import Outcome, Quarantined, Suppressed
 from pipeline.domain.speaker import Standing
 from pipeline.domain.threading import ThreadLink
 from pipeline.domain.timers import Timer
+from pipeline.store.casework_ports import WorkChanges
 from pipeline.store.outbound_ports import NewMail, OutboundMail
 from pipeline.store.ports import Facts, NewActivity, Why
 from pipeline.wire import Envelope, Record
@@ -108,7 +109,10 @@ class Deed:
 
 @dataclass(frozen=True, slots=True)
 class CaseEvent:
-    """Something that happened to a case, or (without one) to a message; `changed` by field: (old, new)."""
+    """Something that happened to a case, or (without one) to a message; `changed` by field: (old, new).
+
+    `linked` is the other case that it is about, `activity` the one that an agent made, moved or ended.
+    """
 
     type: str
     cause: Incoming | Deed
@@ -116,6 +120,7 @@ class CaseEvent:
     changed: Mapping[str, tuple[object, object]] = field(default_factory=dict)
     linked: Case | None = None
     alarm: Alarm | None = None
+    activity: UUID | None = None
 
 
 @dataclass(slots=True)
@@ -145,6 +150,7 @@ class Batch:
     posted: list[OutboundMail] = field(default_factory=list)
     activities: list[NewActivity] = field(default_factory=list)
     timed: dict[tuple[str, str], Timer | None] = field(default_factory=dict)
+    work: WorkChanges = field(default_factory=WorkChanges)
     whys: list[Why] = field(default_factory=list)
 
     def touch(self, case: Case) -> None:

@@ -1,89 +1,184 @@
-"""Carries out what an agent does to a case, and tells it as an event."""
+"""Carries out what an agent orders done to a case; what follows from it follows whoever did it."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Collection
+from dataclasses import asdict
 from uuid import UUID
 
+import stamina
 from uuid_utils.compat import uuid7
 
-from pipeline.agents.batch import Batch, CaseEvent, Deed
+from pipeline.agents.batch import Batch, Deed
 from pipeline.agents.consequences import Consequences
-from pipeline.domain import casework
-from pipeline.domain.cases import Case, survivor
-from pipeline.store.ports import NewActivity, Store
+from pipeline.agents.rules import Rules
+from pipeline.agents.work_activities import finish, log, plan
+from pipeline.agents.work_answers import note, reply
+from pipeline.agents.work_fields import assign, hold, resume, set_field
+from pipeline.agents.work_merging import attach, merge, unmerge
+from pipeline.agents.work_resolution import cancel, reactivate, resolve
+from pipeline.agents.workdesk import WorkDesk
+from pipeline.domain.cases import survivor
+from pipeline.domain.orders import (
+    Assign,
+    Attach,
+    Cancel,
+    Done,
+    Finish,
+    Hold,
+    Log,
+    Merge,
+    Note,
+    Order,
+    Plan,
+    Reactivate,
+    Refused,
+    Reply,
+    Resolve,
+    Resume,
+    SetField,
+    Unmerge,
+)
+from pipeline.errors import Retry
+from pipeline.store.casework_ports import DeedRow, Family, WorkWanted
+from pipeline.store.ports import Store, Transaction
 
-
-@dataclass(slots=True)
-class _Desk:
-    """One case on the desk of whoever works on it."""
-
-    case: Case
-    batch: Batch
-    deed: Deed
-
-    def tell(self, kind: str, changed: casework.Changed) -> bool:
-        """Keep that the case changed; whether it did."""
-        if not changed:
-            return False
-        self.batch.touch(self.case)
-        self.batch.events.append(CaseEvent(kind, self.deed, self.case, changed))
-        return True
+ATTEMPTS = 8
 
 
 class Casework:
-    """Each deed is a transaction of its own; one that changes nothing writes nothing."""
+    """Each order is a transaction of its own; one that changes nothing writes nothing."""
 
-    def __init__(self, store: Store, consequences: Consequences) -> None:
+    def __init__(self, store: Store, rules: Rules, consequences: Consequences) -> None:
         self._store = store
+        self._rules = rules
         self._consequences = consequences
 
-    async def resolve(self, case_id: UUID, *, text: str, by: Deed) -> None:
-        """Solve the case and keep what solved it as an activity."""
-        async with self._desk(case_id, by) as desk:
-            if desk.tell("case.resolved", casework.resolve(desk.case, at=by.at)):
-                desk.batch.activities.append(_resolution(desk.case, text, by))
+    async def do(self, case_id: UUID, order: Order, by: Deed) -> Done | Refused:
+        """Carry out an order on a case, or on the one that it was merged into.
 
-    async def cancel(self, case_id: UUID, *, by: Deed) -> None:
-        """Cancel the case."""
-        async with self._desk(case_id, by) as desk:
-            desk.tell("case.cancelled", casework.cancel(desk.case))
+        Raises LookupError when there is no such case; Retry when the store is away.
+        """
+        async for attempt in _again():
+            with attempt:
+                async with self._store.transaction() as tx:
+                    return await self._do(case_id, order, by, tx)
+        raise AssertionError("the loop above returns or raises")
 
-    async def reactivate(self, case_id: UUID, *, by: Deed) -> None:
-        """Work on the case again."""
-        async with self._desk(case_id, by) as desk:
-            desk.tell("case.reopened", casework.reactivate(desk.case))
+    async def _do(self, case_id: UUID, order: Order, by: Deed, tx: Transaction) -> Done | Refused:
+        desk = await self._desk(case_id, order, by, tx)
+        made = carry_out(desk, order)
+        if isinstance(made, Refused):
+            return made
+        if not (desk.batch.events or desk.batch.work):
+            return Done(changed=False)
+        verb = type(order).__name__
+        row = DeedRow(uuid7(), desk.case.id, by.at, by.actor, by.actor_id, verb, asdict(order), made)
+        desk.batch.work.deeds.append(row)
+        await self._consequences(desk.batch, tx)
+        return Done(changed=True, activity=made)
 
-    async def set_field(self, case_id: UUID, field: str, value: str, *, by: Deed) -> None:
-        """Give the case another status, priority or queue."""
-        async with self._desk(case_id, by) as desk:
-            kind = "case.status_changed" if field == "status" else "case.updated"
-            desk.tell(kind, casework.set_field(desk.case, field, value))
+    async def _desk(self, case_id: UUID, order: Order, by: Deed, tx: Transaction) -> WorkDesk:
+        """The case with what the order may be about, locked; reads again what may have changed before it was."""
+        about = {case_id, *await _others(order, tx)}
+        family = await tx.family(about) if _about_family(order) else Family()
+        cases = dict(await tx.lock_cases(about | _ids(family)))
+        case = cases.get(case_id) if isinstance(order, Unmerge) else survivor(case_id, cases)
+        if case is None:
+            raise LookupError(f"there is no case {case_id}")
+        if _about_family(order):
+            family = await tx.family(cases.keys())
+            if _ids(family) - cases.keys():
+                raise Retry("the cases that belong together changed meanwhile")
+        batch = Batch(cases=cases)
+        desk = WorkDesk(case, batch, by, self._rules, family)
+        desk.facts = await tx.work(_wanted(desk, order))
+        if isinstance(order, Attach) and _came_from(desk, order) not in {None, *cases}:
+            raise Retry("the activity was moved meanwhile")
+        return desk
 
-    @asynccontextmanager
-    async def _desk(self, case_id: UUID, by: Deed) -> AsyncIterator[_Desk]:
-        """The case, or its last survivor, locked; what its change brings about follows at the end."""
-        async with self._store.transaction() as tx:
-            cases = dict(await tx.lock_cases([case_id]))
-            case = survivor(case_id, cases)
-            if case is None:
-                raise LookupError(f"there is no case {case_id}")
-            batch = Batch(cases=cases)
-            yield _Desk(case, batch, by)
-            if batch.events:
-                await self._consequences(batch, tx)
+
+def carry_out(desk: WorkDesk, order: Order) -> UUID | Refused | None:  # noqa: C901, PLR0911, PLR0912  # an arm an order
+    """What an order does on the desk; the activity that it made, if it made one."""
+    match order:
+        case Reply():
+            return reply(desk, order)
+        case Note():
+            return note(desk, order)
+        case Assign():
+            return assign(desk, order)
+        case SetField():
+            return set_field(desk, order)
+        case Hold():
+            return hold(desk, order)
+        case Resume():
+            resume(desk)
+        case Resolve():
+            return resolve(desk, order)
+        case Cancel():
+            cancel(desk)
+        case Reactivate():
+            reactivate(desk)
+        case Merge():
+            return merge(desk, order)
+        case Unmerge():
+            return unmerge(desk)
+        case Attach():
+            return attach(desk, order)
+        case Plan():
+            return plan(desk, order)
+        case Log():
+            return log(desk, order)
+        case Finish():
+            return finish(desk, order)
+    return None
 
 
-def _resolution(case: Case, text: str, by: Deed) -> NewActivity:
-    return NewActivity(
-        id=uuid7(),
-        case_id=case.id,
-        kind="resolution",
-        direction="internal",
-        state="closed",
-        subject=case.status,
-        body=text,
-        sender=None,
-        contact_id=None,
-        at=by.at,
-    )
+def _about_family(order: Order) -> bool:
+    """Whether other cases matter that the order does not name."""
+    return isinstance(order, Resolve | Merge | Unmerge) or (isinstance(order, SetField) and order.field == "parent")
+
+
+async def _others(order: Order, tx: Transaction) -> Collection[UUID]:
+    """The cases that an order names beside its own."""
+    match order:
+        case Merge(into=into):
+            return {into}
+        case SetField(field="parent", value=UUID() as parent):
+            return {parent}
+        case Attach(activity=activity):
+            known = await tx.work(WorkWanted(activities={activity}))
+            return {one.case_id for one in known.activities.values() if one.case_id is not None}
+    return ()
+
+
+def _ids(family: Family) -> set[UUID]:
+    of_kind = (family.children, family.ancestors, family.merged)
+    return {one for found in of_kind for of_case in found.values() for one in of_case}
+
+
+def _came_from(desk: WorkDesk, order: Attach) -> UUID | None:
+    activity = desk.facts.activities.get(order.activity)
+    return activity.case_id if activity else None
+
+
+def _wanted(desk: WorkDesk, order: Order) -> WorkWanted:  # noqa: PLR0911  # a question an order
+    """What the order asks; nothing where the case alone tells."""
+    cases = desk.batch.cases.keys()
+    match order:
+        case Reply():
+            return WorkWanted(answers={desk.case.id})
+        case Assign(owner=str(owner)) | Plan(owner=str(owner)):
+            return WorkWanted(agents={owner})
+        case Resolve() | Cancel() | Merge():
+            return WorkWanted(cases=set(cases))
+        case Unmerge():
+            return WorkWanted(cases=set(cases), merges=set(cases))
+        case Attach(activity=activity):
+            return WorkWanted(cases=set(cases), activities={activity})
+        case Finish(activity=activity):
+            return WorkWanted(activities={activity})
+    return WorkWanted()
+
+
+def _again() -> AsyncIterator[stamina.Attempt]:
+    """Tries again while others are at the same cases."""
+    return stamina.retry_context(on=Retry, attempts=ATTEMPTS, wait_initial=0.02, wait_max=1.0, wait_jitter=0.1)

@@ -31,6 +31,7 @@ async def changes_of(batch: Batch, tx: Transaction) -> Changes:
         counts=count_outcomes(_counted(batch)),
         channels=channel_changes(batch.channels),
         outbound=batch.posted,
+        work=batch.work,
         whys=batch.whys,
         timed=batch.timed,
     )

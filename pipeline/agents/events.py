@@ -84,6 +84,8 @@ def _data(event: CaseEvent, views: dict[UUID, Mapping[str, Any]]) -> Mapping[str
         data["alarm"] = _alarm(event.alarm)
     if event.linked is not None:
         data["linked"] = {"id": str(event.linked.id), "number": event.linked.number}
+    if event.activity is not None:
+        data["activity"] = str(event.activity)
     if isinstance(event.cause, Deed) and event.cause.late_s is not None:
         data["late_s"] = event.cause.late_s
     return data

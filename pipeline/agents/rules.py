@@ -7,6 +7,8 @@ from typing import TypeVar
 from pipeline.config import Config
 from pipeline.config.channels import DeviceFeed, Form, Mailbox, Phone, Social
 from pipeline.config.sections import Automatic, Queue
+from pipeline.domain.billing import Rounding
+from pipeline.domain.fields import FieldType
 from pipeline.domain.tokens import TokenKeys
 
 Record = TypeVar("Record")
@@ -16,7 +18,8 @@ Record = TypeVar("Record")
 class Rules:
     """What the steps of intake decide by.
 
-    `address` is what we write mail from, unless the case's queue has an `address_of_queue`.
+    `address` is what we write mail from, unless the case's queue has an `address_of_queue`; `own_fields` are those that
+    the desk declared for cases.
     """
 
     tokens: TokenKeys
@@ -34,6 +37,8 @@ class Rules:
     automatic: Automatic
     address: str
     address_of_queue: Mapping[str, str]
+    rounding: Rounding
+    own_fields: Mapping[str, FieldType]
 
     def queue_of_form(self, name: str) -> str:
         """The queue that a form's messages go to."""
@@ -87,4 +92,6 @@ def compile_rules(config: Config) -> Rules:
         address_of_queue={
             mailbox.queue or config.default_queue: mailbox.address for mailbox in reversed(config.mailbox)
         },
+        rounding=config.billing.rounding(),
+        own_fields=config.fields.case,
     )

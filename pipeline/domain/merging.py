@@ -27,9 +27,9 @@ class MergeRecord:
     resolved_at: datetime | None = None
     own_waiting_since: datetime | None = None
     waiting_since: datetime | None = None
-    activities: Sequence[UUID] = ()
-    children: Sequence[UUID] = ()
-    participants: Sequence[str] = ()
+    activities: tuple[UUID, ...] = ()
+    children: tuple[UUID, ...] = ()
+    participants: tuple[str, ...] = ()
     lifted: bool = False
     parent: UUID | None = None
 

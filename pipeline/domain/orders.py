@@ -10,6 +10,14 @@ Children = Literal["close", "keep"]
 
 
 @dataclass(frozen=True, slots=True)
+class Done:
+    """An order was carried out; without `changed` everything was so already. It may have made an activity."""
+
+    changed: bool
+    activity: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
     """An order was not carried out; the reason says what would be right."""
 
@@ -43,10 +51,10 @@ class Assign:
 
 @dataclass(frozen=True, slots=True)
 class SetField:
-    """Give a field of the case another value; `fields.NAME` is one of the desk's own."""
+    """Give a field of the case another value; `fields.NAME` is one of the desk's own, `parent` another case."""
 
     field: str
-    value: str | bool | None
+    value: str | bool | float | UUID | None
 
 
 @dataclass(frozen=True, slots=True)

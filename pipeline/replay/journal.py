@@ -9,7 +9,7 @@ from pathlib import Path
 from pipeline.config import Config
 from pipeline.parse.email import parse_email
 from pipeline.replay.lines import Desk, Found, mail_envelope, read_line
-from pipeline.replay.steps import Arrival, Deed, Mistake
+from pipeline.replay.steps import Arrival, Deed, Mistake, makes_activity
 
 _UNDATED = datetime(2026, 1, 1, tzinfo=UTC)
 """When a mail without a Date came, if none before it has one either."""
@@ -50,8 +50,13 @@ def _contradictions(found: Found, known: dict[str, str]) -> Iterator[Mistake]:
         if step.id in known:
             yield found.mistake(f'the id "{step.id}" is that of {known[step.id]} already; ids must differ')
         known.setdefault(step.id, found.place)
-    elif step is not None and step.case_of is not None and step.case_of not in known:
-        yield found.mistake(f'case_of names "{step.case_of}", but no message before this line has that id')
+    elif step is not None:
+        for name in (step.case_of, step.other):
+            if name is not None and name not in known:
+                what = "case_of" if name == step.case_of else "it"
+                yield found.mistake(f'{what} names "{name}", but no message before this line has that id')
+        if step.id is not None and makes_activity(step.order):
+            known.setdefault(step.id, found.place)
 
 
 def _read(path: Path, desk: Desk, *, several: bool) -> Iterator[Found]:

@@ -66,7 +66,7 @@ class Desk:
             mailboxes=tuple(mailbox.address for mailbox in config.mailbox),
             forms={form.name: form for form in config.form},
             zone=zone,
-            known=Known(tuple(queue.name for queue in config.queue), (), zone),
+            known=Known(tuple(queue.name for queue in config.queue), tuple(config.fields.case), zone),
             sources=Sources.of(config),
         )
 

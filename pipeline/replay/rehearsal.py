@@ -3,7 +3,9 @@
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from pipeline import app, topics
 from pipeline.agents import batch as agents
@@ -13,13 +15,14 @@ from pipeline.agents.settle import Settler
 from pipeline.agents.timers import Timers
 from pipeline.config import Config
 from pipeline.config.sections import Postgres
+from pipeline.domain.orders import Attach, Done, Finish, Merge, Order, Refused, SetField, Unmerge
 from pipeline.errors import Stop
 from pipeline.parse.keys import HEADER_LIMIT
 from pipeline.replay.payloads import complete
 from pipeline.replay.reference import ReferenceData
-from pipeline.replay.report import Names, Report, make_report
+from pipeline.replay.report import DeedDone, Names, Report, make_report
 from pipeline.replay.steps import Arrival, Deed
-from pipeline.store.inventory import Inventory
+from pipeline.store.inventory import Inventory, Place
 from pipeline.store.ledger import PostgresLedger
 from pipeline.store.postgres import PostgresStore
 from pipeline.store.reference import upsert
@@ -52,7 +55,8 @@ async def rehearse(steps: Sequence[Arrival | Deed], config: Config, data: Refere
     finally:
         await store.close()
     async with Inventory.open(dsn) as inventory:
-        return await make_report(inventory, Names(run.log.names, rules.tokens, app.event_source(config)))
+        names = Names(run.log.names, rules.tokens, app.event_source(config), run.log.done, rules.rounding)
+        return await make_report(inventory, names)
 
 
 def _may_bear_token(raw: bytes) -> bool:
@@ -67,6 +71,7 @@ class _Log:
         self.bounds: dict[Partition, Bounds] = {}
         self.names: dict[tuple[str, int], str] = {}
         self.places: dict[str, tuple[str, int]] = {}
+        self.done: list[DeedDone] = []
         offsets: Counter[str] = Counter()
         for step in steps:
             if isinstance(step, Arrival):
@@ -92,6 +97,7 @@ class _Run:
         self._casework = casework
         self._timers = timers
         self._dsn = dsn
+        self._made: dict[str, UUID] = {}
 
     async def all(self, steps: Sequence[Arrival | Deed]) -> None:
         """Settle messages in batches as a worker would, and deeds between them."""
@@ -114,17 +120,40 @@ class _Run:
 
     async def _do(self, deed: Deed, inventory: Inventory) -> None:
         """What an agent does; on a message without a case there is nothing to do it to."""
-        if deed.case_of is None or (case := await inventory.case_of(*self.log.places[deed.case_of])) is None:
+        if deed.order is None or deed.case_of is None:
             return
-        by = agents.Deed(deed.at)
-        if deed.do == "resolve":
-            await self._casework.resolve(case, text=deed.text, by=by)
-        elif deed.do == "cancel":
-            await self._casework.cancel(case, by=by)
-        elif deed.do == "reactivate":
-            await self._casework.reactivate(case, by=by)
-        elif deed.do == "set":
-            await self._casework.set_field(case, deed.field, deed.value, by=by)
+        place = await self._place(deed.case_of, inventory)
+        stays = deed.where_it_came or isinstance(deed.order, Unmerge)
+        case = (place.came_to if stays else None) or place.case
+        order = await self._named(deed, inventory)
+        if case is None or order is None:
+            missing = f'"{deed.case_of if case is None else deed.other}" has no case'
+            self.log.done.append(DeedDone(deed, Refused(missing)))
+            return
+        done = await self._casework.do(case, order, agents.Deed(deed.at, actor_id=deed.by))
+        self.log.done.append(DeedDone(deed, done))
+        if deed.id is not None and isinstance(done, Done) and done.activity is not None:
+            self._made[deed.id] = done.activity
+
+    async def _named(self, deed: Deed, inventory: Inventory) -> Order | None:
+        """The order with the other case or activity that it names; None where there is none of that name."""
+        if deed.other is None or deed.order is None:
+            return deed.order
+        place = await self._place(deed.other, inventory)
+        match deed.order:
+            case Merge():
+                return replace(deed.order, into=place.case) if place.case else None
+            case SetField():
+                return replace(deed.order, value=place.case) if place.case else None
+            case Attach() | Finish():
+                return replace(deed.order, activity=place.activity) if place.activity else None
+        return deed.order
+
+    async def _place(self, name: str, inventory: Inventory) -> Place:
+        """Where what the journal calls so lies: a message, or an activity that a deed made."""
+        if name in self._made:
+            return Place(activity=self._made[name])
+        return await inventory.place_of(*self.log.places[name])
 
 
 def _parts(steps: Sequence[Arrival | Deed]) -> Iterator[list[Arrival] | Deed]:

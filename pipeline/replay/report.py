@@ -1,11 +1,14 @@
 """Makes the one object that a rehearsal prints."""
 
-from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+from pipeline.domain.billing import Rounding
+from pipeline.domain.orders import Done, Refused
 from pipeline.domain.tokens import TokenKeys
+from pipeline.replay.steps import Deed
 from pipeline.store.inventory import ActivityRow, CaseRow, ContactRow, EventRow, Inventory, MessageRow, OutboundRow
 from pipeline.wire import DEAD_TYPE
 
@@ -14,27 +17,43 @@ Report = Mapping[str, list[dict[str, Any]]]
 
 
 @dataclass(frozen=True, slots=True)
+class DeedDone:
+    """What became of an agent's step."""
+
+    deed: Deed
+    result: Done | Refused
+
+
+@dataclass(frozen=True, slots=True)
 class Names:
-    """How a rehearsal's records are called outside: ids of the journal by record, signed references, our source."""
+    """How a rehearsal's records are called outside: ids of the journal by record, signed references, our source.
+
+    `deeds` are the agents' steps, with what became of them; `rounding` is how the time of an activity counts.
+    """
 
     messages: Mapping[tuple[str, int], str]
     tokens: TokenKeys
     source: str
+    deeds: Sequence[DeedDone] = ()
+    rounding: Rounding = field(default_factory=Rounding)
 
 
 async def make_report(inventory: Inventory, names: Names) -> Report:
     """Everything that the database holds after a rehearsal."""
     rows = {(row.topic, row.log_offset): row for row in await inventory.messages()}
     messages = [(name, rows.get(place) or _plain_reading(place)) for place, name in names.messages.items()]
+    activities = await inventory.activities()
+    times = _billable(activities, names.rounding)
     joined: dict[int, list[str]] = defaultdict(list)
     for name, row in messages:
         if row.case_number is not None and row.activity_id is not None:
             joined[row.case_number].append(name)
     return {
         "messages": [_message(name, row) for name, row in messages],
-        "cases": [_case(row, joined[row.number], names.tokens) for row in await inventory.cases()],
+        "cases": [_case(row, joined[row.number], times[row.number], names.tokens) for row in await inventory.cases()],
+        "deeds": [_deed(done) for done in names.deeds],
         "kpis": [],
-        "activities": [_activity(row) for row in await inventory.activities()],
+        "activities": [_activity(row) for row in activities],
         "contacts": [_contact(row) for row in await inventory.contacts()],
         "entitlements": [],
         "outbound": [_outbound(row) for row in await inventory.outbound()],
@@ -63,7 +82,28 @@ def _message(name: str, row: MessageRow) -> dict[str, Any]:
     }
 
 
-def _case(row: CaseRow, messages: list[str], tokens: TokenKeys) -> dict[str, Any]:
+def _deed(done: DeedDone) -> dict[str, Any]:
+    result = done.result
+    return {
+        "id": done.deed.id,
+        "do": type(done.deed.order).__name__.lower(),
+        "case_of": done.deed.case_of,
+        "outcome": "refused" if isinstance(result, Refused) else "done" if result.changed else "unchanged",
+        "reason": result.reason if isinstance(result, Refused) else None,
+        "activity": None if isinstance(result, Refused) else result.activity,
+    }
+
+
+def _billable(activities: Iterable[ActivityRow], rounding: Rounding) -> Mapping[int, int]:
+    """The billable time of each case, by its number."""
+    times: Counter[int] = Counter()
+    for row in activities:
+        if row.case_number is not None and row.state == "closed" and row.kind != "resolution" and row.billable_s:
+            times[row.case_number] += row.billable_s if row.adjusts else rounding(row.billable_s)
+    return times
+
+
+def _case(row: CaseRow, messages: list[str], billable_s: int, tokens: TokenKeys) -> dict[str, Any]:
     return {
         "number": row.number,
         "reference": tokens.reference(row.number),
@@ -72,7 +112,7 @@ def _case(row: CaseRow, messages: list[str], tokens: TokenKeys) -> dict[str, Any
         "state": row.state,
         "priority": row.priority,
         "queue": row.queue,
-        "owner": None,
+        "owner": row.owner,
         "contact": row.contact_id,
         "account": row.account,
         "product": None,
@@ -83,10 +123,12 @@ def _case(row: CaseRow, messages: list[str], tokens: TokenKeys) -> dict[str, Any
         "follow_up_of": row.follow_up_of,
         "linked_to": row.linked_to,
         "merged_into": row.merged_into,
+        "parent": row.parent,
+        "until": row.until,
         "flags": row.flags,
         "messages": messages,
         "kpis": [],
-        "billable_s": row.billable_s,
+        "billable_s": billable_s,
     }
 
 
@@ -111,6 +153,8 @@ def _activity(row: ActivityRow) -> dict[str, Any]:
         "ended_at": row.ended_at,
         "duration_s": row.duration_s,
         "billable_s": row.billable_s,
+        "consumed": row.consumed,
+        "due_at": row.due_at,
     }
 
 

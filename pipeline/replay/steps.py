@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from pipeline.domain.orders import Order
+from pipeline.domain.orders import Log, Note, Order, Plan, Reply, Resolve
 from pipeline.wire import Envelope
 
 
@@ -35,6 +35,11 @@ class Deed:
     id: str | None = None
     other: str | None = None
     where_it_came: bool = False
+
+
+def makes_activity(order: Order | None) -> bool:
+    """Whether an order makes an activity, which later lines may name by the id of its line."""
+    return isinstance(order, Reply | Note | Plan | Log | Resolve)
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,15 @@ class MessageRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a message lies: in which case now, to which it came, as which activity."""
+
+    case: UUID | None = None
+    came_to: UUID | None = None
+    activity: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CaseRow:
     """A case; other cases are named by their numbers, the account by its external id."""
 
@@ -51,7 +60,9 @@ class CaseRow:
     merged_into: int | None
     flags: Sequence[str]
     device: str | None
-    billable_s: int
+    owner: str | None
+    parent: int | None
+    until: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +87,9 @@ class ActivityRow:
     ended_at: datetime | None
     duration_s: int | None
     billable_s: int | None
+    adjusts: bool
+    consumed: bool
+    due_at: datetime | None
     earlier: Sequence[str]
     hidden: bool
 
@@ -133,11 +147,11 @@ class Inventory:
         async with retryable(), await psycopg.AsyncConnection.connect(dsn, autocommit=True) as connection:
             yield cls(connection)
 
-    async def case_of(self, topic: str, offset: int) -> UUID | None:
-        """The case of the message that came as this record of the topic's partition 0."""
+    async def place_of(self, topic: str, offset: int) -> Place:
+        """Where the message lies that came as this record of the topic's partition 0."""
         values = {"topic": topic, "partition": 0, "offset": offset}
-        row = await (await self._connection.execute(_SQL["case_of_record"], values)).fetchone()
-        return row[0] if row else None
+        row = await (await self._connection.execute(_SQL["place_of_record"], values)).fetchone()
+        return Place(*row) if row else Place()
 
     async def messages(self) -> list[MessageRow]:
         """Every message, dead letters too."""

@@ -1,8 +1,9 @@
 -- Everything a desk holds, as a rehearsal reports it.
 
--- name: case_of_record
--- The case of the message that came as this record; a duplicate's is the original's.
-SELECT coalesce(message.case_id, activity.case_id)
+-- name: place_of_record
+-- Where the message lies that came as this record, where it came to, and its activity; a duplicate's case is the
+-- original's.
+SELECT coalesce(activity.case_id, message.case_id), message.case_id, message.activity_id
 FROM message LEFT JOIN activity ON activity.id = message.activity_id
 WHERE topic = %(topic)s AND partition = %(partition)s AND log_offset = %(offset)s;
 
@@ -12,7 +13,7 @@ SELECT message.topic, message.log_offset, message.outcome, message.reason, cases
     message.activity_id
 FROM message
 LEFT JOIN activity ON activity.id = message.activity_id
-LEFT JOIN cases ON cases.id = coalesce(message.case_id, activity.case_id)
+LEFT JOIN cases ON cases.id = coalesce(activity.case_id, message.case_id)
 LEFT JOIN contact ON contact.id = message.contact_id
 LEFT JOIN account ON account.id = contact.account_id
 UNION ALL
@@ -22,13 +23,14 @@ SELECT topic, log_offset, 'dead', reason, NULL, NULL, NULL, NULL, NULL FROM dead
 SELECT cases.number, cases.title, cases.status, cases.state, cases.priority, cases.queue, cases.contact_id,
     coalesce(account.external_id, account.id::text) AS account, cases.origin, earlier.number AS follow_up_of,
     linked.number AS linked_to, survivor.number AS merged_into, cases.flags, cases.device,
-    coalesce((SELECT sum(billable_s) FROM activity WHERE activity.case_id = cases.id AND activity.state = 'closed'), 0)
-        AS billable_s
+    agent.external_id AS owner, above.number AS parent, cases.until
 FROM cases
 LEFT JOIN account ON account.id = cases.account_id
 LEFT JOIN cases AS earlier ON earlier.id = cases.follow_up_of
 LEFT JOIN cases AS linked ON linked.id = cases.linked_to
 LEFT JOIN cases AS survivor ON survivor.id = cases.merged_into
+LEFT JOIN cases AS above ON above.id = cases.parent
+LEFT JOIN agent ON agent.id = cases.owner_id
 ORDER BY cases.number;
 
 -- name: activities
@@ -36,6 +38,7 @@ SELECT activity.id, cases.number AS case_number, activity.kind, activity.directi
     coalesce(activity.recipient, message.recipient) AS recipient, activity.contact_id, activity.agent,
     CASE WHEN activity.hidden THEN '' ELSE activity.body END AS text, activity.at, activity.result, activity.subject,
     activity.started_at, activity.answered_at, activity.ended_at, activity.duration_s, activity.billable_s,
+    activity.adjusts, activity.consumed_at IS NOT NULL AS consumed, activity.due_at,
     CASE WHEN activity.hidden THEN '{}' ELSE coalesce(activity.earlier, '{}') END AS earlier, activity.hidden
 FROM activity
 LEFT JOIN cases ON cases.id = activity.case_id

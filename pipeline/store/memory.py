@@ -12,9 +12,11 @@ from pipeline.domain.alarms import Alarm
 from pipeline.domain.cases import Case
 from pipeline.domain.customers import AccountFacts, CustomerFacts, DeviceFacts, ProductFacts
 from pipeline.domain.matching import Identity, Party, Ref
+from pipeline.domain.merging import MergeRecord
 from pipeline.domain.threading import MAX_LINKS, ThreadLink
 from pipeline.domain.timers import Awaited, Timer
 from pipeline.errors import Retry
+from pipeline.store.casework_ports import DeedRow, Family, WorkActivity, WorkFacts, WorkWanted
 from pipeline.store.channel_ports import (
     MOST_ACTIVE,
     About,
@@ -26,6 +28,7 @@ from pipeline.store.channel_ports import (
     StoredActivity,
     ToldActivity,
 )
+from pipeline.store.memory_casework import known_family, known_work, write_work
 from pipeline.store.memory_customers import known_customers
 from pipeline.store.memory_outbound import write_outbound
 from pipeline.store.memory_timers import TimerRow, due_timers, write_timers
@@ -85,7 +88,10 @@ class Tables:
     products: dict[str, ProductFacts] = field(default_factory=dict)
     cases: dict[UUID, Case] = field(default_factory=dict)
     participants: dict[tuple[UUID, str], None] = field(default_factory=dict)
-    activities: dict[UUID, NewActivity | ToldActivity] = field(default_factory=dict)
+    activities: dict[UUID, NewActivity | ToldActivity | WorkActivity] = field(default_factory=dict)
+    consumed: dict[UUID, datetime] = field(default_factory=dict)
+    merges: dict[UUID, MergeRecord] = field(default_factory=dict)
+    deeds: dict[UUID, DeedRow] = field(default_factory=dict)
     about: dict[str, About] = field(default_factory=dict)
     conversations: dict[str, UUID] = field(default_factory=dict)
     alarms: dict[DeviceName, Alarm] = field(default_factory=dict)
@@ -273,6 +279,14 @@ class MemoryTransaction:
                 waiting += [case.merged_into] if case.merged_into else []
         return dict(sorted(known.items()))
 
+    async def family(self, cases: Collection[UUID]) -> Family:
+        """The children below these cases, the parents above them, what was merged into them."""
+        return known_family(self._tables, cases)
+
+    async def work(self, wanted: WorkWanted) -> WorkFacts:
+        """What casework wants to know."""
+        return known_work(self._tables, wanted)
+
     async def case_numbers(self, count: int) -> Sequence[int]:
         """So many new case numbers, rising; like a sequence's, they stay given when the transaction is undone."""
         first = self._memory.last_number + 1
@@ -311,6 +325,7 @@ class MemoryTransaction:
         tables.links.update(dict.fromkeys(changes.links))
         self._write_channels(changes.channels)
         write_outbound(tables.outbound, changes.outbound)
+        write_work(tables, changes.work)
         write_timers(tables, changes)
         for count in changes.counts:
             partition = Partition(count.topic, count.partition)

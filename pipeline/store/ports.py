@@ -12,6 +12,7 @@ from pipeline.domain.customers import CustomerFacts
 from pipeline.domain.matching import Identity, Party, Ref
 from pipeline.domain.threading import ThreadLink
 from pipeline.domain.timers import Awaited, Timer
+from pipeline.store.casework_ports import Family, WorkChanges, WorkFacts, WorkWanted
 from pipeline.store.channel_ports import ChannelChanges, ChannelFacts, ChannelWanted
 from pipeline.store.outbound_ports import OutboundMail
 from pipeline.wire import Bounds, Partition, Record
@@ -234,6 +235,7 @@ class Changes:
     counts: list[Count] = field(default_factory=list)
     channels: ChannelChanges = field(default_factory=ChannelChanges)
     outbound: list[OutboundMail] = field(default_factory=list)
+    work: WorkChanges = field(default_factory=WorkChanges)
     whys: list[Why] = field(default_factory=list)
     timed: dict[tuple[str, str], Timer | None] = field(default_factory=dict)
 
@@ -273,6 +275,12 @@ class Transaction(Protocol):
 
     async def lock_cases(self, ids: Collection[UUID]) -> Mapping[UUID, Case]:
         """The cases, locked in the order of their ids, and the survivors of merged ones as well."""
+
+    async def family(self, cases: Collection[UUID]) -> Family:
+        """The children below these cases, the parents above them, what was merged into them; nothing is locked."""
+
+    async def work(self, wanted: WorkWanted) -> WorkFacts:
+        """What casework wants to know of cases that are locked."""
 
     async def case_numbers(self, count: int) -> Sequence[int]:
         """So many new case numbers, rising."""

@@ -17,6 +17,8 @@ from pipeline.domain.customers import CustomerFacts
 from pipeline.domain.matching import Identity, Party, Ref
 from pipeline.domain.threading import MAX_LINKS, ThreadLink
 from pipeline.domain.timers import Awaited, Timer
+from pipeline.store.casework import read_family, read_work, write_work
+from pipeline.store.casework_ports import Family, WorkFacts, WorkWanted
 from pipeline.store.channels import active_cases, read_channels, write_channels
 from pipeline.store.connection import retryable
 from pipeline.store.customers import read_customers
@@ -175,6 +177,14 @@ class PostgresTransaction:
             cases[case_id].participants = frozenset(addresses)
         return cases
 
+    async def family(self, cases: Collection[UUID]) -> Family:
+        """The children below these cases, the parents above them, what was merged into them."""
+        return await read_family(self._connection, cases)
+
+    async def work(self, wanted: WorkWanted) -> WorkFacts:
+        """What casework wants to know."""
+        return await read_work(self._connection, wanted)
+
     async def case_numbers(self, count: int) -> Sequence[int]:
         """So many new case numbers, rising."""
         return [number for (number,) in await self._rows("case_numbers", {"count": count})] if count else []
@@ -216,6 +226,8 @@ class PostgresTransaction:
                     await self._connection.execute(_SQL[name], dict(zip(keys, map(list, columns), strict=True)))
             await write_channels(self._connection, changes.channels)
             await write_outbound(self._connection, changes.outbound)
+            if changes.work:
+                await write_work(self._connection, changes.work)
             await write_timers(self._connection, changes)
             if changes.events:
                 await self._connection.execute(_SQL["notify_relay"])

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from uuid import UUID, uuid4
@@ -13,6 +13,7 @@ from pipeline.agents.rules import compile_rules
 from pipeline.config import parse_config
 from pipeline.domain.cases import Case
 from pipeline.domain.matching import Identity, Ref
+from pipeline.domain.orders import Cancel, Done, Merge, Order, Reactivate, Refused, Resolve, SetField
 from pipeline.parse.keys import header_ids
 from pipeline.store.memory import LedgerRow, Memory, MemoryStore
 from pipeline.store.ports import NewMessage, Store
@@ -113,22 +114,25 @@ class Desk:
         assert {one.case for one in became} == {became[0].case}
         return self.case(became[0])
 
+    def do(self, case: Case, order: Order, at: datetime | None = None, by: str | None = None) -> Done | Refused:
+        """Carry out what an agent orders."""
+        return asyncio.run(self._casework.do(case.id, order, Deed(at or self.now, actor_id=by)))
+
     def resolve(self, case: Case, at: datetime | None = None) -> None:
-        asyncio.run(self._casework.resolve(case.id, text="done", by=Deed(at or self.now)))
+        self.do(case, Resolve(text="done"), at)
 
     def cancel(self, case: Case) -> None:
-        asyncio.run(self._casework.cancel(case.id, by=Deed(self.now)))
+        self.do(case, Cancel())
 
     def reactivate(self, case: Case) -> None:
-        asyncio.run(self._casework.reactivate(case.id, by=Deed(self.now)))
+        self.do(case, Reactivate())
 
     def set_field(self, case: Case, field: str, value: str) -> None:
-        asyncio.run(self._casework.set_field(case.id, field, value, by=Deed(self.now)))
+        self.do(case, SetField(field, value))
 
     def merge(self, case: Case, into: Case) -> None:
         """Merge a case into another."""
-        cases = self.memory.tables.cases
-        cases[case.id] = replace(cases[case.id], merged_into=into.id, state="cancelled", status="merged")
+        assert self.do(case, Merge(into.id, confirmed=True)) == Done(changed=True)
 
     def account(self, name: str, *domains: str) -> Ref:
         """An account that owns mail domains."""

@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from pipeline.config import Config, parse_config
+from pipeline.domain.orders import Resolve, SetField
 from pipeline.replay.journal import Journal, read_journal
 from pipeline.replay.steps import Arrival, Deed
 
@@ -76,9 +77,9 @@ def test_deeds_are_read_with_what_they_need(tmp_path: Path, config: Config) -> N
     )
     at = datetime.fromisoformat(AT)
     assert journal.steps[1:] == [
-        Deed("set", at, "m1", field="priority", value="high"),
-        Deed("resolve", at, "m1", text="done"),
-        Deed("tick", at),
+        Deed(at, SetField("priority", "high"), "m1"),
+        Deed(at, Resolve(text="done"), "m1", id="s1"),
+        Deed(at),
     ]
 
 
@@ -98,7 +99,7 @@ def test_every_mistake_is_told_with_its_line(tmp_path: Path, config: Config) -> 
         {"at": AT, "id": "m7", "channel": "email", "raw_base64": "?"},
         mail,
         {"at": AT, "id": "w1", "channel": "web", "payload": {"form": "order"}},
-        {"at": AT, "do": "merge", "case_of": "m1", "into": "m1"},
+        {"at": AT, "do": "merge", "case_of": "m1", "into": "m99"},
         {"at": AT, "do": "resolve", "case_of": "later"},
         {"at": AT, "do": "set", "case_of": "m1", "field": "status", "value": "asleep"},
         {"at": AT, "do": "set", "case_of": "m1", "field": "colour", "value": "red"},
@@ -117,10 +118,10 @@ def test_every_mistake_is_told_with_its_line(tmp_path: Path, config: Config) -> 
         9: '"raw_base64" is no base64',
         10: f'the id "m1" is that of {tmp_path}/journal.jsonl:1 already',
         11: '"payload" must be an object whose "form" names a [[form]]; there are: contact',
-        12: '"do" is "merge", which cannot be rehearsed; there are: resolve, cancel, reactivate, set, tick, advance',
+        12: 'it names "m99", but no message before this line has that id',
         13: 'case_of names "later", but no message before this line has that id',
         14: '"value" is "asleep", which is no status; there are: in progress',
-        15: '"field" is "colour", which cannot be set; there are: status, priority, queue',
+        15: '"field" is "colour", which cannot be set; there are: status, priority, queue, severity',
         16: '"id" must be text, and is missing',
         17: '"auth" is "maybe"; there are: pass, fail, none',
     }.items():
