@@ -168,9 +168,11 @@ def build_casework(rules: "Rules", store: "Store") -> "Casework":
 
 def build_timers(rules: "Rules", store: "Store") -> "Timers":
     """What fires when its time has come, by the kind of timer."""
+    from pipeline.agents.call_activity import CALL_END
+    from pipeline.agents.call_end import CallEnd
     from pipeline.agents.timers import TimerHandler, Timers
 
-    handlers: dict[str, TimerHandler] = {}
+    handlers: dict[str, TimerHandler] = {CALL_END: CallEnd()}
     return Timers(store, handlers, build_consequences(rules))
 
 

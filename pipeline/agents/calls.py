@@ -7,13 +7,14 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from pipeline.agents.batch import Batch, Incoming
+from pipeline.agents.call_activity import CALL_END, began_first, calls_of, keep_call
 from pipeline.agents.casebook import Casebook
 from pipeline.agents.rules import Rules
 from pipeline.agents.told import CallMessage, Ongoing
 from pipeline.domain.calls import (
+    NO_END_AFTER,
     REUSED_AFTER,
     SAME_CALL_S,
-    CallTold,
     CallView,
     call_subject,
     call_view,
@@ -22,7 +23,8 @@ from pipeline.domain.calls import (
 )
 from pipeline.domain.cases import Case, Join, survivor
 from pipeline.domain.outcomes import Duplicate, Recorded
-from pipeline.store.channel_ports import About, ToldActivity
+from pipeline.domain.timers import Timer
+from pipeline.store.channel_ports import About
 
 
 class Calls:
@@ -53,12 +55,12 @@ class Calls:
             if not call.told.record and call.told.state not in {None, "ringing"}:
                 message.defects += ("no ring was told before",)
         else:
-            before = call_view(_calls(ongoing))
+            before = call_view(calls_of(ongoing))
         message.party = message.party or ongoing.party
         ongoing.party = message.party
-        if is_kept(call.told, _calls(ongoing)):
+        if is_kept(call.told, calls_of(ongoing)):
             ongoing.told += (call.told,)
-        view = call_view(_calls(ongoing))
+        view = call_view(calls_of(ongoing))
         message.activity_id, message.subject = ongoing.id, call_subject(view)
         if view == before:
             message.outcome = Duplicate("it tells nothing new of a call", ongoing.first)
@@ -72,7 +74,9 @@ class Calls:
         else:
             self._open_or_record(message, view, before, book)
         ongoing.case_id = message.case.id if message.case else ongoing.case_id
-        _keep(ongoing, call, view, message, book.batch)
+        _know(ongoing, call, book.batch)
+        keep_call(ongoing, view, message.received, book.batch, _wanted_back(message))
+        _watch(ongoing, call, view, before, message, book.batch)
 
     def _joined(self, message: Incoming, view: CallView, before: CallView | None, book: Casebook) -> Case | None:
         """The only active case of the customer at the other end; none for a call that was over before."""
@@ -97,53 +101,38 @@ class Calls:
 
 def _find(call: CallMessage, received: datetime, batch: Batch) -> Ongoing | None:
     """The call that the message is about, by its id, else by number and time from the other kind of account."""
-    began = _began(call.told, received)
+    began = call.told.began or received
     ongoing = batch.channels.ongoing.get(call.key)
-    if ongoing is not None and abs(began - _began_first(ongoing, received)) < REUSED_AFTER:
+    if ongoing is not None and abs(began - began_first(ongoing, received)) < REUSED_AFTER:
         return ongoing
     for key in call.alike:
         alike = batch.channels.ongoing.get(key)
-        if alike is not None and abs((began - _began_first(alike, received)).total_seconds()) <= SAME_CALL_S:
+        if alike is not None and abs((began - began_first(alike, received)).total_seconds()) <= SAME_CALL_S:
             return alike
     return None
 
 
-def _calls(ongoing: Ongoing) -> list[CallTold]:
-    return [told for told in ongoing.told if isinstance(told, CallTold)]
-
-
-def _began(told: CallTold, received: datetime) -> datetime:
-    return told.started_at or told.answered_at or told.ended_at or received
-
-
-def _began_first(ongoing: Ongoing, received: datetime) -> datetime:
-    return min((_began(told, received) for told in _calls(ongoing)), default=received)
-
-
-def _keep(ongoing: Ongoing, call: CallMessage, view: CallView, message: Incoming, batch: Batch) -> None:
+def _know(ongoing: Ongoing, call: CallMessage, batch: Batch) -> None:
+    """Let later messages find the call by the keys that this one names."""
     channels = batch.channels
     for key in (call.key, *call.known_as):
         if channels.ongoing.get(key) is not ongoing:
             channels.ongoing[key] = ongoing
             channels.about[key] = About(key, ongoing.id, ongoing.first)
-    channels.activities[ongoing.id] = ToldActivity(
-        id=ongoing.id,
-        case_id=ongoing.case_id,
-        kind="phone",
-        direction=view.direction,
-        state="closed" if view.over else "open",
-        result=view.state,
-        subject=call_subject(view),
-        body="",
-        sender=view.caller,
-        recipient=view.called,
-        agent=view.agent,
-        contact_id=ongoing.party.contact.id if ongoing.party and ongoing.party.contact else None,
-        at=_began_first(ongoing, message.received),
-        started_at=view.started_at,
-        answered_at=view.answered_at,
-        ended_at=view.ended_at,
-        duration_s=view.duration_s,
-        billable_s=view.billable_s,
-        told=ongoing.told,
-    )
+
+
+def _wanted_back(message: Incoming) -> str | None:
+    """The queue in which the caller waits to be called back; none for whom the desk does not take."""
+    return message.queue if message.refused is None else None
+
+
+def _watch(
+    ongoing: Ongoing, call: CallMessage, view: CallView, before: CallView | None, message: Incoming, batch: Batch
+) -> None:
+    """Let the clock close a call in progress if nobody tells its end."""
+    if not view.over:
+        began = min(began_first(ongoing, message.received), message.received)
+        data = {"keys": [call.key, *call.known_as], "caller": view.party, "queue": _wanted_back(message)}
+        batch.arm(Timer(CALL_END, str(ongoing.id), began + NO_END_AFTER, ongoing.case_id, "messages", data))
+    elif before is not None and not before.over:
+        batch.disarm(CALL_END, str(ongoing.id))

@@ -11,7 +11,7 @@ from pipeline.store.channel_ports import ChannelChanges, ChannelFacts, ChannelWa
 def claims_of(message: Incoming) -> set[str]:
     """What must be claimed so that two workers decide one after the other: the call or item, its conversation."""
     if message.call is not None:
-        caller = {digest("caller", message.sender)} if message.sender else set()
+        caller = {caller_claim(message.sender)} if message.sender else set()
         return {*_keys(message.call), *caller}
     if message.post is not None:
         return {key for key in (*_keys(message.post), message.post.talk, message.post.place) if key}
@@ -20,12 +20,18 @@ def claims_of(message: Incoming) -> set[str]:
     return set()
 
 
+def caller_claim(number: str) -> str:
+    """What is claimed for whatever is decided about the calls with a number."""
+    return digest("caller", number)
+
+
 def channel_wanted(messages: Sequence[Incoming], telemetry: Sequence[Incoming]) -> ChannelWanted:
     """What is asked beside what every message asks; nothing for mail and forms."""
     posts = [message.post for message in messages if message.post]
     about = [key for message in messages for key in _keys(message.call or message.post)]
     return ChannelWanted(
         about=set(about),
+        callers={message.sender for message in messages if message.call and message.sender},
         conversations={key for post in posts for key in (post.talk, post.place) if key},
         alarms={(message.alarm.device, message.alarm.name) for message in messages if message.alarm},
         states={
@@ -46,6 +52,7 @@ def channels_of(facts: ChannelFacts) -> ChannelState:
     }
     return ChannelState(
         ongoing={key: ongoing[stored.id] for key, stored in facts.activities.items()},
+        callers=dict(facts.callers),
         conversations=dict(facts.conversations),
         alarms=dict(facts.alarms),
         states=dict(facts.states),
@@ -57,6 +64,8 @@ def channel_changes(channels: ChannelState) -> ChannelChanges:
     return ChannelChanges(
         activities=list(channels.activities.values()),
         about=[channels.about[key] for key in sorted(channels.about)],
+        callers=[channels.callers[number] for number in sorted(channels.called)],
+        closed=sorted(channels.closed),
         conversations=sorted(channels.conversed.items()),
         alarms=[channels.alarms[name] for name in sorted(channels.judged)],
         states=[channels.states[name] for name in sorted(channels.observed)],

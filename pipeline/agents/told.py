@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from pipeline.domain.alarms import Alarm, AlarmTold
+from pipeline.domain.callbacks import Caller
 from pipeline.domain.calls import CallTold
 from pipeline.domain.matching import Party
 from pipeline.domain.posts import PostTold
@@ -93,13 +94,17 @@ class Ongoing:
 class ChannelState:
     """What a batch knows of calls, items and devices, and what of it is new.
 
-    By their keys: the `ongoing` activities and the cases of `conversations`; by contact its `active` cases; by device
-    and name the `alarms` and `states`. `about`, `activities`, `conversed`, `judged` and `observed` are to be written.
+    By their keys: the `ongoing` activities and the cases of `conversations`; by number the `callers`, by contact its
+    `active` cases; by device and name the `alarms` and `states`. `about`, `activities`, `called`, `closed`,
+    `conversed`, `judged` and `observed` are to be written.
     """
 
     ongoing: dict[str, Ongoing] = field(default_factory=dict)
     about: dict[str, About] = field(default_factory=dict)
     activities: dict[UUID, ToldActivity] = field(default_factory=dict)
+    callers: dict[str, Caller] = field(default_factory=dict)
+    called: set[str] = field(default_factory=set)
+    closed: list[UUID] = field(default_factory=list)
     conversations: dict[str, UUID] = field(default_factory=dict)
     conversed: dict[str, UUID] = field(default_factory=dict)
     active: dict[UUID, list[UUID]] = field(default_factory=dict)

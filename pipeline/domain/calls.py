@@ -10,6 +10,12 @@ SAME_CALL_S = 5
 REUSED_AFTER = timedelta(hours=12)
 """A call id that comes again after so long is that of another call."""
 
+NO_END_AFTER = timedelta(hours=4)
+"""A call whose end nobody has told for so long is taken to be over."""
+
+LOST = "lost"
+"""What is told of a call then, by the clock; an end that is told later counts all the same."""
+
 MAX_TOLD = 64
 """Messages about one call that are kept to judge by; no call has so many."""
 
@@ -34,10 +40,18 @@ class CallTold:
     duration_s: int | None = None
     billable_s: int | None = None
 
+    @property
+    def began(self) -> datetime | None:
+        """The earliest moment that it tells."""
+        return self.started_at or self.answered_at or self.ended_at
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallView:
-    """A call as everything that was told of it says; `name` is the caller's, as the exchange knows it."""
+    """A call as everything that was told of it says; `name` is the caller's, as the exchange knows it.
+
+    One that is `lost` ended at a time that nobody told.
+    """
 
     state: str
     direction: str
@@ -50,6 +64,7 @@ class CallView:
     ended_at: datetime | None
     duration_s: int | None
     billable_s: int | None
+    lost: bool = False
 
     @property
     def over(self) -> bool:
@@ -93,6 +108,7 @@ def call_view(told: Iterable[CallTold]) -> CallView:
         ended_at=ended_at,
         duration_s=counted if counted is not None else _seconds(started_at, ended_at),
         billable_s=billable_s,
+        lost=not _is_ended(best) and any(one.state == LOST for one in best),
     )
 
 
@@ -139,9 +155,13 @@ def _state(told: Sequence[CallTold]) -> str:
     ended = [state for state in ENDED if state in states]
     if "completed" in ended or "voicemail" in ended:
         return ended[0]
-    if ended or any(one.ended_at for one in told):
+    if _is_ended(told) or LOST in states:
         return "completed" if answered else ended[0] if ended else "missed"
     return "answered" if answered else "ringing"
+
+
+def _is_ended(told: Iterable[CallTold]) -> bool:
+    return any(one.state in ENDED or one.ended_at for one in told)
 
 
 def _moment(

@@ -155,6 +155,8 @@ def _activity(row: ActivityRow) -> dict[str, Any]:
         "billable_s": row.billable_s,
         "consumed": row.consumed,
         "due_at": row.due_at,
+        "queue": row.queue,
+        "defects": row.defects,
     }
 
 

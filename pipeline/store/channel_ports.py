@@ -1,12 +1,13 @@
 """What calls, social items and devices ask of the store, beside what every message does."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
 from pipeline.domain.alarms import Alarm
+from pipeline.domain.callbacks import Caller
 from pipeline.domain.calls import CallTold
 from pipeline.domain.matching import Party
 from pipeline.domain.posts import PostTold
@@ -29,17 +30,19 @@ MOST_ACTIVE = 3
 class ChannelWanted:
     """What a batch of such messages asks before it decides; all of it empty when there are none.
 
-    `about` are keys of calls and items that messages tell of, `conversations` of what a case is kept open for.
+    `about` are keys of calls and items that messages tell of, `conversations` of what a case is kept open for,
+    `callers` the numbers at the customers' end; those of the calls that are found are known too.
     """
 
     about: Collection[str] = ()
+    callers: Collection[str] = ()
     conversations: Collection[str] = ()
     alarms: Collection[DeviceName] = ()
     states: Collection[DeviceName] = ()
 
     def __bool__(self) -> bool:
         """Whether anything is asked."""
-        return bool(self.about or self.conversations or self.alarms or self.states)
+        return bool(self.about or self.callers or self.conversations or self.alarms or self.states)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,7 @@ class ChannelFacts:
     """What the store knows about what was wanted; the case that a conversation had last, by its key."""
 
     activities: Mapping[str, StoredActivity] = field(default_factory=dict)
+    callers: Mapping[str, Caller] = field(default_factory=dict)
     conversations: Mapping[str, UUID] = field(default_factory=dict)
     alarms: Mapping[DeviceName, Alarm] = field(default_factory=dict)
     states: Mapping[DeviceName, DeviceState] = field(default_factory=dict)
@@ -79,7 +83,10 @@ class ChannelFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToldActivity:
-    """A call or item as it stands after a batch, new or not; `earlier` are texts it had before."""
+    """A call or item as it stands after a batch, new or not; `earlier` are texts it had before.
+
+    What has no case, and is something to do, waits in its `queue`.
+    """
 
     id: UUID
     case_id: UUID | None
@@ -102,6 +109,14 @@ class ToldActivity:
     earlier: Sequence[str] = ()
     hidden: bool = False
     told: Sequence[Told] = ()
+    defects: Sequence[str] = ()
+    queue: str | None = None
+
+
+def numbers_of(activities: Iterable[StoredActivity]) -> set[str]:
+    """The numbers that calls were told to be between."""
+    told = (one for activity in activities for one in activity.told if isinstance(one, CallTold))
+    return {number for one in told for number in (one.caller, one.called) if number}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +130,15 @@ class About:
 
 @dataclass(slots=True)
 class ChannelChanges:
-    """What a batch of such messages writes; whatever is there already under the same key is replaced."""
+    """What a batch of such messages writes; whatever is there already under the same key is replaced.
+
+    `closed` are activities of which nothing else changes, those that the batch itself writes included.
+    """
 
     activities: list[ToldActivity] = field(default_factory=list)
     about: list[About] = field(default_factory=list)
+    callers: list[Caller] = field(default_factory=list)
+    closed: list[UUID] = field(default_factory=list)
     conversations: list[tuple[str, UUID]] = field(default_factory=list)
     alarms: list[Alarm] = field(default_factory=list)
     states: list[DeviceState] = field(default_factory=list)

@@ -10,6 +10,7 @@ import psycopg
 from pydantic import TypeAdapter
 
 from pipeline.domain.alarms import Alarm
+from pipeline.domain.callbacks import Caller
 from pipeline.domain.calls import CallTold
 from pipeline.domain.matching import Party, Ref
 from pipeline.domain.posts import PostTold
@@ -23,6 +24,7 @@ from pipeline.store.channel_ports import (
     StoredActivity,
     Told,
     Value,
+    numbers_of,
 )
 from pipeline.store.queries import load_queries
 
@@ -42,12 +44,16 @@ async def read_channels(connection: psycopg.AsyncConnection, wanted: ChannelWant
     async def rows(name: str, values: Mapping[str, Any], asked: Collection[Any]) -> list[tuple[Any, ...]]:
         return await (await connection.execute(_SQL[name], values)).fetchall() if asked else []
 
-    activities = await rows("activities", {"keys": list(wanted.about)}, wanted.about)
+    found = await rows("activities", {"keys": list(wanted.about)}, wanted.about)
+    activities = {row[0]: _activity(row) for row in found}
+    numbers = sorted({*wanted.callers, *numbers_of(activities.values())})
+    callers = await rows("callers", {"numbers": numbers}, numbers)
     conversations = await rows("conversations", {"keys": list(wanted.conversations)}, wanted.conversations)
     alarms = await rows("alarms", _split(wanted.alarms), wanted.alarms)
     states = await rows("states", _split(wanted.states), wanted.states)
     return ChannelFacts(
-        activities={row[0]: _activity(row) for row in activities},
+        activities=activities,
+        callers={row[0]: Caller(*row) for row in callers},
         conversations=dict(conversations),
         alarms={(alarm.device, alarm.name): alarm for alarm in (_alarm(row) for row in alarms)},
         states={(row[0], row[1]): DeviceState(*row) for row in states},
@@ -70,12 +76,15 @@ async def write_channels(connection: psycopg.AsyncConnection, changes: ChannelCh
     for name, rows in (
         ("write_activities", changes.activities),
         ("write_about", changes.about),
+        ("write_callers", changes.callers),
         ("write_conversations", conversations),
         ("write_alarms", changes.alarms),
         ("write_states", [_state_row(state) for state in changes.states]),
     ):
         if rows:
             await connection.execute(_SQL[name], {"rows": orjson.dumps(rows).decode()})
+    if changes.closed:
+        await connection.execute(_SQL["close_activities"], {"ids": changes.closed})
 
 
 def _split(names: Collection[DeviceName]) -> dict[str, list[str]]:

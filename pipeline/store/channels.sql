@@ -10,6 +10,11 @@ LEFT JOIN contact ON contact.id = activity.contact_id
 LEFT JOIN account ON account.id = contact.account_id
 WHERE k.key = ANY(%(keys)s::text[]) ORDER BY activity.id FOR UPDATE OF activity;
 
+-- name: callers
+-- What is known of these numbers, locked in their order, since two calls with one number may be told at once.
+SELECT number, answered_at, call_back, called_at FROM caller
+WHERE number = ANY(%(numbers)s::text[]) ORDER BY number FOR UPDATE;
+
 -- name: conversations
 SELECT key, case_id FROM conversation WHERE key = ANY(%(keys)s::text[]);
 
@@ -32,25 +37,38 @@ FROM unnest(%(contacts)s::uuid[]) AS wanted (id) CROSS JOIN LATERAL (
 -- name: write_activities
 -- Calls and items as they stand now; those that were there are locked since they were read.
 INSERT INTO activity (id, case_id, kind, direction, state, result, subject, body, sender, recipient, agent, contact_id,
-    at, started_at, answered_at, ended_at, duration_s, billable_s, earlier, hidden, told)
+    at, started_at, answered_at, ended_at, duration_s, billable_s, earlier, hidden, told, defects, queue)
 SELECT id, case_id, kind, direction, state, result, subject, body, sender, recipient, agent, contact_id,
-    at, started_at, answered_at, ended_at, duration_s, billable_s, earlier, hidden, told
+    at, started_at, answered_at, ended_at, duration_s, billable_s, earlier, hidden, told, defects, queue
 FROM json_to_recordset(%(rows)s::json) AS r (id uuid, case_id uuid, kind text, direction text, state text, result text,
     subject text, body text, sender text, recipient text, agent text, contact_id uuid, at timestamptz,
     started_at timestamptz, answered_at timestamptz, ended_at timestamptz, duration_s int, billable_s int,
-    earlier text[], hidden boolean, told jsonb)
+    earlier text[], hidden boolean, told jsonb, defects text[], queue text)
 ON CONFLICT (id) DO UPDATE SET
     case_id = excluded.case_id, direction = excluded.direction, state = excluded.state, result = excluded.result,
     subject = excluded.subject, body = excluded.body, sender = excluded.sender, recipient = excluded.recipient,
     agent = excluded.agent, contact_id = excluded.contact_id, at = excluded.at, started_at = excluded.started_at,
     answered_at = excluded.answered_at, ended_at = excluded.ended_at, duration_s = excluded.duration_s,
-    billable_s = excluded.billable_s, earlier = excluded.earlier, hidden = excluded.hidden, told = excluded.told;
+    billable_s = excluded.billable_s, earlier = excluded.earlier, hidden = excluded.hidden, told = excluded.told,
+    defects = excluded.defects;
 
 -- name: write_about
 INSERT INTO activity_key (key, activity_id, message_id)
 SELECT key, activity_id, message_id
 FROM json_to_recordset(%(rows)s::json) AS r (key text, activity_id uuid, message_id uuid) ORDER BY key COLLATE "C"
 ON CONFLICT (key) DO UPDATE SET activity_id = excluded.activity_id, message_id = excluded.message_id;
+
+-- name: close_activities
+UPDATE activity SET state = 'closed' WHERE id = ANY(%(ids)s::uuid[]);
+
+-- name: write_callers
+INSERT INTO caller (number, answered_at, call_back, called_at)
+SELECT number, answered_at, call_back, called_at
+FROM json_to_recordset(%(rows)s::json) AS r (number text, answered_at timestamptz, call_back uuid,
+    called_at timestamptz)
+ORDER BY number COLLATE "C"
+ON CONFLICT (number) DO UPDATE SET answered_at = excluded.answered_at, call_back = excluded.call_back,
+    called_at = excluded.called_at;
 
 -- name: write_conversations
 INSERT INTO conversation (key, case_id)

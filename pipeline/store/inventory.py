@@ -92,6 +92,8 @@ class ActivityRow:
     due_at: datetime | None
     earlier: Sequence[str]
     hidden: bool
+    defects: Sequence[str]
+    queue: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,8 @@ SELECT activity.id, cases.number AS case_number, activity.kind, activity.directi
     CASE WHEN activity.hidden THEN '' ELSE activity.body END AS text, activity.at, activity.result, activity.subject,
     activity.started_at, activity.answered_at, activity.ended_at, activity.duration_s, activity.billable_s,
     activity.adjusts, activity.consumed_at IS NOT NULL AS consumed, activity.due_at,
-    CASE WHEN activity.hidden THEN '{}' ELSE coalesce(activity.earlier, '{}') END AS earlier, activity.hidden
+    CASE WHEN activity.hidden THEN '{}' ELSE coalesce(activity.earlier, '{}') END AS earlier, activity.hidden,
+    activity.defects, activity.queue
 FROM activity
 LEFT JOIN cases ON cases.id = activity.case_id
 LEFT JOIN LATERAL (

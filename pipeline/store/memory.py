@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from pipeline.domain.alarms import Alarm
+from pipeline.domain.callbacks import Caller
 from pipeline.domain.cases import Case
 from pipeline.domain.customers import AccountFacts, CustomerFacts, DeviceFacts, ProductFacts
 from pipeline.domain.matching import Identity, Party, Ref
@@ -27,6 +28,7 @@ from pipeline.store.channel_ports import (
     DeviceState,
     StoredActivity,
     ToldActivity,
+    numbers_of,
 )
 from pipeline.store.memory_casework import known_family, known_work, write_work
 from pipeline.store.memory_customers import known_customers
@@ -93,6 +95,7 @@ class Tables:
     merges: dict[UUID, MergeRecord] = field(default_factory=dict)
     deeds: dict[UUID, DeedRow] = field(default_factory=dict)
     about: dict[str, About] = field(default_factory=dict)
+    callers: dict[str, Caller] = field(default_factory=dict)
     conversations: dict[str, UUID] = field(default_factory=dict)
     alarms: dict[DeviceName, Alarm] = field(default_factory=dict)
     states: dict[DeviceName, DeviceState] = field(default_factory=dict)
@@ -208,8 +211,11 @@ class MemoryTransaction:
 
     def _known(self, wanted: ChannelWanted) -> ChannelFacts:
         tables = self._tables
+        activities = {key: self._told(tables.about[key]) for key in wanted.about if key in tables.about}
+        numbers = {*wanted.callers, *numbers_of(activities.values())}
         return ChannelFacts(
-            activities={key: self._told(tables.about[key]) for key in wanted.about if key in tables.about},
+            activities=activities,
+            callers={number: tables.callers[number] for number in numbers if number in tables.callers},
             conversations={k: tables.conversations[k] for k in wanted.conversations if k in tables.conversations},
             alarms={name: tables.alarms[name] for name in wanted.alarms if name in tables.alarms},
             states={name: tables.states[name] for name in wanted.states if name in tables.states},
@@ -337,6 +343,9 @@ class MemoryTransaction:
         tables = self._tables
         tables.activities.update({activity.id: activity for activity in changes.activities})
         tables.about.update({about.key: about for about in changes.about})
+        tables.callers.update({caller.number: caller for caller in changes.callers})
+        for closed in changes.closed:
+            tables.activities[closed] = replace(tables.activities[closed], state="closed")
         tables.conversations.update(changes.conversations)
         tables.alarms.update({(alarm.device, alarm.name): alarm for alarm in changes.alarms})
         for state in changes.states:

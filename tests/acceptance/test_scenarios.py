@@ -33,6 +33,12 @@ def test_it_is_so(scenario: Scenario, new_database: Callable[[], str]) -> None:
     if events is not None:
         types = [event["type"].removeprefix("dev.casestream.").removesuffix(".v1") for event in report["events"]]
         assert types == events
+    call_backs = [activity for activity in report["activities"] if activity["kind"] == "call back"]
+    report["activities"][:] = [activity for activity in report["activities"] if activity not in call_backs]
+    if "call_backs" in expect:
+        wanted = expect.pop("call_backs")
+        assert len(call_backs) == len(wanted), call_backs
+        assert [{name: found[name] for name in one} for found, one in zip(call_backs, wanted, strict=True)] == wanted
     for kind in ("activities", "cases"):
         assert len(report[kind]) == expect.pop(kind, len(report[kind])), report[kind]
     for name, wanted in expect.items():

@@ -11,6 +11,7 @@ from rows import NOW, a_case, a_letter, email, wanted
 from worlds import World, on_a_new_desk
 
 from pipeline.domain.alarms import Alarm
+from pipeline.domain.callbacks import Caller
 from pipeline.domain.calls import CallTold
 from pipeline.domain.matching import Identity, Party
 from pipeline.domain.posts import PostTold
@@ -201,3 +202,24 @@ async def test_whoever_claims_a_call_second_waits_and_sees_what_the_first_wrote(
         assert not done
         await tx.write(Changes(channels=ChannelChanges([call], [About("k", call.id, call.id)])))
     assert (await waiting).activities["k"].told == (RING,)
+
+
+@on_a_new_desk
+async def test_a_caller_is_known_by_number_and_by_the_calls_with_it(world: World) -> None:
+    caller = Caller("+4930123", answered_at=NOW, call_back=uuid4(), called_at=NOW + timedelta(seconds=1))
+    call = an_activity(RING)
+    await write(world, callers=[caller], activities=[call], about=[About("k", call.id, call.id)])
+    assert (await known(world, callers=["+4930123", "+49555"])).callers == {"+4930123": caller}
+    assert (await known(world, about=["k"])).callers == {"+4930123": caller}
+    await write(world, callers=[Caller("+4930123", answered_at=NOW)])
+    assert (await known(world, callers=["+4930123"])).callers == {"+4930123": Caller("+4930123", answered_at=NOW)}
+
+
+@on_a_new_desk
+async def test_an_activity_may_be_closed_in_the_batch_that_writes_it(world: World) -> None:
+    old, new = an_activity(RING), an_activity(RING)
+    await write(world, activities=[old], about=[About("k", old.id, old.id)])
+    assert await world.open_activities() == {old.id}
+    await write(world, activities=[new], closed=[old.id, new.id])
+    assert (await known(world, about=["k"])).activities["k"].told == (RING,)
+    assert await world.open_activities() == set()

@@ -55,6 +55,9 @@ class World(Protocol):
     async def outbound(self) -> list[OutboundMail]:
         """All mails that leave, in the order they were written."""
 
+    async def open_activities(self) -> set[UUID]:
+        """The activities that are not closed."""
+
 
 @dataclass(slots=True)
 class MemoryWorld:
@@ -99,6 +102,9 @@ class MemoryWorld:
 
     async def outbound(self) -> list[OutboundMail]:
         return list(self.memory.tables.outbound.values())
+
+    async def open_activities(self) -> set[UUID]:
+        return {one.id for one in self.memory.tables.activities.values() if one.state == "open"}
 
 
 @dataclass(slots=True)
@@ -152,6 +158,11 @@ class PostgresWorld:
     async def merge(self, case: UUID, into: UUID) -> None:
         async with await psycopg.AsyncConnection.connect(self.dsn) as connection:
             await connection.execute("UPDATE cases SET merged_into = %s WHERE id = %s", (into, case))
+
+    async def open_activities(self) -> set[UUID]:
+        async with await psycopg.AsyncConnection.connect(self.dsn) as connection:
+            rows = await (await connection.execute("SELECT id FROM activity WHERE state = 'open'")).fetchall()
+            return {id_ for (id_,) in rows}
 
     async def event_types(self) -> list[str]:
         async with await psycopg.AsyncConnection.connect(self.dsn) as connection:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.domain.calls import ENDED, MAX_TOLD, CallTold, call_subject, call_view, is_kept, opens_case
+from pipeline.domain.calls import ENDED, LOST, MAX_TOLD, CallTold, call_subject, call_view, is_kept, opens_case
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 ALWAYS = ("answered", "missed", "voicemail", "busy", "failed")
@@ -138,3 +138,15 @@ def test_a_call_of_very_many_transfers_ends_too() -> None:
     assert is_kept(RECORD, [*many, HANGUP])
     assert not is_kept(HANGUP, [*many, RECORD])
     assert call_view([*many, HANGUP, RECORD]).billable_s == RECORD.billable_s
+
+
+@given(st.lists(tellings, max_size=6))
+def test_a_call_that_nobody_ended_is_over_once_it_is_lost(told: list[CallTold]) -> None:
+    before = call_view(told)
+    after = call_view([*told, CallTold(state=LOST)])
+    assert after.over
+    assert after.lost is not before.over
+    if before.over:
+        assert after == before
+    else:
+        assert (after.ended_at, after.state) == (None, {"answered": "completed", "ringing": "missed"}[before.state])
