@@ -20,11 +20,13 @@ from uuid_utils.compat import uuid7
 from pipeline.domain.duplicates import mail_key, same_text
 from pipeline.domain.outcomes import OUTCOMES
 from pipeline.parse.email import parse_email
+from pipeline.store.postgres import _CASE_COLUMNS
 from pipeline.store.queries import load_queries
 from pipeline.wire import Envelope
 
 SQL = load_queries("intake.sql")
 LEDGER = load_queries("ledger.sql")
+OF_CONTACT = len(_CASE_COLUMNS)
 SPACE = uuid5(NAMESPACE_URL, "bench")
 QUEUE = {"id": str(uuid5(SPACE, "Support")), "external_id": None, "name": "Support"}
 
@@ -102,10 +104,10 @@ async def settle(connection: psycopg.AsyncConnection, records: list[Any], known_
         people: dict[UUID, set[str]] = defaultdict(set)
         if named:
             for row in await (await connection.execute(SQL["lock_cases"], {"ids": named})).fetchall():
-                cases[row[0]] = {"id": row[0], "number": row[1], "title": row[2], "state": row[3], "status": row[4],
-                                 "priority": row[5], "origin": row[6], "queue": row[7], "opened_at": row[8],
-                                 "resolved_at": row[9], "flags": row[13], "revision": row[14], "event_seq": row[15],
-                                 "contact_id": row[17], "name": row[19]}  # fmt: skip
+                cases[row[0]] = dict(zip(_CASE_COLUMNS, row, strict=False)) | {
+                    "contact_id": row[OF_CONTACT], "name": row[OF_CONTACT + 2], "account_id": row[OF_CONTACT + 3],
+                    "owner_id": row[OF_CONTACT + 6],
+                }  # fmt: skip
             for case_id, address in await (await connection.execute(SQL["participants"], {"ids": named})).fetchall():
                 people[case_id].add(address)
         opened: list[dict[str, Any]] = []
@@ -137,7 +139,7 @@ async def settle(connection: psycopg.AsyncConnection, records: list[Any], known_
                         "status": "in progress", "priority": "normal", "origin": "email", "queue": "Support",
                         "contact_id": contact[0], "name": contact[1], "account_id": None, "opened_at": envelope.time,
                         "resolved_at": None, "follow_up_of": None, "linked_to": None, "flags": [], "revision": 0,
-                        "event_seq": 0, "device": None}  # fmt: skip
+                        "event_seq": 0, "escalated": False, "decrement": True, "fields": {}}  # fmt: skip
                 cases[case["id"]] = case
                 opened.append(case)
             elif case:
