@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pipeline.connectors.contract import Connector, Publisher
     from pipeline.log import Log
     from pipeline.metrics import Healths
+    from pipeline.reference.importing import Importer
     from pipeline.runtime.worker import Worker
     from pipeline.store.ports import Store
 
@@ -210,6 +211,14 @@ def build_retrial(config: Config) -> "Retrial":
 
     dsn = config.postgres.dsn
     return Retrial(DeadLetters(dsn), LetterStore(dsn), Reader.of(config), build_intake(compile_rules(config)))
+
+
+def build_importer(config: Config) -> "Importer":
+    """What writes records that other systems tell of."""
+    from pipeline.reference.importing import Importer
+    from pipeline.store.reference import PostgresReference
+
+    return Importer(PostgresReference(config.postgres.dsn))
 
 
 def event_source(config: Config) -> str:

@@ -9,7 +9,7 @@ from pipeline.agents.told import CallMessage, ChannelState, PostMessage, Telemet
 from pipeline.domain.alarms import Alarm, AlarmTold
 from pipeline.domain.cases import Case
 from pipeline.domain.duplicates import FORM_WINDOW_S
-from pipeline.domain.matching import Identity, Party
+from pipeline.domain.matching import Identity, Party, number_ranges
 from pipeline.domain.outcomes import Outcome, Quarantined, Suppressed
 from pipeline.domain.speaker import Standing
 from pipeline.domain.threading import ThreadLink
@@ -32,9 +32,9 @@ class Incoming:
     what counts as the same only for some time; `automatic` holds when it counts as automatic under the desk's policy,
     `may_append` when it may join a case, `may_open` when it may open one; `standing` says how far its sender is
     believed, `dedupe_genuine` is, of a mail whose sender is not, the key that the genuine one has. Its sender is known
-    by an identity of `sender_kind`, and becomes a contact only where `may_be_new`; whom the queue does not take is
-    `refused` once a case is to be opened. At most one of `call`, `post`, `alarm` and `telemetry` is there; with the
-    last, it stands for all messages of its record.
+    by an identity of `sender_kind` (on a platform by a `handle` as well), and becomes a contact only where
+    `may_be_new`; whom the queue does not take is `refused` once a case is to be opened. At most one of `call`, `post`,
+    `alarm` and `telemetry` is there; with the last, it stands for all messages of its record.
     """
 
     record: Record
@@ -48,6 +48,7 @@ class Incoming:
     dedupe_key: str
     sender: str | None = None
     sender_kind: str = "email"
+    handle: str | None = None
     may_be_new: bool = True
     direction: str = "in"
     origin: str | None = None
@@ -90,6 +91,15 @@ class Incoming:
     def identity(self) -> Identity | None:
         """What its sender is known by."""
         return Identity(self.sender_kind, self.sender) if self.sender else None
+
+    @property
+    def identities(self) -> tuple[Identity, ...]:
+        """Everything its sender may be known by, the most certain first."""
+        if self.identity is None:
+            return ()
+        if self.sender_kind == "phone":
+            return self.identity, *number_ranges(self.identity.value)
+        return (self.identity, Identity("social", self.handle)) if self.handle else (self.identity,)
 
     @property
     def about(self) -> str | None:

@@ -97,4 +97,6 @@ def _message(message: Incoming) -> NewMessage:
         partition=message.record.partition,
         log_offset=message.record.offset,
         dataref=message.envelope.dataref,
+        account_id=message.party.account.id if message.party and message.party.account else None,
+        customer_by=found_by,
     )

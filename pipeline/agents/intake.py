@@ -9,6 +9,7 @@ from pipeline.agents.deadletters import dead_changes, unreadable_of
 from pipeline.agents.dedupe import variant_key
 from pipeline.agents.read_readings import alarms_of
 from pipeline.domain.matching import Identity, account_domain
+from pipeline.parse.freemail import FREEMAIL
 from pipeline.store.ports import Transaction, Wanted
 
 
@@ -55,8 +56,7 @@ def _wanted(messages: Sequence[Incoming], telemetry: Sequence[Incoming]) -> Want
         claim |= {message.dedupe_key, *message.dedupe_near, *genuine, *message.mentioned}
         claim |= {message.own} if message.own else set()
         numbers |= {*message.tokens, *message.references}
-        if (identity := message.identity) is not None:
-            identities.add(identity)
+        identities |= {*message.identities}
         claim |= claims_of(message)
-    domains = {domain for kind, value in identities if kind == "email" and (domain := account_domain(value))}
+    domains = {domain for kind, value in identities if kind == "email" and (domain := account_domain(value, FREEMAIL))}
     return Wanted(claim, keys, identities, domains, numbers, channel_wanted(messages, telemetry))

@@ -1,16 +1,22 @@
 """Finds whose message each one is, and says by what."""
 
+from dataclasses import replace
+
 from uuid_utils.compat import uuid7
 
 from pipeline.agents.batch import Batch, Incoming
 from pipeline.agents.rules import Rules
-from pipeline.domain.matching import Identity, Ref, account_domain
+from pipeline.domain.matching import Identity, Party, Ref, account_domain
 from pipeline.domain.outcomes import Quarantined, Suppressed
+from pipeline.parse.freemail import FREEMAIL
 from pipeline.store.ports import NewContact, Transaction
 
 
 class Match:
-    """Matches by address, then by the account's mail domain, else makes a contact as the queue's policy says."""
+    """Matches by identity or a device's account, then by mail domain, else makes a contact as the queue's policy says.
+
+    Whoever writes from an account's mail domain becomes a contact of it.
+    """
 
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
@@ -24,13 +30,16 @@ class Match:
             if message.quarantine is not None:
                 message.outcome = Quarantined(message.quarantine)
             elif identity is not None:
-                message.party = batch.facts.parties.get(identity)
+                message.party = _known(message, batch)
                 if message.party is None and (identity in wanted or self._admits(message, batch)):
                     wanted.setdefault(identity, self._new_contact(message, identity, batch))
                     waiting.append((message, identity))
         made = await tx.create_contacts([wanted[identity] for identity in sorted(wanted)])
         for message, identity in waiting:
-            message.party = made.get(identity)
+            party = made.get(identity)
+            if party is not None and party.account is not None and wanted[identity].account_id is not None:
+                party = replace(party, by="mail domain")
+            message.party = party
 
     def _admits(self, message: Incoming, batch: Batch) -> bool:
         """Whether an unknown sender gets a contact; decides the message where the policy says otherwise."""
@@ -53,10 +62,25 @@ class Match:
     @staticmethod
     def _account(message: Incoming, batch: Batch) -> Ref | None:
         """The account that owns the sender's mail domain."""
-        domain = account_domain(message.sender or "") if message.sender_kind == "email" else None
+        domain = account_domain(message.sender or "", FREEMAIL) if message.sender_kind == "email" else None
         return batch.facts.accounts.get(domain or "")
 
     def _new_contact(self, message: Incoming, identity: Identity, batch: Batch) -> NewContact:
         account = self._account(message, batch)
         name = message.sender_name or identity.value.partition("@")[0]
-        return NewContact(uuid7(), name[:200], identity, account.id if account else None, message.received)
+        return NewContact(
+            id=uuid7(),
+            name=name[:200],
+            identity=identity,
+            account_id=account.id if account else None,
+            created_at=message.received,
+            origin=message.envelope.source,
+        )
+
+
+def _known(message: Incoming, batch: Batch) -> Party | None:
+    """Who has the most certain of its identities; a range of numbers says so."""
+    for identity in message.identities:
+        if party := batch.facts.parties.get(identity):
+            return replace(party, by="number range") if identity.value.endswith("*") else party
+    return None

@@ -9,6 +9,7 @@ from pipeline.agents.rules import Rules
 from pipeline.agents.text import clean
 from pipeline.agents.told import PostMessage
 from pipeline.domain.duplicates import digest
+from pipeline.domain.matching import normal_handle
 from pipeline.domain.posts import PostTold
 from pipeline.parse.post import Post
 from pipeline.parse.social import change_id, parse_post
@@ -41,12 +42,18 @@ def read_post(rules: Rules, record: Record, envelope: Envelope, raw: bytes) -> I
         dedupe_key=digest("social", page.name, change_id(post, raw)),
         sender=None if own or not author.id else clean(f"{post.platform}:{author.id}"[:MAX_WORD]),
         sender_kind="social",
+        handle=_handle(post),
         sender_name=clean((author.name or author.handle or "")[:MAX_WORD]),
         may_be_new=post.opens_case,
         direction="out" if own else "in",
         post=_message(post, envelope),
         defects=tuple(clean(defect[:MAX_WORD]) for defect in post.defects),
     )
+
+
+def _handle(post: Post) -> str | None:
+    handle = post.author.handle
+    return None if post.own or not handle else clean(normal_handle(f"{post.platform}:@{handle}")[:MAX_WORD])
 
 
 def _message(post: Post, envelope: Envelope) -> PostMessage:

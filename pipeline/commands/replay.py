@@ -13,7 +13,8 @@ from pipeline.commands.options import DEFAULT_DATA, ConfigFile, Json, load_confi
 from pipeline.config import Config
 
 if TYPE_CHECKING:
-    from pipeline.replay.reference import ReferenceData
+    from pipeline.domain.importing import Line
+    from pipeline.reference.reading import Wrong
     from pipeline.replay.report import Report
     from pipeline.replay.steps import Arrival, Deed, Mistake
 
@@ -23,7 +24,7 @@ Journals = Annotated[
     list[Path], typer.Argument(metavar="JOURNAL…", help="Folders of .eml, mboxes, JSON lines.", show_default=False)
 ]
 Reference = Annotated[
-    Path | None, typer.Option("--data", metavar="FILE", help="Accounts and contacts known before, in JSON lines.")
+    Path | None, typer.Option("--data", metavar="FILE", help="What is known before, as `import` takes it.")
 ]
 
 
@@ -46,13 +47,14 @@ def register(app: typer.Typer) -> None:
           casestream replay week.jsonl --config casestream.toml --json
         """
         from pipeline.process import log_plainly
+        from pipeline.reference.importing import read_known
+        from pipeline.reference.names import Names
         from pipeline.replay.journal import read_journal
-        from pipeline.replay.reference import ReferenceData, read_reference
 
         log_plainly()
         settings = load_config(config, DEFAULT_DATA)
         found = read_journal(journal, settings)
-        reference, wrong = read_reference(data, settings.desk.country) if data else (ReferenceData(), [])
+        reference, wrong = read_known([data] if data else [], Names.of(settings))
         _refuse([*_missing_secret(settings), *wrong, *found.mistakes])
         report = _run(found.steps, settings, reference)
         if json:
@@ -69,14 +71,14 @@ def _missing_secret(config: Config) -> list[str]:
     return []
 
 
-def _refuse(mistakes: "Sequence[Mistake | str]") -> None:
+def _refuse(mistakes: "Sequence[Mistake | Wrong | str]") -> None:
     for mistake in mistakes:
         typer.echo(str(mistake), err=True)
     if mistakes:
         raise typer.Exit(2)
 
 
-def _run(steps: "Sequence[Arrival | Deed]", config: Config, reference: "ReferenceData") -> "Report":
+def _run(steps: "Sequence[Arrival | Deed]", config: Config, reference: "Sequence[Line]") -> "Report":
     import uvloop
 
     from pipeline.errors import CasestreamError

@@ -1,64 +1,12 @@
 """Matching: whose message it is, and by what."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import NamedTuple
 from uuid import UUID
 
-FREEMAIL = frozenset(
-    [
-        "aol.com",
-        "fastmail.com",
-        "free.fr",
-        "gmail.com",
-        "gmx.at",
-        "gmx.de",
-        "gmx.net",
-        "googlemail.com",
-        "hotmail.co.uk",
-        "hotmail.com",
-        "hotmail.de",
-        "hotmail.fr",
-        "icloud.com",
-        "laposte.net",
-        "libero.it",
-        "live.com",
-        "mac.com",
-        "mail.com",
-        "mail.ru",
-        "mailbox.org",
-        "me.com",
-        "msn.com",
-        "naver.com",
-        "orange.fr",
-        "outlook.com",
-        "outlook.de",
-        "pm.me",
-        "posteo.de",
-        "proton.me",
-        "protonmail.com",
-        "qq.com",
-        "rediffmail.com",
-        "sapo.pt",
-        "t-online.de",
-        "terra.com.br",
-        "tutanota.com",
-        "uol.com.br",
-        "wanadoo.fr",
-        "web.de",
-        "wp.pl",
-        "yahoo.co.jp",
-        "yahoo.co.uk",
-        "yahoo.com",
-        "yahoo.de",
-        "yahoo.fr",
-        "yandex.ru",
-        "ymail.com",
-        "zoho.com",
-        "126.com",
-        "163.com",
-    ]
-)
-"""Domains where addresses of strangers live side by side, so that none of them says whose account it is."""
+SHORTEST_RANGE = 4
+"""Digits that a range of numbers has at least before its star."""
 
 _KELVIN = "\N{KELVIN SIGN}"
 
@@ -100,7 +48,20 @@ def normal_address(address: str) -> str:
     return _KELVIN.join(part.lower() for part in address.strip().split(_KELVIN))
 
 
-def account_domain(address: str) -> str | None:
+def normal_handle(handle: str) -> str:
+    """An account on a platform in the form identities are stored in: ids as they are, handles (`x:@ana`) lower case."""
+    platform, separator, name = handle.strip().partition(":")
+    return f"{platform}{separator}{name.lower() if name.startswith('@') else name}"
+
+
+def account_domain(address: str, freemail: Collection[str]) -> str | None:
     """The domain by which an address may belong to an account; None for freemail and what is no address."""
     _, at, domain = address.rpartition("@")
-    return domain if at and domain and domain not in FREEMAIL else None
+    return domain if at and domain and domain not in freemail else None
+
+
+def number_ranges(number: str) -> list[Identity]:
+    """The ranges of numbers, as accounts have them, that an E.164 number may lie in, the narrowest first."""
+    if not number.startswith("+"):
+        return []
+    return [Identity("phone", f"{number[:end]}*") for end in range(len(number), SHORTEST_RANGE, -1)]

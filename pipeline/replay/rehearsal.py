@@ -15,17 +15,18 @@ from pipeline.agents.settle import Settler
 from pipeline.agents.timers import Timers
 from pipeline.config import Config
 from pipeline.config.sections import Postgres
+from pipeline.domain.importing import Line
 from pipeline.domain.orders import Attach, Done, Finish, Merge, Order, Refused, SetField, Unmerge
 from pipeline.errors import Stop
 from pipeline.parse.keys import HEADER_LIMIT
+from pipeline.reference.importing import Importer
 from pipeline.replay.payloads import complete
-from pipeline.replay.reference import ReferenceData
 from pipeline.replay.report import DeedDone, Names, Report, make_report
 from pipeline.replay.steps import Arrival, Deed
 from pipeline.store.inventory import Inventory, Place
 from pipeline.store.ledger import PostgresLedger
 from pipeline.store.postgres import PostgresStore
-from pipeline.store.reference import upsert
+from pipeline.store.reference import PostgresReference
 from pipeline.wire import Bounds, Partition, Record
 
 BATCH = 500
@@ -36,7 +37,7 @@ _LIKE_TOKEN = re.compile(rb"\.[0-9a-f]{32}@|\[#|=\?")
 _SECRET = "a rehearsal signs with a secret of its own"  # noqa: S105  # it signs what nobody ever gets
 
 
-async def rehearse(steps: Sequence[Arrival | Deed], config: Config, data: ReferenceData, dsn: str) -> Report:
+async def rehearse(steps: Sequence[Arrival | Deed], config: Config, data: Sequence[Line], dsn: str) -> Report:
     """What becomes of the steps on the migrated, empty database at `dsn`.
 
     The clock is virtual: each step happens at its own time. Raises Stop when intake stopped over unexpected errors.
@@ -45,7 +46,7 @@ async def rehearse(steps: Sequence[Arrival | Deed], config: Config, data: Refere
     if not config.desk.secret:
         config = config.model_copy(update={"desk": config.desk.model_copy(update={"secret": (_SECRET,)})})
     if steps:
-        await upsert(dsn, data.accounts, data.contacts, data.devices, at=steps[0].at)
+        await Importer(PostgresReference(dsn))(data, at=steps[0].at)
     store = PostgresStore(dsn)
     try:
         rules = compile_rules(config)

@@ -79,6 +79,7 @@ def _message(name: str, row: MessageRow) -> dict[str, Any]:
         "contact": row.contact_id,
         "account": row.account,
         "activity": row.activity_id,
+        "customer_by": row.customer_by,
     }
 
 
@@ -167,6 +168,7 @@ def _contact(row: ContactRow) -> dict[str, Any]:
         "name": row.name,
         "emails": row.emails,
         "phones": row.phones,
+        "identities": row.identities,
         "account": row.account,
     }
 

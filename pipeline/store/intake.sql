@@ -55,6 +55,17 @@ LEFT JOIN account ON account.id = coalesce(identity.account_id, contact.account_
 LEFT JOIN agent ON agent.id = identity.agent_id
 WHERE identity.kind = %(kind)s AND identity.value = ANY(%(values)s::text[]);
 
+-- name: device_parties
+-- Whose these devices are: whoever has the identity, else the device's account.
+SELECT 'device', wanted.value, contact.id, contact.external_id, contact.name, account.id, account.external_id,
+    account.name, NULL::uuid, NULL, NULL, CASE WHEN identity.value IS NULL THEN 'device''s account' ELSE 'identity' END
+FROM unnest(%(values)s::text[]) AS wanted (value)
+LEFT JOIN identity ON identity.kind = 'device' AND identity.value = wanted.value
+LEFT JOIN device ON device.external_id = wanted.value
+LEFT JOIN contact ON contact.id = identity.contact_id
+LEFT JOIN account ON account.id = coalesce(identity.account_id, contact.account_id, device.account_id)
+WHERE contact.id IS NOT NULL OR account.id IS NOT NULL;
+
 -- name: accounts
 -- The accounts that these mail domains belong to.
 SELECT domain, account.id, account.external_id, account.name
@@ -69,10 +80,11 @@ SELECT number, id FROM cases WHERE number = ANY(%(numbers)s::bigint[]);
 -- Makes contacts for identities that have none; who comes second finds the first one's.
 WITH candidate AS (
     SELECT * FROM json_to_recordset(%(rows)s::json)
-        AS r (id uuid, name text, kind text, value text, account_id uuid, created_at timestamptz)
+        AS r (id uuid, name text, kind text, value text, account_id uuid, created_at timestamptz,
+            origin text)
 ), claimed AS (
     INSERT INTO identity (kind, value, contact_id, origin)
-    SELECT kind, value, id, 'message' FROM candidate ORDER BY kind COLLATE "C", value COLLATE "C"
+    SELECT kind, value, id, origin FROM candidate ORDER BY kind COLLATE "C", value COLLATE "C"
     ON CONFLICT DO NOTHING
     RETURNING contact_id
 )
@@ -158,13 +170,15 @@ FROM json_to_recordset(%(rows)s::json) AS r (id uuid, case_id uuid, kind text, d
 
 -- name: insert_messages
 INSERT INTO message (id, channel, source, source_id, dedupe_key, outcome, reason, matched_by, case_id, contact_id,
-    activity_id, received_at, flags, defects, body, content_type, facts, topic, partition, log_offset, dataref)
+    activity_id, received_at, flags, defects, body, content_type, facts, topic, partition, log_offset, dataref,
+    account_id, customer_by)
 SELECT id, channel, source, source_id, dedupe_key, outcome, reason, matched_by, case_id, contact_id,
-    activity_id, received_at, flags, defects, body, content_type, facts, topic, partition, log_offset, dataref
+    activity_id, received_at, flags, defects, body, content_type, facts, topic, partition, log_offset, dataref,
+    account_id, customer_by
 FROM json_to_recordset(%(rows)s::json) AS r (id uuid, channel text, source text, source_id text, dedupe_key text,
     outcome text, reason text, matched_by text, case_id uuid, contact_id uuid, activity_id uuid,
     received_at timestamptz, flags text[], defects text[], body text, content_type text, facts jsonb, topic text,
-    partition int, log_offset bigint, dataref text);
+    partition int, log_offset bigint, dataref text, account_id uuid, customer_by text);
 
 -- name: insert_raw
 INSERT INTO raw_message (message_id, raw)

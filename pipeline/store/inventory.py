@@ -31,6 +31,7 @@ class MessageRow:
     contact_id: UUID | None
     account: str | None
     activity_id: UUID | None
+    customer_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,7 @@ class ContactRow:
     account: str | None
     emails: Sequence[str]
     phones: Sequence[str]
+    identities: Sequence[Mapping[str, str]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -246,6 +246,8 @@ class MemoryTransaction:
                 yield identity, Party(contact, tables.accounts[account] if account else None, by)
             elif identity in tables.agents:
                 yield identity, Party(None, None, by, tables.agents[identity])
+            elif identity.kind == "device" and (device := tables.devices.get(identity.value)) and device.account:
+                yield identity, Party(None, device.account, "device's account")
 
     async def create_contacts(self, contacts: Sequence[NewContact]) -> Mapping[Identity, Party]:
         """Make contacts for identities that have none; the answer says who each identity belongs to now."""

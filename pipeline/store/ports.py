@@ -109,13 +109,14 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class NewContact:
-    """A contact to be made for an identity, unless someone else made one meanwhile."""
+    """A contact to be made for an identity, unless someone else made one meanwhile; `origin` is where it came from."""
 
     id: UUID
     name: str
     identity: Identity
     account_id: UUID | None
     created_at: datetime
+    origin: str = "message"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +144,8 @@ class NewMessage:
     partition: int
     log_offset: int
     dataref: str | None
+    account_id: UUID | None = None
+    customer_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,7 +114,7 @@ class PostgresTransaction:
             await execute(_SQL["lock_thread_ids"], ids)
             links = await execute(_SQL["thread_links"], {**ids, "most": MAX_LINKS})
             messages = await execute(_SQL["known_messages"], {"keys": list(wanted.dedupe_keys)})
-            parties = [await execute(_SQL["parties"], values) for values in _by_kind(wanted.identities)]
+            parties = [await execute(_SQL[name], values) for name, values in _by_kind(wanted.identities)]
             accounts = await execute(_SQL["accounts"], {"domains": list(wanted.domains)})
             numbers = await execute(_SQL["case_ids"], {"numbers": list(wanted.case_numbers)})
             by_id: dict[str, list[ThreadLink]] = {}
@@ -138,8 +138,8 @@ class PostgresTransaction:
         await self._connection.execute(_SQL["insert_contacts"], {"rows": _json([_contact_row(c) for c in contacts])})
         rows = [
             row
-            for values in _by_kind([contact.identity for contact in contacts])
-            for row in await self._rows("parties", values)
+            for name, values in _by_kind([contact.identity for contact in contacts])
+            for row in await self._rows(name, values)
         ]
         return _parties(rows, "new contact")
 
@@ -286,21 +286,28 @@ def _json(rows: Sequence[Any]) -> str:
     return orjson.dumps(rows).decode()
 
 
-def _by_kind(identities: Collection[Identity]) -> list[dict[str, Any]]:
+def _by_kind(identities: Collection[Identity]) -> list[tuple[str, dict[str, Any]]]:
     """One question for each kind of identity; mail asks about addresses alone."""
     by_kind: dict[str, list[str]] = {}
     for identity in identities:
         by_kind.setdefault(identity.kind, []).append(identity.value)
-    return [{"kind": kind, "values": values} for kind, values in by_kind.items()]
+    return [
+        ("device_parties" if kind == "device" else "parties", {"kind": kind, "values": values})
+        for kind, values in by_kind.items()
+    ]
 
 
 def _parties(rows: Collection[tuple[Any, ...]], by: str) -> dict[Identity, Party]:
-    return {Identity(row[0], row[1]): Party(_ref(row[2:5]), _ref(row[5:8]), by, _ref(row[8:11])) for row in rows}
+    """By what each was found: as the row says, else `by`."""
+    return {
+        Identity(row[0], row[1]): Party(_ref(row[2:5]), _ref(row[5:8]), (*row[11:], by)[0], _ref(row[8:11]))
+        for row in rows
+    }
 
 
 def _contact_row(contact: NewContact) -> dict[str, Any]:
     kind, value = contact.identity
-    row = {"id": contact.id, "name": contact.name, "kind": kind, "value": value}
+    row = {"id": contact.id, "name": contact.name, "kind": kind, "value": value, "origin": contact.origin}
     return {**row, "account_id": contact.account_id, "created_at": contact.created_at}
 
 

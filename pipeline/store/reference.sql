@@ -1,27 +1,200 @@
--- Reference data, known by external ids.
+-- Reference data, known by external ids. `known_KIND` answers with what a record of the kind is made of, `write_KIND`
+-- puts it back; rows come in the order of naming, and a record's parent follows once all of its kind are there.
 
--- name: upsert_account
-INSERT INTO account (id, external_id, name) VALUES (%(id)s, %(external_id)s, %(name)s)
-ON CONFLICT (external_id) DO UPDATE SET name = excluded.name;
+-- name: one_at_a_time
+-- Imports go one after the other.
+SELECT pg_advisory_xact_lock(hashtext('casestream import'));
 
--- name: upsert_domains
+-- name: known_account
+SELECT account.id, account.id AS holder, account.external_id, account.name, parent.external_id AS parent, account.fields,
+    array(SELECT domain FROM account_domain WHERE account_id = account.id ORDER BY domain COLLATE "C") AS domains
+FROM account LEFT JOIN account AS parent ON parent.id = account.parent_id
+WHERE account.external_id = ANY(%(names)s::text[]);
+
+-- name: known_product
+SELECT product.id, product.id AS holder, product.external_id, product.name, parent.external_id AS parent,
+    product.thresholds
+FROM product LEFT JOIN product AS parent ON parent.id = product.parent_id
+WHERE product.external_id = ANY(%(names)s::text[]);
+
+-- name: known_agent
+SELECT agent.id, agent.id AS holder, agent.external_id, agent.name, agent.queues, agent.skills, agent.capacity,
+    agent.calendar, manager.external_id AS manager, agent.away
+FROM agent LEFT JOIN agent AS manager ON manager.id = agent.manager_id
+WHERE agent.external_id = ANY(%(names)s::text[]);
+
+-- name: known_contact
+-- The identities of a contact that was merged are those of the one it was merged into.
+SELECT contact.id, coalesce(contact.survivor_id, contact.id) AS holder, contact.external_id, contact.name,
+    account.external_id AS account, contact.fields
+FROM contact LEFT JOIN account ON account.id = contact.account_id
+WHERE contact.external_id = ANY(%(names)s::text[]);
+
+-- name: known_device
+SELECT device.id, device.id AS holder, device.external_id, device.name, account.external_id AS account,
+    product.external_id AS product, device.gateway, device.warranty_until, device.thresholds, device.fields
+FROM device
+LEFT JOIN account ON account.id = device.account_id
+LEFT JOIN product ON product.id = device.product_id
+WHERE device.external_id = ANY(%(names)s::text[]);
+
+-- name: known_article
+SELECT id, id AS holder, external_id, language, state, title, body, keywords
+FROM article WHERE external_id = ANY(%(names)s::text[]);
+
+-- name: holders
+-- Whose these identities are.
+SELECT identity.kind, identity.value, identity.origin = 'import',
+    CASE WHEN contact.id IS NOT NULL THEN 'contact' WHEN account.id IS NOT NULL THEN 'account' ELSE 'agent' END,
+    coalesce(contact.id, account.id, agent.id), coalesce(contact.external_id, account.external_id, agent.external_id),
+    employer.external_id
+FROM identity
+JOIN unnest(%(kinds)s::text[], %(values)s::text[]) AS wanted (kind, value) USING (kind, value)
+LEFT JOIN contact ON contact.id = identity.contact_id
+LEFT JOIN account ON account.id = identity.account_id
+LEFT JOIN agent ON agent.id = identity.agent_id
+LEFT JOIN account AS employer ON employer.id = contact.account_id;
+
+-- name: imported_identities
+-- What imports told of how these are known.
+SELECT coalesce(contact_id, account_id, agent_id), kind, value FROM identity
+WHERE origin = 'import' AND (contact_id = ANY(%(ids)s::uuid[]) OR account_id = ANY(%(ids)s::uuid[])
+    OR agent_id = ANY(%(ids)s::uuid[]));
+
+-- name: domain_holders
+SELECT domain, account.external_id, account.id
+FROM account_domain JOIN account ON account.id = account_domain.account_id
+WHERE domain = ANY(%(domains)s::text[]);
+
+-- name: ids_of_account
+SELECT external_id, id FROM account WHERE external_id = ANY(%(names)s::text[]);
+
+-- name: ids_of_product
+SELECT external_id, id FROM product WHERE external_id = ANY(%(names)s::text[]);
+
+-- name: ids_of_agent
+SELECT external_id, id FROM agent WHERE external_id = ANY(%(names)s::text[]);
+
+-- name: ids_of_contact
+SELECT external_id, id FROM contact WHERE external_id = ANY(%(names)s::text[]);
+
+-- name: ids_of_device
+SELECT external_id, id FROM device WHERE external_id = ANY(%(names)s::text[]);
+
+-- name: above_account
+SELECT account.external_id, parent.external_id FROM account JOIN account AS parent ON parent.id = account.parent_id;
+
+-- name: above_product
+SELECT product.external_id, parent.external_id FROM product JOIN product AS parent ON parent.id = product.parent_id;
+
+-- name: above_agent
+SELECT agent.external_id, manager.external_id FROM agent JOIN agent AS manager ON manager.id = agent.manager_id;
+
+-- name: write_account
+INSERT INTO account (id, external_id, name, fields)
+SELECT id, external_id, name, fields
+FROM json_to_recordset(%(rows)s::json) AS r (id uuid, external_id text, name text, fields jsonb)
+ON CONFLICT (id) DO UPDATE SET external_id = excluded.external_id, name = excluded.name, fields = excluded.fields;
+
+-- name: parents_account
+UPDATE account SET parent_id = parent.id
+FROM json_to_recordset(%(rows)s::json) AS r (id uuid, parent text) LEFT JOIN account AS parent ON parent.external_id = r.parent
+WHERE account.id = r.id AND account.parent_id IS DISTINCT FROM parent.id;
+
+-- name: drop_domains
+-- What these accounts do not list any more, in one statement of its own: it may go to another of them.
+DELETE FROM account_domain USING json_to_recordset(%(rows)s::json) AS r (id uuid, domains text[])
+WHERE account_domain.account_id = r.id AND NOT account_domain.domain = ANY(r.domains);
+
+-- name: add_domains
 INSERT INTO account_domain (domain, account_id)
-SELECT DISTINCT domain, account.id FROM unnest(%(domains)s::text[]) AS domain, account
-WHERE account.external_id = %(external_id)s
-ON CONFLICT (domain) DO UPDATE SET account_id = excluded.account_id;
+SELECT domain, r.id FROM json_to_recordset(%(rows)s::json) AS r (id uuid, domains text[]), unnest(r.domains) AS domain
+ORDER BY domain COLLATE "C"
+ON CONFLICT (domain) DO NOTHING;
 
--- name: upsert_contact
-INSERT INTO contact (id, external_id, name, account_id, created_at)
-SELECT %(id)s, %(external_id)s, %(name)s, (SELECT id FROM account WHERE external_id = %(account)s), %(at)s
-ON CONFLICT (external_id) DO UPDATE SET name = excluded.name, account_id = excluded.account_id;
+-- name: write_product
+INSERT INTO product (id, external_id, name, thresholds)
+SELECT id, external_id, name, thresholds
+FROM json_to_recordset(%(rows)s::json) AS r (id uuid, external_id text, name text, thresholds jsonb)
+ON CONFLICT (id) DO UPDATE SET name = excluded.name, thresholds = excluded.thresholds;
 
--- name: upsert_identities
-INSERT INTO identity (kind, value, contact_id, origin)
-SELECT DISTINCT %(kind)s, value, contact.id, 'import' FROM unnest(%(values)s::text[]) AS value, contact
-WHERE contact.external_id = %(external_id)s
-ON CONFLICT (kind, value) DO UPDATE SET contact_id = excluded.contact_id, account_id = NULL, origin = excluded.origin;
+-- name: parents_product
+UPDATE product SET parent_id = parent.id
+FROM json_to_recordset(%(rows)s::json) AS r (id uuid, parent text) LEFT JOIN product AS parent ON parent.external_id = r.parent
+WHERE product.id = r.id AND product.parent_id IS DISTINCT FROM parent.id;
 
--- name: upsert_device
-INSERT INTO identity (kind, value, account_id, origin)
-SELECT 'device', %(device)s, account.id, 'import' FROM account WHERE account.external_id = %(account)s
-ON CONFLICT (kind, value) DO UPDATE SET account_id = excluded.account_id, contact_id = NULL, origin = excluded.origin;
+-- name: write_agent
+INSERT INTO agent (id, external_id, name, queues, skills, capacity, calendar, away)
+SELECT id, external_id, name, queues, skills, capacity, calendar, away
+FROM json_to_recordset(%(rows)s::json) AS r (id uuid, external_id text, name text, queues text[], skills jsonb,
+    capacity int, calendar text, away jsonb)
+ON CONFLICT (id) DO UPDATE SET name = excluded.name, queues = excluded.queues, skills = excluded.skills,
+    capacity = excluded.capacity, calendar = excluded.calendar, away = excluded.away;
+
+-- name: parents_agent
+UPDATE agent SET manager_id = manager.id
+FROM json_to_recordset(%(rows)s::json) AS r (id uuid, manager text)
+LEFT JOIN agent AS manager ON manager.external_id = r.manager
+WHERE agent.id = r.id AND agent.manager_id IS DISTINCT FROM manager.id;
+
+-- name: write_contact
+-- A contact that a message made gets its external id here, and keeps its account unless it gets another.
+INSERT INTO contact (id, external_id, name, account_id, fields, created_at)
+SELECT r.id, r.external_id, r.name,
+    coalesce(account.id, CASE WHEN r.adopted THEN (SELECT account_id FROM contact WHERE contact.id = r.id) END),
+    r.fields, %(at)s
+FROM json_to_recordset(%(rows)s::json)
+    AS r (id uuid, adopted boolean, external_id text, name text, account text, fields jsonb)
+LEFT JOIN account ON account.external_id = r.account
+ON CONFLICT (id) DO UPDATE SET external_id = excluded.external_id, name = excluded.name,
+    account_id = excluded.account_id, fields = excluded.fields;
+
+-- name: write_device
+INSERT INTO device (id, external_id, name, account_id, product_id, gateway, warranty_until, thresholds, fields)
+SELECT r.id, r.external_id, r.name, account.id, product.id, r.gateway, r.warranty_until, r.thresholds, r.fields
+FROM json_to_recordset(%(rows)s::json) AS r (id uuid, external_id text, name text, account text, product text,
+    gateway text, warranty_until date, thresholds jsonb, fields jsonb)
+LEFT JOIN account ON account.external_id = r.account
+LEFT JOIN product ON product.external_id = r.product
+ON CONFLICT (id) DO UPDATE SET name = excluded.name, account_id = excluded.account_id,
+    product_id = excluded.product_id, gateway = excluded.gateway, warranty_until = excluded.warranty_until,
+    thresholds = excluded.thresholds, fields = excluded.fields;
+
+-- name: keep_versions
+-- An article whose words change keeps the earlier ones.
+INSERT INTO article_version (article_id, version, title, body, at)
+SELECT article.id, article.version, article.title, article.body, %(at)s
+FROM article JOIN json_to_recordset(%(rows)s::json) AS r (id uuid, title text, body text) ON r.id = article.id
+WHERE (article.title, article.body) IS DISTINCT FROM (r.title, r.body);
+
+-- name: write_article
+INSERT INTO article AS a (id, external_id, language, state, title, body, keywords)
+SELECT id, external_id, language, state, title, body, keywords
+FROM json_to_recordset(%(rows)s::json) AS r (id uuid, external_id text, language text, state text, title text,
+    body text, keywords text[])
+ON CONFLICT (id) DO UPDATE SET state = excluded.state, title = excluded.title, body = excluded.body,
+    keywords = excluded.keywords,
+    version = a.version + ((a.title, a.body) IS DISTINCT FROM (excluded.title, excluded.body))::int;
+
+-- name: drop_identities
+DELETE FROM identity USING unnest(%(kinds)s::text[], %(values)s::text[]) AS gone (kind, value)
+WHERE identity.kind = gone.kind AND identity.value = gone.value;
+
+-- name: move_identities
+-- In the order in which intake locks them too.
+WITH locked AS (
+    SELECT identity.kind, identity.value, r.contact_id, r.account_id, r.agent_id, r.origin
+    FROM identity JOIN json_to_recordset(%(rows)s::json) AS r (kind text, value text, contact_id uuid, account_id uuid,
+        agent_id uuid, origin text) USING (kind, value)
+    ORDER BY identity.kind COLLATE "C", identity.value FOR UPDATE OF identity
+)
+UPDATE identity SET contact_id = locked.contact_id, account_id = locked.account_id, agent_id = locked.agent_id,
+    origin = locked.origin
+FROM locked WHERE identity.kind = locked.kind AND identity.value = locked.value;
+
+-- name: add_identities
+INSERT INTO identity (kind, value, contact_id, account_id, agent_id, origin)
+SELECT kind, value, contact_id, account_id, agent_id, origin
+FROM json_to_recordset(%(rows)s::json) AS r (kind text, value text, contact_id uuid, account_id uuid, agent_id uuid,
+    origin text)
+ORDER BY kind COLLATE "C", value COLLATE "C";

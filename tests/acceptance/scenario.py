@@ -11,7 +11,7 @@ On Facebook, `by` someone, or `us`: `comment: ID` stands `under` our post and ma
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
@@ -22,9 +22,11 @@ import orjson
 import yaml
 
 from pipeline.config import Config
+from pipeline.domain.importing import Line
 from pipeline.domain.tokens import TokenKeys
+from pipeline.reference.importing import read_known
+from pipeline.reference.names import Names
 from pipeline.replay.lines import Desk, read_line
-from pipeline.replay.reference import ReferenceData, read_reference
 from pipeline.replay.steps import Arrival, Deed
 
 MAILBOX = "support@desk.example"
@@ -49,7 +51,7 @@ class Scenario:
     name: str
     says: str
     config: Config
-    data: ReferenceData
+    data: Sequence[Line]
     steps: list[Arrival | Deed]
     expect: Mapping[str, Any]
 
@@ -65,7 +67,7 @@ def _scenario(name: str, told: dict[str, Any], scratch: Path) -> Scenario:
     config = Config.model_validate({**_DEFAULTS, **told.get("config", {})})
     reference = scratch / "data.jsonl"
     reference.write_bytes(b"\n".join(orjson.dumps(record) for record in told.get("data", [])))
-    data, mistakes = read_reference(reference, config.desk.country)
+    data, mistakes = read_known([reference], Names.of(config))
     assert not mistakes, mistakes
     desk, mails, steps = Desk.of(config), dict[str, dict[str, Any]](), []
     for number, line in enumerate(told["journal"], start=1):

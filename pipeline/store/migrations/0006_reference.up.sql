@@ -34,6 +34,9 @@ CREATE TABLE device (
     thresholds jsonb NOT NULL DEFAULT '{}',
     fields jsonb NOT NULL DEFAULT '{}'
 );
+INSERT INTO device (id, external_id, name, account_id)
+SELECT gen_random_uuid(), value, value, account_id FROM identity WHERE kind = 'device' AND account_id IS NOT NULL;
+DELETE FROM identity WHERE kind = 'device' AND account_id IS NOT NULL;
 CREATE INDEX device_account ON device (account_id);
 CREATE INDEX device_gateway ON device (gateway) WHERE gateway IS NOT NULL;
 

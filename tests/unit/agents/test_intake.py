@@ -103,7 +103,7 @@ def test_an_unknown_address_becomes_a_contact_of_the_account_that_owns_its_domai
     assert case.account == acme
     assert case.contact is not None
     assert case.contact.name == "Ana Silva"
-    assert became.matched_by == "new contact"
+    assert became.matched_by == "mail domain"
 
 
 def test_a_freemail_domain_belongs_to_no_account() -> None:

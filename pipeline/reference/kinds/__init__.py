@@ -1,0 +1,1 @@
+"""What a file may say of each kind of record, a file for each kind."""
