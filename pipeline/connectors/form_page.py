@@ -142,6 +142,18 @@ def _error(id_: str, name: str, errors: Mapping[str, str]) -> str:
     return f'<p class="error" id="{id_}-error">{escape(errors[name])}</p>' if name in errors else ""
 
 
+_EMBEDDED_STYLE = (
+    ":where(.casestream-form){max-width:38rem}"
+    ":where(.casestream-form label){display:block;font-weight:600;margin-top:1rem}"
+    ":where(.casestream-form input,.casestream-form textarea)"
+    "{box-sizing:border-box;width:100%;padding:.5rem;font:inherit}"
+    ":where(.casestream-form [aria-invalid=true]){border:2px solid #b00020}"
+    ":where(.casestream-error,.casestream-form [role=alert]){color:#b00020}"
+    ":where(.casestream-form button){margin-top:.5rem;padding:.6rem 1.5rem;font:inherit}"
+)
+"""How the form looks in a site's page as long as that has no rule for it: `:where` yields to any other selector."""
+
+
 def form_script(form: Form) -> str:
     """The script that puts the form where it stands in a page, and sends it without leaving that page."""
     definition = {
@@ -152,7 +164,7 @@ def form_script(form: Form) -> str:
         "honeypot": form.honeypot,
     }
     text = json.dumps(definition).replace("<", "\\u003c")
-    return _SCRIPT.replace("DEFINITION", text)
+    return _SCRIPT.replace("STYLE", json.dumps(_EMBEDDED_STYLE)).replace("DEFINITION", text)
 
 
 def _described(form: Form) -> Iterator[Mapping[str, object]]:
@@ -193,7 +205,7 @@ _SCRIPT = """(function () {
     var id = "casestream-" + form.name + "-" + described.name;
     make("label", { htmlFor: id, textContent: form.words[described.name] || described.name });
     var input = make(described.name === "text" ? "textarea" : "input", { id: id, name: described.name });
-    if (described.name !== "text") { input.type = described.kind; }
+    if (described.name !== "text") { input.type = described.kind; } else { input.rows = 8; }
     input.required = Boolean(described.required);
     if (described.limit) { input.maxLength = described.limit; }
     if (described.fills) { input.autocomplete = described.fills; }
@@ -251,6 +263,9 @@ _SCRIPT = """(function () {
   make("input", { name: form.honeypot, tabIndex: -1, autocomplete: "off" }, trap);
   make("p", {}).setAttribute("data-says", "");
   make("button", { type: "submit", textContent: form.words.send });
+  var style = new CSSStyleSheet();
+  style.replaceSync(STYLE);
+  document.adoptedStyleSheets = document.adoptedStyleSheets.concat(style);
   element.className = "casestream-form";
   element.addEventListener("submit", send);
   script.after(element);

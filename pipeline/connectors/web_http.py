@@ -98,7 +98,7 @@ class FormRoutes:
             "Content-Security-Policy": policy(form),
             "Cache-Control": "no-store",
             "X-Content-Type-Options": "nosniff",
-            "Referrer-Policy": "no-referrer",
+            "Referrer-Policy": "same-origin",  # without any referrer a browser sends "null" as our own page's origin
         }
         return Response(page, status, {**safe, **(headers or {})}, media_type="text/html; charset=utf-8")
 
