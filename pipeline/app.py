@@ -142,13 +142,15 @@ def build_monitor(config: Config, healths: "Healths") -> "APIRouter":
 
 def build_intake(rules: "Rules") -> "Intake":
     """The steps of intake, in order, and what follows from them."""
+    from pipeline.agents.alarm_cases import RaiseAlarms
     from pipeline.agents.cases import OpenOrAppend
     from pipeline.agents.dedupe import Dedupe
     from pipeline.agents.intake import Intake
     from pipeline.agents.match import Match
     from pipeline.agents.observe import Observe
 
-    return Intake((Dedupe(), Match(rules), OpenOrAppend(rules), Observe()), build_consequences(rules))
+    steps = (Dedupe(), Match(rules), Observe(rules.alarms), OpenOrAppend(rules), RaiseAlarms(rules))
+    return Intake(steps, build_consequences(rules))
 
 
 def build_consequences(rules: "Rules") -> "Consequences":
@@ -169,11 +171,13 @@ def build_casework(rules: "Rules", store: "Store") -> "Casework":
 
 def build_timers(rules: "Rules", store: "Store") -> "Timers":
     """What fires when its time has come, by the kind of timer."""
+    from pipeline.agents.alarm_timers import AlarmTimers
     from pipeline.agents.call_activity import CALL_END
     from pipeline.agents.call_end import CallEnd
     from pipeline.agents.timers import TimerHandler, Timers
+    from pipeline.agents.watching import ALARM
 
-    handlers: dict[str, TimerHandler] = {CALL_END: CallEnd()}
+    handlers: dict[str, TimerHandler] = {CALL_END: CallEnd(), ALARM: AlarmTimers(rules)}
     return Timers(store, handlers, build_consequences(rules))
 
 

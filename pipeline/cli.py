@@ -14,6 +14,7 @@ from pipeline.commands import (
     init,
     ledger,
     mailboxes,
+    maintenance,
     migrate,
     parse,
     partition,
@@ -54,6 +55,7 @@ for verbs in (
     events,
     dead,
     partition,
+    maintenance,
 ):
     verbs.register(app)
 

@@ -97,7 +97,7 @@ class ActivityMoved(CaseEvent):
 
 
 class Alarm(_Model):
-    """An alarm of a device as it stands now; one is active per device and name."""
+    """An alarm of a device as it stands now; one is active per device and name, of its own or of a rule."""
 
     device: str
     name: str
@@ -109,14 +109,15 @@ class Alarm(_Model):
 
 
 class AlarmEvent(_Model):
-    """An alarm of a device moved; without a case when none was opened for it."""
+    """An alarm of a device moved; without a case when none was opened for it, without a message when time moved it."""
 
     case: Case | None
     changed: dict[str, tuple[Any, Any]]
     actor: Actor
-    cause: UUID
-    message: Message
+    cause: UUID | None
+    message: Message | None = None
     alarm: Alarm
+    late_s: float | None = None
 
 
 class MessageEvent(_Model):
@@ -144,9 +145,9 @@ _SENTENCES: dict[str, tuple[type[_Model], str]] = {
     "case.resolved": (CaseEvent, "A case was resolved."),
     "case.cancelled": (CaseEvent, "A case was cancelled."),
     "case.reopened": (CaseEvent, "A closed case is worked on again."),
-    "alarm.raised": (AlarmEvent, "A device raised an alarm."),
-    "alarm.updated": (AlarmEvent, "A device told of an alarm again that is active."),
-    "alarm.cleared": (AlarmEvent, "A device cleared an alarm."),
+    "alarm.raised": (AlarmEvent, "A device, or a rule on what it tells, raised an alarm."),
+    "alarm.updated": (AlarmEvent, "An alarm that is active changed, or was told again."),
+    "alarm.cleared": (AlarmEvent, "An alarm is over."),
     "message.recorded": (MessageEvent, "A message was kept that rightly has no case."),
     "message.suppressed": (MessageEvent, "A message was kept and opens no case, by the desk's policy."),
     "message.quarantined": (MessageEvent, "A message waits for a person to decide."),

@@ -41,6 +41,9 @@ class Alarms:
         before = channels.alarms.get(name)
         verdict, alarm = judge(before, told)
         case = survivor(alarm.case_id, book.batch.cases) if alarm.case_id else None
+        if verdict in {"raised", "updated"} and book.batch.watch.maintained(told.device, told.at):
+            message.outcome = Recorded(f"{told.device} is under maintenance, {told.name} is not raised")
+            return
         if verdict in _NOTHING_NEW:
             known = verdict == "same"
             why = _NOTHING_NEW[verdict]

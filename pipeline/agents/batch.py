@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from pipeline.agents.told import CallMessage, ChannelState, PostMessage, Telemetry
+from pipeline.agents.watch_state import WatchState
 from pipeline.domain.alarms import Alarm, AlarmTold
 from pipeline.domain.cases import Case
 from pipeline.domain.duplicates import FORM_WINDOW_S
@@ -162,6 +163,7 @@ class Batch:
     timed: dict[tuple[str, str], Timer | None] = field(default_factory=dict)
     work: WorkChanges = field(default_factory=WorkChanges)
     whys: list[Why] = field(default_factory=list)
+    watch: WatchState = field(default_factory=WatchState)
 
     def touch(self, case: Case) -> None:
         """Note that the case changed."""

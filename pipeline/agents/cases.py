@@ -45,7 +45,7 @@ class OpenOrAppend:
                        if message.call and message.party and message.party.contact}:  # fmt: skip
             batch.channels.active = {who: [*cases] for who, cases in (await tx.active_cases(callers)).items()}
         named = {case for message in batch.undecided() for case in self._deciders[message.kind].named(message, batch)}
-        batch.cases = dict(await tx.lock_cases(named))
+        batch.cases = dict(await tx.lock_cases(named | batch.watch.named))
         book = Casebook(self._rules, batch)
         for message in batch.undecided():
             self._deciders[message.kind].decide(message, book)

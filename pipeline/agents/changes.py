@@ -34,6 +34,7 @@ async def changes_of(batch: Batch, tx: Transaction) -> Changes:
         work=batch.work,
         whys=batch.whys,
         timed=batch.timed,
+        watch=batch.watch.changes(),
     )
 
 

@@ -38,8 +38,8 @@ def channel_wanted(messages: Sequence[Incoming], telemetry: Sequence[Incoming]) 
             (observed.state.device, observed.state.name)
             for record in telemetry
             if record.telemetry
-            for readings in record.telemetry.plain
-            for observed in readings
+            for item in record.telemetry.plain
+            for observed in item.readings
         },
     )
 

@@ -114,8 +114,8 @@ def _ref(ref: Ref | None) -> Mapping[str, Any] | None:
 def _actor(cause: Incoming | Deed) -> Mapping[str, Any]:
     if isinstance(cause, Deed):
         return {"kind": cause.actor, "id": cause.actor_id}
-    if cause.alarm is not None:
-        return {"kind": "device", "id": cause.alarm.device}
+    if cause.sender_kind == "device":
+        return {"kind": "device", "id": cause.sender}
     if cause.post is not None and cause.post.own:
         return {"kind": "agent", "id": None}
     contact = cause.party.contact if cause.party else None

@@ -8,6 +8,7 @@ from pipeline.agents.consequences import Consequences, Step
 from pipeline.agents.deadletters import dead_changes, unreadable_of
 from pipeline.agents.dedupe import variant_key
 from pipeline.agents.read_readings import alarms_of
+from pipeline.agents.watching import device_claim
 from pipeline.domain.matching import Identity, account_domain
 from pipeline.parse.freemail import FREEMAIL
 from pipeline.store.ports import Transaction, Wanted
@@ -58,5 +59,7 @@ def _wanted(messages: Sequence[Incoming], telemetry: Sequence[Incoming]) -> Want
         numbers |= {*message.tokens, *message.references}
         identities |= {*message.identities}
         claim |= claims_of(message)
+    for record in telemetry:
+        claim |= {device_claim(device) for device in record.telemetry.devices} if record.telemetry else set()
     domains = {domain for kind, value in identities if kind == "email" and (domain := account_domain(value, FREEMAIL))}
     return Wanted(claim, keys, identities, domains, numbers, channel_wanted(messages, telemetry))

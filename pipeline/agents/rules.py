@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
+from pipeline.agents.alarm_rules import AlarmRules, compile_alarms
 from pipeline.config import Config
 from pipeline.config.channels import DeviceFeed, Form, Mailbox, Phone, Social
 from pipeline.config.sections import Automatic, Queue
@@ -32,6 +33,7 @@ class Rules:
     country: str | None
     timezone: str
     default_queue: str
+    alarms: AlarmRules
     sources: tuple[str, ...]
     participants: str
     automatic: Automatic
@@ -85,6 +87,7 @@ def compile_rules(config: Config) -> Rules:
         country=config.desk.country,
         timezone=config.desk.timezone,
         default_queue=config.default_queue,
+        alarms=compile_alarms(config),
         sources=config.threading.sources,
         participants=config.threading.participants,
         automatic=config.automatic,

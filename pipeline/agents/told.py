@@ -49,6 +49,22 @@ class Observed:
 
     state: DeviceState
     dated: bool
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PlainItem:
+    """A message of a device that told only readings, and its place in the record.
+
+    It was `kept` by the broker since an unknown time, or says that its device is `gone`; else the device is there.
+    """
+
+    place: int
+    device: str
+    readings: tuple[Observed, ...]
+    kept: bool = False
+    gone: bool = False
+    defects: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,24 +75,31 @@ class AlarmItem:
     raw: bytes
     dedupe_key: str
     defects: tuple[str, ...] = ()
+    place: int = 0
+    kept: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A message of a device that cannot be read: its place in the record, a record of it alone, why."""
+    """A message that cannot be read: its place in the record, a record of it alone, why, maybe whose it is."""
 
     item: int
     raw: bytes
     reason: str
+    device: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Telemetry:
-    """A record of many messages of devices: each of `plain` told only readings, maybe none."""
+    """A record of many messages of devices: each of `plain` told only readings, maybe none.
 
-    plain: tuple[tuple[Observed, ...], ...] = ()
+    What is told of `devices` is judged by rules.
+    """
+
+    plain: tuple[PlainItem, ...] = ()
     alarms: tuple[AlarmItem, ...] = ()
     unreadable: tuple[Unreadable, ...] = ()
+    devices: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel, model_validator
 
+from pipeline.config.alarms import Alarm, Maintenance
 from pipeline.config.calendars import Calendar
 from pipeline.config.channels import DeviceFeed, Form, Mailbox, Phone, Smtp, Social
 from pipeline.config.conditions import wrong_conditions
@@ -56,6 +57,8 @@ class Config(Section):
     social: tuple[Social, ...] = ()
     device_feed: tuple[DeviceFeed, ...] = ()
     calendar: Mapping[str, Calendar] = {}
+    alarm: tuple[Alarm, ...] = ()
+    maintenance: tuple[Maintenance, ...] = ()
     threading: Threading = Threading()
     automatic: Automatic = Automatic()
     billing: Billing = Billing()
@@ -147,7 +150,7 @@ def conflicts(values: Mapping[str, Any]) -> Iterator[tuple[Location, str]]:
     queues = [record.get("name") for _, record in _records(values, "queue")] if "queue" in values else ["Support"]
     if values.get("queue") in ([], ()):
         yield ("queue",), "at least one [[queue]] is needed"
-    for kind in ("queue", "form", "phone", "social", "device_feed"):
+    for kind in ("queue", "form", "phone", "social", "device_feed", "alarm"):
         yield from _doubled(values, kind)
     names = ", ".join(f'"{name}"' for name in queues)
     for kind in ("mailbox", "form", "phone", "social", "device_feed"):

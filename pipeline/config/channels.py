@@ -10,6 +10,7 @@ from pipeline.config.values import (
     Address,
     Country,
     DevicePattern,
+    DeviceTopic,
     FeedName,
     FormName,
     Listen,
@@ -182,6 +183,7 @@ class DeviceFeed(Section):
     """Topics that devices publish to, what their payloads are, and which of their own alarms open a case.
 
     `device` says where in a topic the device is named. Connectors that share the topics name the same group `shared`.
+    Devices that speak JSON get commands on the topic `commands`, and say on `answers` what became of them.
     """
 
     name: FeedName
@@ -191,3 +193,5 @@ class DeviceFeed(Section):
     device: DevicePattern | None = None
     shared: FeedName | None = None
     opens_case: tuple[str, ...] = ("critical", "major")
+    commands: DeviceTopic | None = None
+    answers: DeviceTopic | None = None

@@ -152,6 +152,15 @@ def _device_pattern(value: str) -> str:
 DevicePattern = Annotated[str, AfterValidator(_device_pattern)]
 
 
+def _device_topic(value: str) -> str:
+    if value.count("{device}") != 1 or "#" in value or "+" in value or "\0" in value:
+        raise ValueError('say where in the topic the device is, once, like "plant/{device}/commands"; without + and #')
+    return value
+
+
+DeviceTopic = Annotated[str, AfterValidator(_device_topic)]
+
+
 def _broker(value: str) -> str:
     if value != "embedded" and not re.fullmatch(r"mqtts?://([^\s/:@\[\]]+|\[[0-9a-fA-F:]+\])(:\d{1,5})?/?", value):
         raise ValueError('write "embedded", "mqtt://HOST:PORT" or "mqtts://HOST:PORT"; name and password have own keys')
@@ -227,6 +236,24 @@ def _field_kind(value: object) -> FieldType:
 
 
 FieldKind = Annotated[Any, BeforeValidator(_field_kind)]
+
+
+def _action(value: str) -> str:
+    if not re.fullmatch(r"command:[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", value):
+        raise ValueError('write what its device is to do as "command:NAME", for example "command:reset"')
+    return value
+
+
+AlarmAction = Annotated[str, AfterValidator(_action)]
+
+
+def _device_path(value: str) -> str:
+    if not re.fullmatch(r"device\.[a-z][a-z0-9_]*", value):
+        raise ValueError('write what the devices have in common, for example "device.gateway" or "device.product"')
+    return value
+
+
+DevicePath = Annotated[str, AfterValidator(_device_path)]
 
 
 def read_secret(value: str) -> str:

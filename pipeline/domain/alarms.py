@@ -86,6 +86,13 @@ def moment(at: datetime | None, received: datetime) -> tuple[datetime, bool]:
     return received, False
 
 
+def judged_at(at: datetime | None, received: datetime) -> tuple[datetime, bool]:
+    """When a reading was so, and whether by its device's clock, however late; not when that is ahead of ours."""
+    if at is not None and at <= received + AHEAD:
+        return at, True
+    return received, False
+
+
 def raised_priority(priority: str, severity: str | None) -> str:
     """The priority of a case whose alarm has that severity: it follows upward only."""
     return max(priority, _OF_SEVERITY.get(severity or "", "normal"), key=_PRIORITIES.index)

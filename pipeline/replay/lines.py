@@ -240,7 +240,8 @@ class _Line:
                 return self._desk.sources.call(payload, name=name, at=at, phone=phone, format_=format_)
             if channel == "social":
                 return self._desk.sources.item(payload, at=at)
-            return self._desk.sources.reading(payload, name=name, at=at, topic=topic or "")
+            kept = self._values.get("retained") is True
+            return self._desk.sources.reading(payload, name=name, at=at, topic=topic or "", retained=kept)
         except ValueError as error:
             self.says.append(str(error))
             return None

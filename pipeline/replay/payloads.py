@@ -96,8 +96,8 @@ class Sources:
             facts={"platform": platform or page.platform, "social": page.name, **({"account": own} if own else {})},
         )
 
-    def reading(self, payload: object, *, name: str, at: datetime, topic: str) -> Envelope:
-        """A message of a device. Raises ValueError with what is wrong."""
+    def reading(self, payload: object, *, name: str, at: datetime, topic: str, retained: bool = False) -> Envelope:
+        """A message of a device, maybe one that the broker had kept. Raises ValueError with what is wrong."""
         feed = next((feed for feed in self.feeds if any(topic_matches_sub(one, topic) for one in feed.topics)), None)
         if feed is None:
             there = ", ".join(one for feed in self.feeds for one in feed.topics)
@@ -109,7 +109,7 @@ class Sources:
             key=topic,
             time=at,
             content_type=READINGS,
-            raw=write_readings([Message(topic, _bytes(payload))]),
+            raw=write_readings([Message(topic, _bytes(payload), retained)]),
         )
 
 

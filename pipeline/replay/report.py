@@ -9,7 +9,16 @@ from pipeline.domain.billing import Rounding
 from pipeline.domain.orders import Done, Refused
 from pipeline.domain.tokens import TokenKeys
 from pipeline.replay.steps import Deed
-from pipeline.store.inventory import ActivityRow, CaseRow, ContactRow, EventRow, Inventory, MessageRow, OutboundRow
+from pipeline.store.inventory import (
+    ActivityRow,
+    CaseRow,
+    CommandRow,
+    ContactRow,
+    EventRow,
+    Inventory,
+    MessageRow,
+    OutboundRow,
+)
 from pipeline.wire import DEAD_TYPE
 
 Report = Mapping[str, list[dict[str, Any]]]
@@ -57,6 +66,7 @@ async def make_report(inventory: Inventory, names: Names) -> Report:
         "contacts": [_contact(row) for row in await inventory.contacts()],
         "entitlements": [],
         "outbound": [_outbound(row) for row in await inventory.outbound()],
+        "commands": [_command(row) for row in await inventory.commands()],
         "events": [
             _event(row, position, names.source)
             for position, row in enumerate(await inventory.events(but=DEAD_TYPE), start=1)
@@ -116,8 +126,9 @@ def _case(row: CaseRow, messages: list[str], billable_s: int, tokens: TokenKeys)
         "owner": row.owner,
         "contact": row.contact_id,
         "account": row.account,
-        "product": None,
+        "product": row.product,
         "device": row.device,
+        "severity": row.severity,
         "origin": row.origin,
         "entitlement": None,
         "sla": None,
@@ -184,6 +195,17 @@ def _outbound(row: OutboundRow) -> dict[str, Any]:
         "in_reply_to": row.in_reply_to,
         "headers": row.headers,
         "text": row.body,
+    }
+
+
+def _command(row: CommandRow) -> dict[str, Any]:
+    return {
+        "device": row.device,
+        "name": row.name,
+        "rule": row.rule,
+        "case": row.case_number,
+        "state": row.state,
+        "at": row.created_at,
     }
 
 

@@ -64,6 +64,8 @@ class CaseRow:
     owner: str | None
     parent: int | None
     until: datetime | None
+    product: str | None
+    severity: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +128,18 @@ class OutboundRow:
 
 
 @dataclass(frozen=True, slots=True)
+class CommandRow:
+    """A command that a device is to get, or got."""
+
+    device: str
+    name: str
+    rule: str
+    case_number: int | None
+    state: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class EventRow:
     """An event that waits to be published."""
 
@@ -176,6 +190,10 @@ class Inventory:
     async def outbound(self) -> list[OutboundRow]:
         """Every mail that leaves, in the order in which they were written."""
         return await self._rows("outbound", OutboundRow)
+
+    async def commands(self) -> list[CommandRow]:
+        """Every command to a device, in the order of time."""
+        return await self._rows("commands", CommandRow)
 
     async def events(self, *, but: str) -> list[EventRow]:
         """Every event that waits to be published, in order, but those of a type."""

@@ -23,7 +23,7 @@ SELECT topic, log_offset, 'dead', reason, NULL, NULL, NULL, NULL, NULL, NULL FRO
 SELECT cases.number, cases.title, cases.status, cases.state, cases.priority, cases.queue, cases.contact_id,
     coalesce(account.external_id, account.id::text) AS account, cases.origin, earlier.number AS follow_up_of,
     linked.number AS linked_to, survivor.number AS merged_into, cases.flags, cases.device,
-    agent.external_id AS owner, above.number AS parent, cases.until
+    agent.external_id AS owner, above.number AS parent, cases.until, cases.product, cases.severity
 FROM cases
 LEFT JOIN account ON account.id = cases.account_id
 LEFT JOIN cases AS earlier ON earlier.id = cases.follow_up_of
@@ -63,6 +63,11 @@ ORDER BY contact.created_at, contact.id;
 SELECT recipient, subject, template, message_id, in_reply_to, headers, cases.number AS case_number, sender, body
 FROM outbound LEFT JOIN cases ON cases.id = outbound.case_id
 ORDER BY ord;
+
+-- name: commands
+SELECT command.device, command.name, command.rule, cases.number AS case_number, command.state, command.created_at
+FROM device_command AS command LEFT JOIN cases ON cases.id = command.case_id
+ORDER BY command.created_at, command.id;
 
 -- name: events
 -- Events that nobody has published yet, in the order in which the relay would.

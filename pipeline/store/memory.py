@@ -8,10 +8,12 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
+from pipeline.domain.alarm_rules import RuleAlarm
 from pipeline.domain.alarms import Alarm
 from pipeline.domain.callbacks import Caller
 from pipeline.domain.cases import Case
 from pipeline.domain.customers import AccountFacts, CustomerFacts, DeviceFacts, ProductFacts
+from pipeline.domain.maintenance import Window
 from pipeline.domain.matching import Identity, Party, Ref
 from pipeline.domain.merging import MergeRecord
 from pipeline.domain.threading import MAX_LINKS, ThreadLink
@@ -34,6 +36,7 @@ from pipeline.store.memory_casework import known_family, known_work, write_work
 from pipeline.store.memory_customers import known_customers
 from pipeline.store.memory_outbound import write_outbound
 from pipeline.store.memory_timers import TimerRow, due_timers, write_timers
+from pipeline.store.memory_watch import known_groups, known_watched, touched_cases, write_watch
 from pipeline.store.outbound_ports import OutboundMail
 from pipeline.store.ports import (
     Changes,
@@ -49,6 +52,7 @@ from pipeline.store.ports import (
     Wanted,
     Why,
 )
+from pipeline.store.watch_ports import AlarmGroup, AlarmName, GroupName, NewCommand, Watched, WatchFacts
 from pipeline.wire import Partition
 
 FIRST_CASE_NUMBER = 1001
@@ -105,6 +109,11 @@ class Tables:
     thread_ids: dict[str, None] = field(default_factory=dict)
     links: dict[ThreadLink, None] = field(default_factory=dict)
     outbound: dict[str, OutboundMail] = field(default_factory=dict)
+    watched: dict[str, Watched] = field(default_factory=dict)
+    rule_alarms: dict[AlarmName, RuleAlarm] = field(default_factory=dict)
+    groups: dict[GroupName, UUID | None] = field(default_factory=dict)
+    windows: dict[UUID, Window] = field(default_factory=dict)
+    commands: dict[UUID, NewCommand] = field(default_factory=dict)
     events: dict[UUID, NewEvent] = field(default_factory=dict)
     sequences: dict[str, int] = field(default_factory=dict)
     dead: dict[tuple[str, int, int, int], DeadLetter] = field(default_factory=dict)
@@ -267,6 +276,18 @@ class MemoryTransaction:
         """What is known of these customers, devices and products."""
         return known_customers(self._tables, contacts, accounts, devices, products)
 
+    async def watched(self, devices: Collection[str], since: datetime) -> WatchFacts:
+        """What rules on readings know of these devices."""
+        return known_watched(self._tables, devices, since)
+
+    async def lock_groups(self, names: Collection[GroupName], since: datetime) -> Mapping[GroupName, AlarmGroup]:
+        """These groups of alarms."""
+        return known_groups(self._tables, names, since)
+
+    async def touched_cases(self, cases: Collection[UUID]) -> Collection[UUID]:
+        """Those of the cases on which a person did something."""
+        return touched_cases(self._tables, cases)
+
     async def active_cases(self, contacts: Collection[UUID]) -> Mapping[UUID, Sequence[UUID]]:
         """The active cases of these contacts."""
         found: dict[UUID, list[UUID]] = {}
@@ -335,6 +356,7 @@ class MemoryTransaction:
         write_outbound(tables.outbound, changes.outbound)
         write_work(tables, changes.work)
         write_timers(tables, changes)
+        write_watch(tables, changes.watch)
         for count in changes.counts:
             partition = Partition(count.topic, count.partition)
             for name, number in (("received", count.received), *count.outcomes.items()):

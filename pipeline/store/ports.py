@@ -15,6 +15,7 @@ from pipeline.domain.timers import Awaited, Timer
 from pipeline.store.casework_ports import Family, WorkChanges, WorkFacts, WorkWanted
 from pipeline.store.channel_ports import ChannelChanges, ChannelFacts, ChannelWanted
 from pipeline.store.outbound_ports import OutboundMail
+from pipeline.store.watch_ports import AlarmGroup, GroupName, WatchChanges, WatchFacts
 from pipeline.wire import Bounds, Partition, Record
 
 
@@ -241,6 +242,7 @@ class Changes:
     work: WorkChanges = field(default_factory=WorkChanges)
     whys: list[Why] = field(default_factory=list)
     timed: dict[tuple[str, str], Timer | None] = field(default_factory=dict)
+    watch: WatchChanges = field(default_factory=WatchChanges)
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +274,15 @@ class Transaction(Protocol):
         products: Collection[str] = (),
     ) -> CustomerFacts:
         """What is known of these customers, devices and products; asked only where a rule wants to know."""
+
+    async def watched(self, devices: Collection[str], since: datetime) -> WatchFacts:
+        """What rules on readings know of these devices, which are claimed; the maintenance that ends after a time."""
+
+    async def lock_groups(self, names: Collection[GroupName], since: datetime) -> Mapping[GroupName, AlarmGroup]:
+        """These groups of alarms, locked, with the members that were raised since a time."""
+
+    async def touched_cases(self, cases: Collection[UUID]) -> Collection[UUID]:
+        """Those of the cases on which a person did something, and not rules alone."""
 
     async def active_cases(self, contacts: Collection[UUID]) -> Mapping[UUID, Sequence[UUID]]:
         """The active cases of these contacts, not locked; of many, as many as tell that there is more than one."""

@@ -35,6 +35,8 @@ from pipeline.store.ports import (
 )
 from pipeline.store.queries import load_queries
 from pipeline.store.timers import begin_firing, due_timers, lock_timers, next_timer, postpone, write_timers
+from pipeline.store.watch import lock_groups, read_watched, touched_cases, write_watch
+from pipeline.store.watch_ports import AlarmGroup, GroupName, WatchFacts
 from pipeline.wire import Partition
 
 _SQL = load_queries("intake.sql")
@@ -153,6 +155,18 @@ class PostgresTransaction:
         """What is known of these customers, devices and products."""
         return await read_customers(self._connection, contacts, accounts, devices, products)
 
+    async def watched(self, devices: Collection[str], since: datetime) -> WatchFacts:
+        """What rules on readings know of these devices."""
+        return await read_watched(self._connection, devices, since)
+
+    async def lock_groups(self, names: Collection[GroupName], since: datetime) -> Mapping[GroupName, AlarmGroup]:
+        """These groups of alarms, locked."""
+        return await lock_groups(self._connection, names, since)
+
+    async def touched_cases(self, cases: Collection[UUID]) -> Collection[UUID]:
+        """Those of the cases on which a person did something."""
+        return await touched_cases(self._connection, cases)
+
     async def active_cases(self, contacts: Collection[UUID]) -> Mapping[UUID, Sequence[UUID]]:
         """The active cases of these contacts, not locked."""
         return await active_cases(self._connection, contacts)
@@ -229,6 +243,7 @@ class PostgresTransaction:
             if changes.work:
                 await write_work(self._connection, changes.work)
             await write_timers(self._connection, changes)
+            await write_watch(self._connection, changes.watch)
             if changes.events:
                 await self._connection.execute(_SQL["notify_relay"])
 

@@ -39,8 +39,16 @@ def test_it_is_so(scenario: Scenario, new_database: Callable[[], str]) -> None:
         wanted = expect.pop("call_backs")
         assert len(call_backs) == len(wanted), call_backs
         assert [{name: found[name] for name in one} for found, one in zip(call_backs, wanted, strict=True)] == wanted
+    if (commands := expect.pop("commands", None)) is not None:
+        assert [f"{command['name']} to {command['device']}" for command in report["commands"]] == commands
     for kind in ("activities", "cases"):
         assert len(report[kind]) == expect.pop(kind, len(report[kind])), report[kind]
+    for number in [name for name in expect if isinstance(name, int)]:
+        wanted = expect.pop(number)
+        case = next((case for case in report["cases"] if case["number"] == number), {})
+        assert {
+            key: told(report, {"case": number, "account": None}, key, value) for key, value in wanted.items()
+        } == wanted, case
     for name, wanted in expect.items():
         assert what_became(report, name, wanted) == wanted, f"{name}, {message(report, name)['reason']}"
 
@@ -78,6 +86,11 @@ def told(  # noqa: PLR0911  # one answer for each word that an expectation may u
             return {name: activity.get(name) for name in wanted}
         case "same_activity":
             return wanted if became["activity"] == message(report, wanted)["activity"] else became["activity"]
+        case "opened_at":
+            of_case = [
+                e for e in report["events"] if e["data"]["case"] and e["data"]["case"]["number"] == became["case"]
+            ]
+            return of_case[0]["time"].isoformat()
         case "case_account":
             return case.get("account")
         case "outcome" | "matched_by" | "reason" | "account":

@@ -17,7 +17,8 @@ from pipeline.config.schema import heading as schema_heading
 from pipeline.config.schema import keys, record
 
 LINES = TEMPLATE.read_text("utf-8").splitlines()
-ALL_SET = "\n".join(re.sub(r"^# (?=\[\[\w+\]\]$|\[\w+\.\w+\]$|[a-z_-]+ = )", "", line) for line in LINES)
+# an alarm has "silent_s" instead of "when"
+ALL_SET = "\n".join(re.sub(r"^# (?!silent_s)(?=\[\[\w+\]\]$|\[\w+\.\w+\]$|[a-z_-]+ = )", "", line) for line in LINES)
 EXAMPLES = {
     "secret",
     "country",
@@ -65,6 +66,19 @@ EXAMPLES = {
     "owner",
     "assign",
     "waiting",
+    "when",
+    "clear",
+    "silent_s",
+    "levels",
+    "on_raise",
+    "on_clear",
+    "group",
+    "devices",
+    "products",
+    "gateways",
+    "accounts",
+    "commands",
+    "answers",
 }
 
 
