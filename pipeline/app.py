@@ -157,9 +157,10 @@ def build_consequences(rules: "Rules") -> "Consequences":
     """What follows when cases opened or changed, whoever did it, in order; at the end, the mail about it."""
     from pipeline.agents.consequences import Consequences
     from pipeline.agents.post import Post
+    from pipeline.agents.promise import Promise
     from pipeline.agents.route import Route
 
-    return Consequences((Route(), Post(rules)))
+    return Consequences((Route(), Promise(rules), Post(rules)))
 
 
 def build_casework(rules: "Rules", store: "Store") -> "Casework":
@@ -174,10 +175,18 @@ def build_timers(rules: "Rules", store: "Store") -> "Timers":
     from pipeline.agents.alarm_timers import AlarmTimers
     from pipeline.agents.call_activity import CALL_END
     from pipeline.agents.call_end import CallEnd
+    from pipeline.agents.deadlines import FAIL, WARN
+    from pipeline.agents.promise import KpiTimers
     from pipeline.agents.timers import TimerHandler, Timers
     from pipeline.agents.watching import ALARM
 
-    handlers: dict[str, TimerHandler] = {CALL_END: CallEnd(), ALARM: AlarmTimers(rules)}
+    promises = KpiTimers(rules)
+    handlers: dict[str, TimerHandler] = {
+        CALL_END: CallEnd(),
+        ALARM: AlarmTimers(rules),
+        WARN: promises,
+        FAIL: promises,
+    }
     return Timers(store, handlers, build_consequences(rules))
 
 

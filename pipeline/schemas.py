@@ -96,6 +96,32 @@ class ActivityMoved(CaseEvent):
     linked: Linked | None = None
 
 
+class Kpi(_Model):
+    """A promise on a case; `due` is when what happened was due, `late_s` how much later it was told, if at all."""
+
+    id: UUID
+    name: str
+    sla: str
+    state: Literal["in progress", "nearing non-compliance", "non-compliant", "succeeded", "paused", "cancelled"]
+    counts_from: datetime
+    warn_at: datetime | None
+    fail_at: datetime | None
+    succeeded_at: datetime | None
+    elapsed_s: float
+    paused_s: float
+    reason: str
+    due: datetime | None
+    late_s: float | None
+    actions: list[str]
+
+
+class SlaEvent(CaseEvent):
+    """Something happened to a promise. `actions` are those that were agreed for it, and done."""
+
+    kpi: Kpi
+    late_s: float | None = None
+
+
 class Alarm(_Model):
     """An alarm of a device as it stands now; one is active per device and name, of its own or of a rule."""
 
@@ -138,7 +164,7 @@ _SENTENCES: dict[str, tuple[type[_Model], str]] = {
     "case.updated": (CaseEvent, "A field of a case has another value, such as its priority or queue."),
     "case.replied": (CaseEvent, "We answered on a case."),
     "case.noted": (CaseEvent, "An agent wrote a note, or planned, logged or ended an activity."),
-    "case.assigned": (CaseEvent, "A case has another owner."),
+    "case.assigned": (CaseEvent, "A case has another owner, or none."),
     "case.merged": (CaseMerged, "A case was merged into another; told in both."),
     "case.unmerged": (CaseMerged, "A case was taken out again of the one it was merged into; told in both."),
     "activity.moved": (ActivityMoved, "An activity was moved to another case; told in both."),
@@ -148,6 +174,14 @@ _SENTENCES: dict[str, tuple[type[_Model], str]] = {
     "alarm.raised": (AlarmEvent, "A device, or a rule on what it tells, raised an alarm."),
     "alarm.updated": (AlarmEvent, "An alarm that is active changed, or was told again."),
     "alarm.cleared": (AlarmEvent, "An alarm is over."),
+    "case.escalated": (CaseEvent, "A promise on a case was at risk or broken, so others look at it."),
+    "sla.started": (SlaEvent, "A promise was made, or reckoned anew."),
+    "sla.warned": (SlaEvent, "A promise is at risk."),
+    "sla.breached": (SlaEvent, "A promise was not kept in time."),
+    "sla.met": (SlaEvent, "A promise was kept, maybe late."),
+    "sla.paused": (SlaEvent, "The time of a promise stands still."),
+    "sla.resumed": (SlaEvent, "The time of a promise goes on."),
+    "sla.cancelled": (SlaEvent, "A promise is made no longer."),
     "message.recorded": (MessageEvent, "A message was kept that rightly has no case."),
     "message.suppressed": (MessageEvent, "A message was kept and opens no case, by the desk's policy."),
     "message.quarantined": (MessageEvent, "A message waits for a person to decide."),

@@ -12,6 +12,7 @@ from pipeline.domain.cases import Case
 from pipeline.domain.duplicates import FORM_WINDOW_S
 from pipeline.domain.matching import Identity, Party, number_ranges
 from pipeline.domain.outcomes import Outcome, Quarantined, Suppressed
+from pipeline.domain.sla import Promises
 from pipeline.domain.speaker import Standing
 from pipeline.domain.threading import ThreadLink
 from pipeline.domain.timers import Timer
@@ -132,6 +133,7 @@ class CaseEvent:
     linked: Case | None = None
     alarm: Alarm | None = None
     activity: UUID | None = None
+    kpi: Mapping[str, object] | None = None
 
 
 @dataclass(slots=True)
@@ -164,6 +166,7 @@ class Batch:
     work: WorkChanges = field(default_factory=WorkChanges)
     whys: list[Why] = field(default_factory=list)
     watch: WatchState = field(default_factory=WatchState)
+    promises: dict[UUID, Promises] = field(default_factory=dict)
 
     def touch(self, case: Case) -> None:
         """Note that the case changed."""

@@ -73,6 +73,8 @@ class Calls:
             book.append(message, case, by="only active case", reason=reason, effect=Join(wakes=wakes))
         else:
             self._open_or_record(message, view, before, book)
+        if message.case and _was_answered(view) and not (before and _was_answered(before)):
+            book.answered(message, message.case, view.answered_at or message.received, str(ongoing.id))
         ongoing.case_id = message.case.id if message.case else ongoing.case_id
         _know(ongoing, call, book.batch)
         keep_call(ongoing, view, message.received, book.batch, _wanted_back(message))
@@ -97,6 +99,11 @@ class Calls:
             message.outcome = message.refused
         else:
             book.open(message, reason=f"a call: {view.state}")
+
+
+def _was_answered(view: CallView) -> bool:
+    """Whether someone of ours and the customer spoke."""
+    return view.direction != "internal" and view.state in {"answered", "completed"}
 
 
 def _find(call: CallMessage, received: datetime, batch: Batch) -> Ongoing | None:

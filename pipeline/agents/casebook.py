@@ -1,6 +1,8 @@
 """Writes into a batch that a message opens a case, or joins one."""
 
 from bisect import insort
+from dataclasses import replace
+from datetime import datetime
 
 from uuid_utils.compat import uuid7
 
@@ -8,6 +10,7 @@ from pipeline.agents.batch import Batch, CaseEvent, Incoming
 from pipeline.agents.rules import Rules
 from pipeline.config.sections import Queue
 from pipeline.domain.alarms import raised_priority
+from pipeline.domain.answers import answered, customer_wrote
 from pipeline.domain.cases import MAX_PARTICIPANTS, Case, Join, case_title, may_copy
 from pipeline.domain.outcomes import Appended, Opened
 from pipeline.domain.threading import ThreadLink
@@ -51,6 +54,8 @@ class Casebook:
             device=message.alarm.device if message.alarm else None,
             flags=message.flags + ((link,) if linked_to and message.standing != "refuted" else ()),
         )
+        if _makes_wait(message):
+            customer_wrote(case, message.received, automatic=message.automatic)
         batch.cases[case.id] = batch.opened[case.id] = case
         message.outcome = Opened(reason)
         self._join(message, batch, case)
@@ -75,12 +80,22 @@ class Casebook:
             case.state, case.resolved_at = "active", None
         if message.flags and (added := tuple(flag for flag in message.flags if flag not in case.flags)):
             case.flags += added
+        waits = customer_wrote(case, message.received, automatic=message.automatic) if _makes_wait(message) else {}
         message.outcome = Appended(by, reason)
         self._join(message, batch, case)
-        batch.events.append(CaseEvent(event, message, case))
+        batch.events.append(CaseEvent(event, message, case, waits))
         if changed:
             kind = "case.reopened" if effect.reopens else "case.status_changed"
             batch.events.append(CaseEvent(kind, message, case, changed))
+
+    def answered(self, message: Incoming, case: Case, at: datetime, answer: str) -> None:
+        """The message tells that someone of ours answered the case's customer."""
+        changed = answered(case, at, answer)
+        events = self.batch.events
+        if changed and case.id not in self.batch.opened:
+            of_message = (index for index, event in enumerate(events) if event.cause is message and event.case is case)
+            index = next(of_message)
+            events[index] = replace(events[index], changed={**events[index].changed, **changed})
 
     def _join(self, message: Incoming, batch: Batch, case: Case) -> None:
         message.case = case
@@ -112,3 +127,9 @@ class Casebook:
         if added := [address for address in people if address not in case.participants][:room]:
             case.participants |= set(added)
             batch.participants.extend((case.id, address) for address in added)
+
+
+def _makes_wait(message: Incoming) -> bool:
+    """Whether a customer wrote or called, who may wait for an answer now."""
+    by_agent = message.party is not None and message.party.agent is not None
+    return message.direction == "in" and message.kind != "iot" and not by_agent

@@ -35,6 +35,7 @@ async def changes_of(batch: Batch, tx: Transaction) -> Changes:
         whys=batch.whys,
         timed=batch.timed,
         watch=batch.watch.changes(),
+        kpis=[one for promises in batch.promises.values() for one in promises.instances if one.changed],
     )
 
 

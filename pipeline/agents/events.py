@@ -82,6 +82,8 @@ def _data(event: CaseEvent, views: dict[UUID, Mapping[str, Any]]) -> Mapping[str
         data["message"] = _message(event.cause)
     if event.alarm is not None:
         data["alarm"] = _alarm(event.alarm)
+    if event.kpi is not None:
+        data["kpi"] = event.kpi
     if event.linked is not None:
         data["linked"] = {"id": str(event.linked.id), "number": event.linked.number}
     if event.activity is not None:

@@ -72,6 +72,7 @@ class Posts:
             message.outcome = Recorded(f"{post.reason}, and it answers nothing that has a case")
         else:
             book.append(message, case, by="answer", reason="our page answers here", effect=Join(), event="case.replied")
+            book.answered(message, case, message.received, str(message.activity_id))
 
     def _place(self, message: Incoming, post: PostMessage, view: PostView, book: Casebook) -> None:
         case = self._conversation(message, post, book)

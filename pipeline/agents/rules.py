@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from pipeline.agents.alarm_rules import AlarmRules, compile_alarms
+from pipeline.agents.promises import Pledges, compile_pledges
 from pipeline.config import Config
 from pipeline.config.channels import DeviceFeed, Form, Mailbox, Phone, Social
 from pipeline.config.sections import Automatic, Queue
@@ -41,6 +42,7 @@ class Rules:
     address_of_queue: Mapping[str, str]
     rounding: Rounding
     own_fields: Mapping[str, FieldType]
+    pledges: Pledges
 
     def queue_of_form(self, name: str) -> str:
         """The queue that a form's messages go to."""
@@ -97,4 +99,5 @@ def compile_rules(config: Config) -> Rules:
         },
         rounding=config.billing.rounding(),
         own_fields=config.fields.case,
+        pledges=compile_pledges(config),
     )

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from pipeline.agents.workdesk import WorkDesk, new_activity
-from pipeline.domain import casework
+from pipeline.domain.answers import answered
 from pipeline.domain.orders import Finish, Log, Plan, Refused
 from pipeline.domain.timers import Timer
 from pipeline.store.casework_ports import Finished
@@ -47,7 +47,7 @@ def log(desk: WorkDesk, order: Log) -> UUID:
         )
     )
     talked = order.kind == "phone" and order.direction != "internal" and order.duration_s
-    desk.tell("case.noted", desk.case, casework.answer(desk.case, at=desk.at) if talked else {}, activity=made)
+    desk.tell("case.noted", desk.case, answered(desk.case, desk.at, str(made)) if talked else {}, activity=made)
     return made
 
 

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from pipeline.agents.workdesk import WorkDesk, new_activity
 from pipeline.domain import casework
+from pipeline.domain.answers import answered
 from pipeline.domain.orders import Note, Refused, Reply
 from pipeline.store.casework_ports import Correspondence
 from pipeline.store.outbound_ports import NewMail
@@ -46,7 +47,7 @@ def reply(desk: WorkDesk, order: Reply) -> UUID | Refused:
     if to is not None and to not in {theirs.address, *theirs.known}:
         desk.tell("case.noted", case, {}, activity=made)
         return made
-    desk.tell("case.replied", case, casework.answer(case, at=desk.at), activity=made)
+    desk.tell("case.replied", case, answered(case, desk.at, to or str(made)), activity=made)
     if order.waits:
         desk.tell_if("case.status_changed", case, casework.rest(case, "waiting for details", order.until))
     return made

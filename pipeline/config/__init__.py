@@ -12,6 +12,7 @@ from pipeline.config.calendars import Calendar
 from pipeline.config.channels import DeviceFeed, Form, Mailbox, Phone, Smtp, Social
 from pipeline.config.conditions import wrong_conditions
 from pipeline.config.imap import ImapPlace, imap_place
+from pipeline.config.promises import Sla, promise_conflicts
 from pipeline.config.routing import Route
 from pipeline.config.sections import (
     Automatic,
@@ -59,6 +60,7 @@ class Config(Section):
     calendar: Mapping[str, Calendar] = {}
     alarm: tuple[Alarm, ...] = ()
     maintenance: tuple[Maintenance, ...] = ()
+    sla: tuple[Sla, ...] = ()
     threading: Threading = Threading()
     automatic: Automatic = Automatic()
     billing: Billing = Billing()
@@ -150,7 +152,7 @@ def conflicts(values: Mapping[str, Any]) -> Iterator[tuple[Location, str]]:
     queues = [record.get("name") for _, record in _records(values, "queue")] if "queue" in values else ["Support"]
     if values.get("queue") in ([], ()):
         yield ("queue",), "at least one [[queue]] is needed"
-    for kind in ("queue", "form", "phone", "social", "device_feed", "alarm"):
+    for kind in ("queue", "form", "phone", "social", "device_feed", "alarm", "sla"):
         yield from _doubled(values, kind)
     names = ", ".join(f'"{name}"' for name in queues)
     for kind in ("mailbox", "form", "phone", "social", "device_feed"):
@@ -158,6 +160,8 @@ def conflicts(values: Mapping[str, Any]) -> Iterator[tuple[Location, str]]:
             name = record.get("queue")
             if isinstance(name, str) and name not in queues:
                 yield (kind, index, "queue"), f'[[{kind}]] names queue "{name}", which is not there; there are: {names}'
+    yield from promise_conflicts(values)
+    yield from _unknown_escalation(values, queues)
     yield from _shared_addresses(values)
     yield from _unreadable_mailboxes(values)
     yield from _shared_directories(values)
@@ -168,6 +172,14 @@ def conflicts(values: Mapping[str, Any]) -> Iterator[tuple[Location, str]]:
         for key in ("sasl_mechanism", "username", "password"):
             if not kafka.get(key):
                 yield ("kafka", "security_protocol"), f'[kafka] {kafka["security_protocol"]} needs "{key}" too'
+
+
+def _unknown_escalation(values: Mapping[str, Any], queues: list[Any]) -> Iterator[tuple[Location, str]]:
+    for index, record in _records(values, "queue"):
+        name = record.get("escalate_to")
+        if isinstance(name, str) and name not in queues:
+            there = ", ".join(f'"{queue}"' for queue in queues)
+            yield ("queue", index, "escalate_to"), f'there is no queue "{name}" to escalate to; there are: {there}'
 
 
 def _half_encrypted(smtp: object) -> Iterator[tuple[Location, str]]:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from pipeline.config.values import (
+    Address,
     Broker,
     Country,
     Dsn,
@@ -153,6 +154,8 @@ class Queue(Section):
     new_sender: Literal["create", "quarantine", "reject"] = "create"
     waiting: Waiting | None = None
     children: ChildrenPolicy = "ask"
+    notify: Address | None = None
+    escalate_to: str | None = None
 
 
 class Threading(Section):

@@ -19,7 +19,8 @@ class Case:
     """A case as far as it is decided on; `event_seq` and `revision` rise as it changes.
 
     `product` and `entitlement` are external ids, `sla` a name, `fields` the desk's own. `waiting_since` is when the
-    customer wrote what nobody has answered, `until` when a hold or a wait ends by itself.
+    customer wrote what nobody has answered, `until` when a hold or a wait ends by itself. `sla_by` says who chose the
+    SLA, `only_answer` which answer is the only one as yet.
     """
 
     id: UUID
@@ -50,6 +51,8 @@ class Case:
     escalated: bool = False
     parent: UUID | None = None
     decrement: bool = True
+    sla_by: str | None = None
+    only_answer: Mapping[str, str | None] = field(default_factory=dict)
     fields: Mapping[str, Any] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
     revision: int = 0

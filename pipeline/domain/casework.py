@@ -84,11 +84,6 @@ def set_field(case: Case, field: str, value: object) -> Changed:
     return change(case, **{field: value})
 
 
-def answer(case: Case, *, at: datetime) -> Changed:
-    """An agent's message to the customer, or an answered call with them: nobody waits for us any more."""
-    return change(case, waiting_since=None, first_response_at=case.first_response_at or at)
-
-
 def change(case: Case, **values: object) -> dict[str, tuple[Any, Any]]:
     """Set fields of the case; what had these values before is no change."""
     changed = {}
@@ -103,9 +98,8 @@ def change(case: Case, **values: object) -> dict[str, tuple[Any, Any]]:
 def move(case: Case, state: State, status: str, resolved_at: datetime | None) -> Changed:
     """The case has another state; closed, it neither rests nor keeps anybody waiting."""
     case.resolved_at = resolved_at
-    if state != "active":
-        case.waiting_since = None
-    return change(case, state=state, status=status, until=None)
+    waits = {} if state == "active" else {"waiting_since": None}
+    return change(case, state=state, status=status, until=None, **waits)
 
 
 def fold(events: Sequence[Changed]) -> Mapping[str, Any]:

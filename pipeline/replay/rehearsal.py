@@ -10,7 +10,7 @@ from uuid import UUID
 from pipeline import app, topics
 from pipeline.agents import batch as agents
 from pipeline.agents.casework import Casework
-from pipeline.agents.rules import compile_rules
+from pipeline.agents.rules import Rules, compile_rules
 from pipeline.agents.settle import Settler
 from pipeline.agents.timers import Timers
 from pipeline.config import Config
@@ -56,8 +56,13 @@ async def rehearse(steps: Sequence[Arrival | Deed], config: Config, data: Sequen
     finally:
         await store.close()
     async with Inventory.open(dsn) as inventory:
-        names = Names(run.log.names, rules.tokens, app.event_source(config), run.log.done, rules.rounding)
-        return await make_report(inventory, names)
+        return await make_report(inventory, _names(run.log, rules, config, steps))
+
+
+def _names(log: "_Log", rules: Rules, config: Config, steps: Sequence[Arrival | Deed]) -> Names:
+    ended = max((step.at for step in steps), default=None)
+    source = app.event_source(config)
+    return Names(log.names, rules.tokens, source, rules.pledges.terms, ended, log.done, rules.rounding)
 
 
 def _may_bear_token(raw: bytes) -> bool:

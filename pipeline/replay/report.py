@@ -3,11 +3,14 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from pipeline.domain.billing import Rounding
 from pipeline.domain.orders import Done, Refused
+from pipeline.domain.sla import Terms
 from pipeline.domain.tokens import TokenKeys
+from pipeline.replay.promised import kpis_by_case
 from pipeline.replay.steps import Deed
 from pipeline.store.inventory import (
     ActivityRow,
@@ -38,11 +41,14 @@ class Names:
     """How a rehearsal's records are called outside: ids of the journal by record, signed references, our source.
 
     `deeds` are the agents' steps, with what became of them; `rounding` is how the time of an activity counts.
+    `now` is the time at which it ended, `terms` what was promised.
     """
 
     messages: Mapping[tuple[str, int], str]
     tokens: TokenKeys
     source: str
+    terms: Terms
+    now: datetime | None
     deeds: Sequence[DeedDone] = ()
     rounding: Rounding = field(default_factory=Rounding)
 
@@ -57,11 +63,15 @@ async def make_report(inventory: Inventory, names: Names) -> Report:
     for name, row in messages:
         if row.case_number is not None and row.activity_id is not None:
             joined[row.case_number].append(name)
+    kpis = kpis_by_case(await inventory.promises(), names.terms, names.now)
     return {
         "messages": [_message(name, row) for name, row in messages],
-        "cases": [_case(row, joined[row.number], times[row.number], names.tokens) for row in await inventory.cases()],
+        "cases": [
+            _case(row, joined[row.number], times[row.number], names.tokens) | {"kpis": kpis.get(row.number, [])}
+            for row in await inventory.cases()
+        ],
         "deeds": [_deed(done) for done in names.deeds],
-        "kpis": [],
+        "kpis": [kpi for of_case in kpis.values() for kpi in of_case],
         "activities": [_activity(row) for row in activities],
         "contacts": [_contact(row) for row in await inventory.contacts()],
         "entitlements": [],
@@ -131,7 +141,7 @@ def _case(row: CaseRow, messages: list[str], billable_s: int, tokens: TokenKeys)
         "severity": row.severity,
         "origin": row.origin,
         "entitlement": None,
-        "sla": None,
+        "sla": row.sla,
         "follow_up_of": row.follow_up_of,
         "linked_to": row.linked_to,
         "merged_into": row.merged_into,
@@ -139,7 +149,6 @@ def _case(row: CaseRow, messages: list[str], billable_s: int, tokens: TokenKeys)
         "until": row.until,
         "flags": row.flags,
         "messages": messages,
-        "kpis": [],
         "billable_s": billable_s,
     }
 

@@ -95,7 +95,7 @@ SELECT id, name, account_id, created_at FROM candidate WHERE id IN (SELECT conta
 -- Locks cases in the order of their ids.
 SELECT cases.id, number, title, state, status, priority, origin, queue, opened_at, resolved_at, follow_up_of,
     linked_to, merged_into, flags, revision, event_seq, cases.device, cases.product, severity, type,
-    entitlement, sla, first_response_at, waiting_since, until, escalated, parent, decrement, cases.fields,
+    entitlement, sla, first_response_at, waiting_since, until, escalated, parent, decrement, sla_by, only_answer, cases.fields,
     contact.id, contact.external_id, contact.name, account.id, account.external_id, account.name,
     agent.id, agent.external_id, agent.name
 FROM cases
@@ -130,15 +130,18 @@ RETURNING key, seq;
 -- name: insert_cases
 INSERT INTO cases (id, number, title, state, status, priority, origin, queue, owner_id, contact_id, account_id,
     opened_at, resolved_at, follow_up_of, linked_to, flags, revision, event_seq, device, product, severity, type,
-    entitlement, sla, first_response_at, waiting_since, until, escalated, parent, decrement, fields)
+    entitlement, sla, first_response_at, waiting_since, until, escalated, parent, decrement, sla_by,
+    only_answer, fields)
 SELECT id, number, title, state, status, priority, origin, queue, owner_id, contact_id, account_id,
     opened_at, resolved_at, follow_up_of, linked_to, flags, revision, event_seq, device, product, severity, type,
-    entitlement, sla, first_response_at, waiting_since, until, escalated, parent, decrement, fields
+    entitlement, sla, first_response_at, waiting_since, until, escalated, parent, decrement, sla_by,
+    only_answer, fields
 FROM json_to_recordset(%(rows)s::json) AS r (id uuid, number bigint, title text, state text, status text,
     priority text, origin text, queue text, owner_id uuid, contact_id uuid, account_id uuid, opened_at timestamptz,
     resolved_at timestamptz, follow_up_of uuid, linked_to uuid, flags text[], revision bigint, event_seq bigint,
     device text, product text, severity text, type text, entitlement text, sla text, first_response_at timestamptz,
-    waiting_since timestamptz, until timestamptz, escalated boolean, parent uuid, decrement boolean, fields jsonb);
+    waiting_since timestamptz, until timestamptz, escalated boolean, parent uuid, decrement boolean, sla_by text,
+    only_answer jsonb, fields jsonb);
 
 -- name: update_cases
 -- Everything that may change in a case once it is there.
@@ -149,12 +152,12 @@ SET title = r.title, state = r.state, status = r.status, priority = r.priority, 
     event_seq = r.event_seq, device = r.device, product = r.product, severity = r.severity, type = r.type,
     entitlement = r.entitlement, sla = r.sla, first_response_at = r.first_response_at,
     waiting_since = r.waiting_since, until = r.until, escalated = r.escalated, parent = r.parent,
-    decrement = r.decrement, fields = r.fields
+    decrement = r.decrement, sla_by = r.sla_by, only_answer = r.only_answer, fields = r.fields
 FROM json_to_recordset(%(rows)s::json) AS r (id uuid, title text, state text, status text, priority text, queue text,
     owner_id uuid, contact_id uuid, account_id uuid, resolved_at timestamptz, linked_to uuid, merged_into uuid,
     flags text[], revision bigint, event_seq bigint, device text, product text, severity text, type text,
     entitlement text, sla text, first_response_at timestamptz, waiting_since timestamptz, until timestamptz,
-    escalated boolean, parent uuid, decrement boolean, fields jsonb)
+    escalated boolean, parent uuid, decrement boolean, sla_by text, only_answer jsonb, fields jsonb)
 WHERE cases.id = r.id;
 
 -- name: insert_participants

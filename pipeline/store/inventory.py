@@ -10,7 +10,9 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import class_row
 
+from pipeline.domain.kpi import Instance
 from pipeline.store.connection import retryable
+from pipeline.store.kpi import instance_of
 from pipeline.store.queries import load_queries
 
 _SQL = load_queries("inventory.sql")
@@ -66,6 +68,7 @@ class CaseRow:
     until: datetime | None
     product: str | None
     severity: str | None
+    sla: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +181,11 @@ class Inventory:
     async def cases(self) -> list[CaseRow]:
         """Every case, by number."""
         return await self._rows("cases", CaseRow)
+
+    async def promises(self) -> list[tuple[int, Instance]]:
+        """Every KPI instance with its case's number, in order."""
+        rows = await (await self._connection.execute(_SQL["promises"])).fetchall()
+        return [(number, instance_of(tuple(row))) for number, *row in rows]
 
     async def activities(self) -> list[ActivityRow]:
         """Every activity, in the order of time."""

@@ -23,7 +23,8 @@ SELECT topic, log_offset, 'dead', reason, NULL, NULL, NULL, NULL, NULL, NULL FRO
 SELECT cases.number, cases.title, cases.status, cases.state, cases.priority, cases.queue, cases.contact_id,
     coalesce(account.external_id, account.id::text) AS account, cases.origin, earlier.number AS follow_up_of,
     linked.number AS linked_to, survivor.number AS merged_into, cases.flags, cases.device,
-    agent.external_id AS owner, above.number AS parent, cases.until, cases.product, cases.severity
+    agent.external_id AS owner, above.number AS parent, cases.until, cases.product, cases.severity,
+    cases.sla
 FROM cases
 LEFT JOIN account ON account.id = cases.account_id
 LEFT JOIN cases AS earlier ON earlier.id = cases.follow_up_of
@@ -32,6 +33,11 @@ LEFT JOIN cases AS survivor ON survivor.id = cases.merged_into
 LEFT JOIN cases AS above ON above.id = cases.parent
 LEFT JOIN agent ON agent.id = cases.owner_id
 ORDER BY cases.number;
+
+-- name: promises
+SELECT cases.number, kpi.id, case_id, kpi.number, kpi, kpi.sla, key, value, warn_at, fail_at, warned_at, breached_at,
+    succeeded_at, ended_at, ended_by, stretches
+FROM kpi JOIN cases ON cases.id = kpi.case_id ORDER BY cases.number, kpi.number;
 
 -- name: activities
 SELECT activity.id, cases.number AS case_number, activity.kind, activity.direction, activity.state, activity.sender,

@@ -13,6 +13,7 @@ from pipeline.domain.alarms import Alarm
 from pipeline.domain.callbacks import Caller
 from pipeline.domain.cases import Case
 from pipeline.domain.customers import AccountFacts, CustomerFacts, DeviceFacts, ProductFacts
+from pipeline.domain.kpi import Instance
 from pipeline.domain.maintenance import Window
 from pipeline.domain.matching import Identity, Party, Ref
 from pipeline.domain.merging import MergeRecord
@@ -32,8 +33,10 @@ from pipeline.store.channel_ports import (
     ToldActivity,
     numbers_of,
 )
+from pipeline.store.kpi_ports import PromiseFacts
 from pipeline.store.memory_casework import known_family, known_work, write_work
 from pipeline.store.memory_customers import known_customers
+from pipeline.store.memory_kpi import known_promises, write_promises
 from pipeline.store.memory_outbound import write_outbound
 from pipeline.store.memory_timers import TimerRow, due_timers, write_timers
 from pipeline.store.memory_watch import known_groups, known_watched, touched_cases, write_watch
@@ -120,6 +123,7 @@ class Tables:
     counts: dict[tuple[Partition, str, str], int] = field(default_factory=dict)
     timers: dict[tuple[str, str], TimerRow] = field(default_factory=dict)
     whys: dict[int, Why] = field(default_factory=dict)
+    kpis: dict[UUID, Instance] = field(default_factory=dict)
 
     def copy(self) -> "Tables":
         """The tables as they are now."""
@@ -288,6 +292,10 @@ class MemoryTransaction:
         """Those of the cases on which a person did something."""
         return touched_cases(self._tables, cases)
 
+    async def promises(self, cases: Collection[UUID], entitlements: Collection[str]) -> PromiseFacts:
+        """What was promised on these cases, and the SLAs that these entitlements bring."""
+        return known_promises(self._tables, cases, entitlements)
+
     async def active_cases(self, contacts: Collection[UUID]) -> Mapping[UUID, Sequence[UUID]]:
         """The active cases of these contacts."""
         found: dict[UUID, list[UUID]] = {}
@@ -355,6 +363,7 @@ class MemoryTransaction:
         self._write_channels(changes.channels)
         write_outbound(tables.outbound, changes.outbound)
         write_work(tables, changes.work)
+        write_promises(tables.kpis, changes.kpis)
         write_timers(tables, changes)
         write_watch(tables, changes.watch)
         for count in changes.counts:

@@ -9,11 +9,13 @@ from uuid import UUID
 
 from pipeline.domain.cases import Case
 from pipeline.domain.customers import CustomerFacts
+from pipeline.domain.kpi import Instance
 from pipeline.domain.matching import Identity, Party, Ref
 from pipeline.domain.threading import ThreadLink
 from pipeline.domain.timers import Awaited, Timer
 from pipeline.store.casework_ports import Family, WorkChanges, WorkFacts, WorkWanted
 from pipeline.store.channel_ports import ChannelChanges, ChannelFacts, ChannelWanted
+from pipeline.store.kpi_ports import PromiseFacts
 from pipeline.store.outbound_ports import OutboundMail
 from pipeline.store.watch_ports import AlarmGroup, GroupName, WatchChanges, WatchFacts
 from pipeline.wire import Bounds, Partition, Record
@@ -241,6 +243,7 @@ class Changes:
     outbound: list[OutboundMail] = field(default_factory=list)
     work: WorkChanges = field(default_factory=WorkChanges)
     whys: list[Why] = field(default_factory=list)
+    kpis: list[Instance] = field(default_factory=list)
     timed: dict[tuple[str, str], Timer | None] = field(default_factory=dict)
     watch: WatchChanges = field(default_factory=WatchChanges)
 
@@ -283,6 +286,9 @@ class Transaction(Protocol):
 
     async def touched_cases(self, cases: Collection[UUID]) -> Collection[UUID]:
         """Those of the cases on which a person did something, and not rules alone."""
+
+    async def promises(self, cases: Collection[UUID], entitlements: Collection[str]) -> PromiseFacts:
+        """What was promised on these cases, and the SLAs that these entitlements bring."""
 
     async def active_cases(self, contacts: Collection[UUID]) -> Mapping[UUID, Sequence[UUID]]:
         """The active cases of these contacts, not locked; of many, as many as tell that there is more than one."""

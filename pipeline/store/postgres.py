@@ -22,6 +22,8 @@ from pipeline.store.casework_ports import Family, WorkFacts, WorkWanted
 from pipeline.store.channels import active_cases, read_channels, write_channels
 from pipeline.store.connection import retryable
 from pipeline.store.customers import read_customers
+from pipeline.store.kpi import read_promises, write_promises
+from pipeline.store.kpi_ports import PromiseFacts
 from pipeline.store.outbound import write_outbound
 from pipeline.store.ports import (
     Changes,
@@ -167,6 +169,10 @@ class PostgresTransaction:
         """Those of the cases on which a person did something."""
         return await touched_cases(self._connection, cases)
 
+    async def promises(self, cases: Collection[UUID], entitlements: Collection[str]) -> PromiseFacts:
+        """What was promised on these cases, and the SLAs that these entitlements bring."""
+        return await read_promises(self._connection, cases, entitlements)
+
     async def active_cases(self, contacts: Collection[UUID]) -> Mapping[UUID, Sequence[UUID]]:
         """The active cases of these contacts, not locked."""
         return await active_cases(self._connection, contacts)
@@ -242,6 +248,7 @@ class PostgresTransaction:
             await write_outbound(self._connection, changes.outbound)
             if changes.work:
                 await write_work(self._connection, changes.work)
+            await write_promises(self._connection, changes.kpis)
             await write_timers(self._connection, changes)
             await write_watch(self._connection, changes.watch)
             if changes.events:
@@ -334,6 +341,7 @@ _CASE_COLUMNS = (
     "id", "number", "title", "state", "status", "priority", "origin", "queue", "opened_at", "resolved_at",
     "follow_up_of", "linked_to", "merged_into", "flags", "revision", "event_seq", "device", "product", "severity",
     "type", "entitlement", "sla", "first_response_at", "waiting_since", "until", "escalated", "parent", "decrement",
+    "sla_by", "only_answer",
     "fields",
 )  # fmt: skip
 

@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import datetime
+from itertools import zip_longest
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -62,7 +64,7 @@ def what_became(report: Report, name: str, wanted: object) -> object:
     return {key: told(report, became, key, value) for key, value in wanted.items()}
 
 
-def told(  # noqa: PLR0911  # one answer for each word that an expectation may use
+def told(  # noqa: C901, PLR0911  # one answer for each word that an expectation may use
     report: Report,
     became: dict[str, Any],
     key: str,
@@ -91,11 +93,23 @@ def told(  # noqa: PLR0911  # one answer for each word that an expectation may u
                 e for e in report["events"] if e["data"]["case"] and e["data"]["case"]["number"] == became["case"]
             ]
             return of_case[0]["time"].isoformat()
+        case "kpis":
+            return [
+                {name: _as_told(kpi[name], value) for name, value in told.items()}
+                for kpi, told in zip_longest(case.get("kpis", []), wanted, fillvalue={})
+            ]
         case "case_account":
             return case.get("account")
         case "outcome" | "matched_by" | "reason" | "account":
             return became[key]
     return case.get(key)
+
+
+def _as_told(value: object, wanted: object) -> object:
+    """A time in the way in which it was written down."""
+    if not isinstance(value, datetime) or not isinstance(wanted, str):
+        return value
+    return wanted if datetime.fromisoformat(wanted) == value else value.isoformat()
 
 
 def message(report: Report, name: str) -> dict[str, Any]:

@@ -86,7 +86,7 @@ def shown(field: FieldInfo) -> str | None:
 def test_every_setting_is_explained_with_its_default(section: str) -> None:
     text = (ROOT / "docs" / "configure.md").read_text("utf-8")
     _, _, rest = text.partition(f"\n## {section}\n")
-    rows = re.findall(r"^\| `([\w-]+)` \| (.*?) \| (.+?) \|$", rest.partition("\n## ")[0], re.MULTILINE)
+    rows = re.findall(r"^\| `([\w-]+)` \| (.*?) \| (.+?) \|$", re.split(r"\n##+ ", rest)[0], re.MULTILINE)
     model = sections()[section]
     assert [row[0] for row in rows] == [field.alias or name for name, field in model.model_fields.items()]
     for (_, default, _), field in zip(rows, model.model_fields.values(), strict=True):

@@ -2,6 +2,8 @@
 
 import re
 import tomllib
+from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, get_args
 
@@ -11,14 +13,15 @@ from typer.testing import CliRunner
 
 from pipeline.cli import app
 from pipeline.commands.init import TEMPLATE
-from pipeline.config import Config
+from pipeline.config import Config, Location
 from pipeline.config.check import Source, examine
 from pipeline.config.schema import heading as schema_heading
 from pipeline.config.schema import keys, record
 
 LINES = TEMPLATE.read_text("utf-8").splitlines()
 # an alarm has "silent_s" instead of "when"
-ALL_SET = "\n".join(re.sub(r"^# (?!silent_s)(?=\[\[\w+\]\]$|\[\w+\.\w+\]$|[a-z_-]+ = )", "", line) for line in LINES)
+_SETTING = re.compile(r"^# (?!silent_s)(?=\[\[[\w.]+\]\]$|\[\w+\.\w+\]$|[a-z_-]+ = )")
+ALL_SET = "\n".join(_SETTING.sub("", line) for line in LINES)
 EXAMPLES = {
     "secret",
     "country",
@@ -60,6 +63,11 @@ EXAMPLES = {
     "exceptions",
     "holidays",
     "subdivision",
+    "calendar",
+    "pause_when",
+    "kpi",
+    "notify",
+    "escalate_to",
     "priority",
     "severity",
     "type",
@@ -101,16 +109,34 @@ def test_what_it_writes_means_the_defaults() -> None:
 
 @pytest.mark.parametrize("section", keys(()))
 def test_every_setting_is_there_with_a_sentence(section: str) -> None:
-    heading = re.compile(re.escape(schema_heading(record(section))).replace("NAME", r"\w+"))
-    start = next(number for number, line in enumerate(LINES) if heading.fullmatch(line.removeprefix("# ")))
-    body = [*LINES[start + 1 :], "[end]"]
-    body = body[: next(number for number, line in enumerate(body) if line.removeprefix("# ").startswith("["))]
-    for key in keys(record(section)):
+    explained(record(section))
+
+
+def explained(place: Location) -> None:
+    heading = schema_heading(place)
+    known = keys(place)
+    inner = [key for key in known if f"# [[{place[0]}.{key}]]" in LINES]
+    for key in inner:
+        explained((*place, key, 0))
+    body = list(under(heading))
+    for key in set(known) - set(inner):
         number = next(number for number, line in enumerate(body) if line.removeprefix("# ").startswith(f"{key} = "))
-        before = LINES[start - 1] if number == 0 else body[number - 1]
-        assert before.startswith("# ") or section == "queue" or key == "address"
+        assert body[number - 1].startswith("# ") or place[0] == "queue" or key == "address"
     written = {line.removeprefix("# ").partition(" = ")[0] for line in body if re.match(r"(# )?[a-z_-]+ = ", line)}
-    assert written == set(keys(record(section)))
+    assert written == set(known) - set(inner)
+
+
+def under(heading: str) -> Iterator[str]:
+    """The lines under each heading of that name, after the one above it."""
+    wanted = re.compile(re.escape(heading).replace("NAME", r"\w+"))
+    within = False
+    for above, line in pairwise(["", *LINES]):
+        if (text := line.removeprefix("# ")).startswith("["):
+            within = wanted.fullmatch(text) is not None
+            if within:
+                yield above
+        elif within:
+            yield line
 
 
 def test_every_setting_may_be_set_as_shown() -> None:

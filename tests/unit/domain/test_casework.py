@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.domain import casework
+from pipeline.domain.answers import answered
 from pipeline.domain.cases import Case, State
 from pipeline.domain.casework import FIELDS, PRIORITIES, RESTING, STATUSES, Changed
 from pipeline.domain.matching import Ref
@@ -29,6 +30,7 @@ def test_resolving_ends_the_rest_and_the_wait() -> None:
         "state": ("active", "resolved"),
         "status": ("on hold", "problem solved"),
         "until": (AT, None),
+        "waiting_since": (AT, None),
     }
     assert (one.resolved_at, one.waiting_since) == (AT, None)
 
@@ -85,13 +87,6 @@ def test_own_fields_are_told_by_their_names() -> None:
     assert one.fields == {"tier": "gold"}
 
 
-def test_an_answer_is_the_first_response_once_and_ends_the_wait() -> None:
-    one = case(waiting_since=AT)
-    later = AT + timedelta(minutes=5)
-    assert casework.answer(one, at=later) == {"waiting_since": (AT, None), "first_response_at": (None, later)}
-    assert casework.answer(one, at=later + timedelta(hours=1)) == {}
-
-
 def test_an_owner_is_told_by_who_it_is_not_by_what_it_is_called() -> None:
     one = case(owner=ANA)
     assert casework.assign(one, Ref(ANA.id, "ana", "Ana B.")) == {}
@@ -108,7 +103,7 @@ orders = st.one_of(
     st.builds(lambda status, until: lambda one: casework.rest(one, status, until), st.sampled_from(RESTING),
               st.none() | moments),
     st.builds(lambda owner: lambda one: casework.assign(one, owner), st.none() | st.just(ANA)),
-    st.builds(lambda at: lambda one: casework.answer(one, at=at), moments),
+    st.builds(lambda at: lambda one: answered(one, at, "a"), moments),
     st.builds(lambda field, value: lambda one: casework.set_field(one, field, value),
               st.sampled_from(sorted(set(FIELDS) - {"priority", "status", "decrement"})), st.sampled_from(["a", "b"])),
     st.builds(lambda value: lambda one: casework.set_field(one, "priority", value), st.sampled_from(PRIORITIES)),

@@ -1,0 +1,70 @@
+"""What was promised on cases, on PostgreSQL."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import orjson
+import psycopg
+
+from pipeline.domain.kpi import Instance, Stretch
+from pipeline.store.kpi_ports import PromiseFacts
+from pipeline.store.queries import load_queries
+
+_SQL = load_queries("kpi.sql")
+
+_COLUMNS = (
+    "id", "case_id", "number", "kpi", "sla", "key", "value", "warn_at", "fail_at", "warned_at", "breached_at",
+    "succeeded_at", "ended_at", "ended_by",
+)  # fmt: skip
+_MICROSECOND = timedelta(microseconds=1)
+
+
+async def read_promises(
+    connection: psycopg.AsyncConnection, cases: Collection[UUID], entitlements: Collection[str]
+) -> PromiseFacts:
+    """What was promised; asks only what there is something to ask about."""
+    instances: dict[UUID, list[Instance]] = defaultdict(list)
+    if cases:
+        cursor = await connection.execute(_SQL["read_kpis"], {"cases": list(cases)})
+        for row in await cursor.fetchall():
+            instance = instance_of(row)
+            instances[instance.case_id].append(instance)
+    slas: Mapping[str, str] = {}
+    if entitlements:
+        cursor = await connection.execute(_SQL["entitled_slas"], {"entitlements": list(entitlements)})
+        slas = dict(await cursor.fetchall())
+    return PromiseFacts(instances, slas)
+
+
+async def write_promises(connection: psycopg.AsyncConnection, instances: Sequence[Instance]) -> None:
+    """Write instances, new or not; within a pipeline of the caller's."""
+    if instances:
+        rows = orjson.dumps([_row(instance) for instance in instances]).decode()
+        await connection.execute(_SQL["write_kpis"], {"rows": rows})
+
+
+def instance_of(row: tuple[Any, ...]) -> Instance:
+    """The instance that a row of `read_kpis` holds."""
+    *columns, stretches = row
+    instance = Instance(**dict(zip(_COLUMNS, columns, strict=True)), changed=False)
+    instance.stretches = [_stretch(*stretch) for stretch in stretches]
+    return instance
+
+
+def _stretch(start: str, end: str | None, kind: Any, cause: str, calendar: str, length: int) -> Stretch:  # noqa: ANN401  # as JSON says it
+    closed = datetime.fromisoformat(end) if end else None
+    return Stretch(datetime.fromisoformat(start), closed, kind, cause, calendar, length * _MICROSECOND)
+
+
+def _row(instance: Instance) -> Mapping[str, Any]:
+    return {
+        **{name: getattr(instance, name) for name in _COLUMNS},
+        "state": instance.state,
+        "stretches": [
+            (one.start, one.end, one.kind, one.cause, one.calendar, one.length // _MICROSECOND)
+            for one in instance.stretches
+        ],
+    }

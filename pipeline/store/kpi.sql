@@ -1,0 +1,24 @@
+-- What was promised on cases.
+
+-- name: read_kpis
+SELECT id, case_id, number, kpi, sla, key, value, warn_at, fail_at, warned_at, breached_at, succeeded_at, ended_at,
+    ended_by, stretches
+FROM kpi WHERE case_id = ANY(%(cases)s::uuid[]) ORDER BY case_id, number;
+
+-- name: entitled_slas
+-- The SLA that comes with each of these entitlements, of those that have one.
+SELECT external_id, sla FROM entitlement WHERE external_id = ANY(%(entitlements)s::text[]) AND sla IS NOT NULL;
+
+-- name: write_kpis
+INSERT INTO kpi (id, case_id, number, kpi, sla, key, state, value, warn_at, fail_at, warned_at, breached_at,
+    succeeded_at, ended_at, ended_by, stretches)
+SELECT id, case_id, number, kpi, sla, key, state, value, warn_at, fail_at, warned_at, breached_at,
+    succeeded_at, ended_at, ended_by, stretches
+FROM json_to_recordset(%(rows)s::json) AS r (id uuid, case_id uuid, number integer, kpi text, sla text, key text,
+    state text, value timestamptz, warn_at timestamptz, fail_at timestamptz, warned_at timestamptz,
+    breached_at timestamptz, succeeded_at timestamptz, ended_at timestamptz, ended_by text, stretches jsonb)
+ON CONFLICT (id) DO UPDATE
+SET sla = excluded.sla, key = excluded.key, state = excluded.state, warn_at = excluded.warn_at,
+    fail_at = excluded.fail_at, warned_at = excluded.warned_at, breached_at = excluded.breached_at,
+    succeeded_at = excluded.succeeded_at, ended_at = excluded.ended_at, ended_by = excluded.ended_by,
+    stretches = excluded.stretches;

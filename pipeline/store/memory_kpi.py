@@ -1,0 +1,28 @@
+"""What was promised on cases, in memory."""
+
+from collections.abc import Collection, Sequence
+from copy import deepcopy
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from pipeline.domain.kpi import Instance
+from pipeline.store.kpi_ports import PromiseFacts
+
+if TYPE_CHECKING:
+    from pipeline.store.memory import Tables
+
+
+def known_promises(tables: "Tables", cases: Collection[UUID], entitlements: Collection[str]) -> PromiseFacts:  # noqa: ARG001  # until the fake knows entitlements
+    """What was promised on these cases."""
+    found: dict[UUID, list[Instance]] = {}
+    for instance in sorted(tables.kpis.values(), key=lambda one: one.number):
+        if instance.case_id in cases:
+            copied = deepcopy(instance)
+            copied.changed = False
+            found.setdefault(instance.case_id, []).append(copied)
+    return PromiseFacts(found)
+
+
+def write_promises(table: dict[UUID, Instance], instances: Sequence[Instance]) -> None:
+    """Keep instances, new or not."""
+    table.update((instance.id, deepcopy(instance)) for instance in instances)

@@ -1,0 +1,2 @@
+DROP TABLE kpi;
+ALTER TABLE cases DROP COLUMN sla_by, DROP COLUMN only_answer;
