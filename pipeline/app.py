@@ -150,17 +150,19 @@ def build_intake(rules: "Rules") -> "Intake":
     from pipeline.agents.observe import Observe
 
     steps = (Dedupe(), Match(rules), Observe(rules.alarms), OpenOrAppend(rules), RaiseAlarms(rules))
-    return Intake(steps, build_consequences(rules))
+    strict = any(queue.without_entitlement == "quarantine" for queue in rules.queues.values())
+    return Intake(steps, build_consequences(rules), may_refuse=strict)
 
 
 def build_consequences(rules: "Rules") -> "Consequences":
     """What follows when cases opened or changed, whoever did it, in order; at the end, the mail about it."""
     from pipeline.agents.consequences import Consequences
+    from pipeline.agents.entitle import Entitle
     from pipeline.agents.post import Post
     from pipeline.agents.promise import Promise
     from pipeline.agents.route import Route
 
-    return Consequences((Route(), Promise(rules), Post(rules)))
+    return Consequences((Route(), Entitle(rules), Promise(rules), Post(rules)))
 
 
 def build_casework(rules: "Rules", store: "Store") -> "Casework":

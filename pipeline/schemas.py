@@ -146,6 +146,26 @@ class AlarmEvent(_Model):
     late_s: float | None = None
 
 
+class Entitlement(_Model):
+    """An entitlement as it stands now; `amount` was drawn of it, below zero given back. Hours are decimal.
+
+    `total` and `remaining` are null when it is without end.
+    """
+
+    external_id: str
+    allotment: Literal["cases", "hours"]
+    total: float | None
+    remaining: float | None
+    amount: float
+    transition: str
+
+
+class EntitlementEvent(CaseEvent):
+    """What a case drew on its entitlement, or gave back."""
+
+    entitlement: Entitlement
+
+
 class MessageEvent(_Model):
     """A message got an outcome that leaves no trace on a case."""
 
@@ -182,6 +202,9 @@ _SENTENCES: dict[str, tuple[type[_Model], str]] = {
     "sla.paused": (SlaEvent, "The time of a promise stands still."),
     "sla.resumed": (SlaEvent, "The time of a promise goes on."),
     "sla.cancelled": (SlaEvent, "A promise is made no longer."),
+    "entitlement.consumed": (EntitlementEvent, "A case drew on its entitlement."),
+    "entitlement.restored": (EntitlementEvent, "A case gave back to its entitlement what it had drawn."),
+    "entitlement.exhausted": (EntitlementEvent, "Nothing is left of an entitlement; told once."),
     "message.recorded": (MessageEvent, "A message was kept that rightly has no case."),
     "message.suppressed": (MessageEvent, "A message was kept and opens no case, by the desk's policy."),
     "message.quarantined": (MessageEvent, "A message waits for a person to decide."),

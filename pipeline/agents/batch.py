@@ -10,6 +10,7 @@ from pipeline.agents.watch_state import WatchState
 from pipeline.domain.alarms import Alarm, AlarmTold
 from pipeline.domain.cases import Case
 from pipeline.domain.duplicates import FORM_WINDOW_S
+from pipeline.domain.entitlement_use import Drawn
 from pipeline.domain.matching import Identity, Party, number_ranges
 from pipeline.domain.outcomes import Outcome, Quarantined, Suppressed
 from pipeline.domain.sla import Promises
@@ -17,6 +18,7 @@ from pipeline.domain.speaker import Standing
 from pipeline.domain.threading import ThreadLink
 from pipeline.domain.timers import Timer
 from pipeline.store.casework_ports import WorkChanges
+from pipeline.store.entitlement_ports import EntitlementChanges
 from pipeline.store.outbound_ports import NewMail, OutboundMail
 from pipeline.store.ports import Facts, NewActivity, Why
 from pipeline.wire import Envelope, Record
@@ -134,6 +136,7 @@ class CaseEvent:
     alarm: Alarm | None = None
     activity: UUID | None = None
     kpi: Mapping[str, object] | None = None
+    entitlement: Drawn | None = None
 
 
 @dataclass(slots=True)
@@ -167,6 +170,7 @@ class Batch:
     whys: list[Why] = field(default_factory=list)
     watch: WatchState = field(default_factory=WatchState)
     promises: dict[UUID, Promises] = field(default_factory=dict)
+    entitlements: EntitlementChanges = field(default_factory=EntitlementChanges)
 
     def touch(self, case: Case) -> None:
         """Note that the case changed."""

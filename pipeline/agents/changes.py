@@ -36,6 +36,7 @@ async def changes_of(batch: Batch, tx: Transaction) -> Changes:
         timed=batch.timed,
         watch=batch.watch.changes(),
         kpis=[one for promises in batch.promises.values() for one in promises.instances if one.changed],
+        entitlements=batch.entitlements,
     )
 
 

@@ -9,6 +9,8 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 from pipeline.agents.batch import CaseEvent, Deed, Incoming
 from pipeline.domain.alarms import Alarm
 from pipeline.domain.cases import Case
+from pipeline.domain.entitlement import amount
+from pipeline.domain.entitlement_use import Drawn
 from pipeline.domain.matching import Ref
 from pipeline.store.ports import NewEvent
 
@@ -84,6 +86,8 @@ def _data(event: CaseEvent, views: dict[UUID, Mapping[str, Any]]) -> Mapping[str
         data["alarm"] = _alarm(event.alarm)
     if event.kpi is not None:
         data["kpi"] = event.kpi
+    if event.entitlement is not None:
+        data["entitlement"] = _drawn(event.entitlement)
     if event.linked is not None:
         data["linked"] = {"id": str(event.linked.id), "number": event.linked.number}
     if event.activity is not None:
@@ -133,6 +137,18 @@ def _alarm(alarm: Alarm) -> Mapping[str, Any]:
         "text": alarm.text,
         "raised_at": alarm.raised_at,
         "cleared_at": alarm.cleared_at,
+    }
+
+
+def _drawn(drawn: Drawn) -> Mapping[str, Any]:
+    one = drawn.entitlement
+    return {
+        "external_id": one.external_id,
+        "allotment": one.terms.allotment,
+        "total": amount(one.terms, one.terms.total) if one.terms.total is not None else None,
+        "remaining": amount(one.terms, one.remaining) if one.remaining is not None else None,
+        "amount": amount(one.terms, drawn.units),
+        "transition": drawn.by,
     }
 
 

@@ -59,7 +59,7 @@ class Threads:
                 reopen_days=queue.reopen_days,
             )
             if isinstance(effect, Follow):
-                book.open(message, reason=effect.reason, follow_up_of=case)
+                self._open(message, book, reason=effect.reason, follow_up_of=case)
             else:
                 book.append(message, case, by=candidate.by, reason=candidate.reason, effect=effect)
             return
@@ -68,9 +68,23 @@ class Threads:
             message.outcome = Suppressed(f"automatic mail ({message.auto}) that belongs to no case{why}")
         elif stranger_to is not None:
             case, reason = stranger_to
-            book.open(message, reason=reason, linked_to=case)
+            self._open(message, book, reason=reason, linked_to=case)
         else:
-            book.open(message, reason="it belongs to no case yet")
+            self._open(message, book, reason="it belongs to no case yet")
+
+    @staticmethod
+    def _open(
+        message: Incoming,
+        book: Casebook,
+        *,
+        reason: str,
+        follow_up_of: Case | None = None,
+        linked_to: Case | None = None,
+    ) -> None:
+        if message.refused is not None:
+            message.outcome = message.refused
+        else:
+            book.open(message, reason=reason, follow_up_of=follow_up_of, linked_to=linked_to)
 
     @staticmethod
     def _objection(message: Incoming) -> str:

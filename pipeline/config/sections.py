@@ -156,6 +156,7 @@ class Queue(Section):
     children: ChildrenPolicy = "ask"
     notify: Address | None = None
     escalate_to: str | None = None
+    without_entitlement: Literal["open", "quarantine"] = "open"
 
 
 class Threading(Section):

@@ -10,6 +10,7 @@ from pipeline.domain.billing import Rounding
 from pipeline.domain.orders import Done, Refused
 from pipeline.domain.sla import Terms
 from pipeline.domain.tokens import TokenKeys
+from pipeline.replay.entitled import entitlements
 from pipeline.replay.promised import kpis_by_case
 from pipeline.replay.steps import Deed
 from pipeline.store.inventory import (
@@ -74,7 +75,7 @@ async def make_report(inventory: Inventory, names: Names) -> Report:
         "kpis": [kpi for of_case in kpis.values() for kpi in of_case],
         "activities": [_activity(row) for row in activities],
         "contacts": [_contact(row) for row in await inventory.contacts()],
-        "entitlements": [],
+        "entitlements": entitlements(await inventory.entitlements(), names.now) if names.now else [],
         "outbound": [_outbound(row) for row in await inventory.outbound()],
         "commands": [_command(row) for row in await inventory.commands()],
         "events": [
@@ -140,7 +141,7 @@ def _case(row: CaseRow, messages: list[str], billable_s: int, tokens: TokenKeys)
         "device": row.device,
         "severity": row.severity,
         "origin": row.origin,
-        "entitlement": None,
+        "entitlement": row.entitlement,
         "sla": row.sla,
         "follow_up_of": row.follow_up_of,
         "linked_to": row.linked_to,

@@ -12,6 +12,7 @@ from psycopg.rows import class_row
 
 from pipeline.domain.kpi import Instance
 from pipeline.store.connection import retryable
+from pipeline.store.entitlement_records import Held, Whose, read_held
 from pipeline.store.kpi import instance_of
 from pipeline.store.queries import load_queries
 
@@ -69,6 +70,7 @@ class CaseRow:
     product: str | None
     severity: str | None
     sla: str | None
+    entitlement: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +204,10 @@ class Inventory:
     async def commands(self) -> list[CommandRow]:
         """Every command to a device, in the order of time."""
         return await self._rows("commands", CommandRow)
+
+    async def entitlements(self) -> list[Held]:
+        """Every entitlement."""
+        return await read_held(self._connection, Whose(all=True))
 
     async def events(self, *, but: str) -> list[EventRow]:
         """Every event that waits to be published, in order, but those of a type."""

@@ -24,7 +24,7 @@ SELECT cases.number, cases.title, cases.status, cases.state, cases.priority, cas
     coalesce(account.external_id, account.id::text) AS account, cases.origin, earlier.number AS follow_up_of,
     linked.number AS linked_to, survivor.number AS merged_into, cases.flags, cases.device,
     agent.external_id AS owner, above.number AS parent, cases.until, cases.product, cases.severity,
-    cases.sla
+    cases.sla, cases.entitlement
 FROM cases
 LEFT JOIN account ON account.id = cases.account_id
 LEFT JOIN cases AS earlier ON earlier.id = cases.follow_up_of

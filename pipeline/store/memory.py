@@ -13,6 +13,8 @@ from pipeline.domain.alarms import Alarm
 from pipeline.domain.callbacks import Caller
 from pipeline.domain.cases import Case
 from pipeline.domain.customers import AccountFacts, CustomerFacts, DeviceFacts, ProductFacts
+from pipeline.domain.entitlement import Entitlement
+from pipeline.domain.entitlement_use import Line
 from pipeline.domain.kpi import Instance
 from pipeline.domain.maintenance import Window
 from pipeline.domain.matching import Identity, Party, Ref
@@ -33,9 +35,11 @@ from pipeline.store.channel_ports import (
     ToldActivity,
     numbers_of,
 )
+from pipeline.store.entitlement_ports import EntitlementFacts, EntitlementWanted
 from pipeline.store.kpi_ports import PromiseFacts
 from pipeline.store.memory_casework import known_family, known_work, write_work
 from pipeline.store.memory_customers import known_customers
+from pipeline.store.memory_entitlements import LineKey, known_entitlements, write_entitlements
 from pipeline.store.memory_kpi import known_promises, write_promises
 from pipeline.store.memory_outbound import write_outbound
 from pipeline.store.memory_timers import TimerRow, due_timers, write_timers
@@ -122,6 +126,8 @@ class Tables:
     dead: dict[tuple[str, int, int, int], DeadLetter] = field(default_factory=dict)
     counts: dict[tuple[Partition, str, str], int] = field(default_factory=dict)
     timers: dict[tuple[str, str], TimerRow] = field(default_factory=dict)
+    entitlements: dict[str, Entitlement] = field(default_factory=dict)
+    entitlement_lines: dict[LineKey, Line] = field(default_factory=dict)
     whys: dict[int, Why] = field(default_factory=dict)
     kpis: dict[UUID, Instance] = field(default_factory=dict)
 
@@ -324,6 +330,10 @@ class MemoryTransaction:
         """What casework wants to know."""
         return known_work(self._tables, wanted)
 
+    async def entitlements(self, wanted: EntitlementWanted) -> EntitlementFacts:
+        """What is known of entitlements."""
+        return known_entitlements(self._tables, wanted)
+
     async def case_numbers(self, count: int) -> Sequence[int]:
         """So many new case numbers, rising; like a sequence's, they stay given when the transaction is undone."""
         first = self._memory.last_number + 1
@@ -361,6 +371,7 @@ class MemoryTransaction:
         tables.blobs.update(dict.fromkeys(changes.blobs))
         tables.links.update(dict.fromkeys(changes.links))
         self._write_channels(changes.channels)
+        write_entitlements(tables, changes.entitlements)
         write_outbound(tables.outbound, changes.outbound)
         write_work(tables, changes.work)
         write_promises(tables.kpis, changes.kpis)

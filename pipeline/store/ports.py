@@ -15,6 +15,7 @@ from pipeline.domain.threading import ThreadLink
 from pipeline.domain.timers import Awaited, Timer
 from pipeline.store.casework_ports import Family, WorkChanges, WorkFacts, WorkWanted
 from pipeline.store.channel_ports import ChannelChanges, ChannelFacts, ChannelWanted
+from pipeline.store.entitlement_ports import EntitlementChanges, EntitlementFacts, EntitlementWanted
 from pipeline.store.kpi_ports import PromiseFacts
 from pipeline.store.outbound_ports import OutboundMail
 from pipeline.store.watch_ports import AlarmGroup, GroupName, WatchChanges, WatchFacts
@@ -246,6 +247,7 @@ class Changes:
     kpis: list[Instance] = field(default_factory=list)
     timed: dict[tuple[str, str], Timer | None] = field(default_factory=dict)
     watch: WatchChanges = field(default_factory=WatchChanges)
+    entitlements: EntitlementChanges = field(default_factory=EntitlementChanges)
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,6 +303,9 @@ class Transaction(Protocol):
 
     async def work(self, wanted: WorkWanted) -> WorkFacts:
         """What casework wants to know of cases that are locked."""
+
+    async def entitlements(self, wanted: EntitlementWanted) -> EntitlementFacts:
+        """What is known of entitlements, which are locked in the order of their ids; comes after the cases."""
 
     async def case_numbers(self, count: int) -> Sequence[int]:
         """So many new case numbers, rising."""

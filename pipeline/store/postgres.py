@@ -22,6 +22,8 @@ from pipeline.store.casework_ports import Family, WorkFacts, WorkWanted
 from pipeline.store.channels import active_cases, read_channels, write_channels
 from pipeline.store.connection import retryable
 from pipeline.store.customers import read_customers
+from pipeline.store.entitlement_ports import EntitlementFacts, EntitlementWanted
+from pipeline.store.entitlements import read_entitlements, write_entitlements
 from pipeline.store.kpi import read_promises, write_promises
 from pipeline.store.kpi_ports import PromiseFacts
 from pipeline.store.outbound import write_outbound
@@ -205,6 +207,10 @@ class PostgresTransaction:
         """What casework wants to know."""
         return await read_work(self._connection, wanted)
 
+    async def entitlements(self, wanted: EntitlementWanted) -> EntitlementFacts:
+        """What is known of entitlements, locked."""
+        return await read_entitlements(self._connection, wanted)
+
     async def case_numbers(self, count: int) -> Sequence[int]:
         """So many new case numbers, rising."""
         return [number for (number,) in await self._rows("case_numbers", {"count": count})] if count else []
@@ -251,6 +257,7 @@ class PostgresTransaction:
             await write_promises(self._connection, changes.kpis)
             await write_timers(self._connection, changes)
             await write_watch(self._connection, changes.watch)
+            await write_entitlements(self._connection, changes.entitlements)
             if changes.events:
                 await self._connection.execute(_SQL["notify_relay"])
 

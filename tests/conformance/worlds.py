@@ -15,6 +15,7 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from pipeline.domain.customers import DeviceFacts, ProductFacts
+from pipeline.domain.entitlement import Entitlement
 from pipeline.domain.matching import Identity, Ref
 from pipeline.store.ledger import PostgresLedger
 from pipeline.store.memory import Memory, MemoryStore
@@ -45,6 +46,12 @@ class World(Protocol):
 
     async def add_device(self, external_id: str, account: Ref, product: Ref, warranty_until: date) -> Ref:
         """A device of an account."""
+
+    async def add_entitlement(self, one: Entitlement) -> None:
+        """An entitlement of an account, of contacts without one, or on a device."""
+
+    async def used(self, external_id: str) -> tuple[int, dict[str, int], bool]:
+        """What of an entitlement is used, by channel too, and whether that was told to be all."""
 
     async def merge(self, case: UUID, into: UUID) -> None:
         """Merge a case into another."""
@@ -92,6 +99,13 @@ class MemoryWorld:
         facts = DeviceFacts(device, account, tables.products[product.external_id or ""], None, warranty_until)
         tables.devices[external_id] = facts
         return device
+
+    async def add_entitlement(self, one: Entitlement) -> None:
+        self.memory.tables.entitlements[one.external_id] = one
+
+    async def used(self, external_id: str) -> tuple[int, dict[str, int], bool]:
+        one = self.memory.tables.entitlements[external_id]
+        return one.used, {**one.used_by}, one.exhausted
 
     async def merge(self, case: UUID, into: UUID) -> None:
         cases = self.memory.tables.cases
@@ -154,6 +168,25 @@ class PostgresWorld:
         )
         async with await psycopg.AsyncConnection.connect(self.dsn) as connection:
             await connection.execute(statement, [*row.values()])
+
+    async def add_entitlement(self, one: Entitlement) -> None:
+        row = {
+            "external_id": one.external_id, "account_id": one.account, "contacts": sorted(one.contacts),
+            "device": one.device, "products": sorted(one.products), "state": one.state, "starts_at": one.starts,
+            "ends_at": one.ends, "is_default": one.default, "sla": one.sla, "allotment": one.terms.allotment,
+            "total": one.terms.total, "channels": Jsonb(one.terms.channels), "only_listed": one.terms.only_listed,
+            "decrement_on": one.terms.decrement_on, "restrict": one.terms.restrict,
+        }  # fmt: skip
+        await self._insert("entitlement", **row)
+
+    async def used(self, external_id: str) -> tuple[int, dict[str, int], bool]:
+        async with await psycopg.AsyncConnection.connect(self.dsn) as connection:
+            rows = await connection.execute(
+                "SELECT used, used_by, exhausted_at IS NOT NULL FROM entitlement WHERE external_id = %s", (external_id,)
+            )
+            found = await rows.fetchone()
+        assert found is not None
+        return found
 
     async def merge(self, case: UUID, into: UUID) -> None:
         async with await psycopg.AsyncConnection.connect(self.dsn) as connection:

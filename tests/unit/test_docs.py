@@ -37,6 +37,8 @@ def mistakes(call: str) -> Iterator[str]:
     command: click.Command = ROOT_COMMAND
     words = call.split()
     while words and (inner := getattr(command, "commands", {})):
+        if words[0].startswith("-") and getattr(command, "invoke_without_command", False):
+            break
         word = words.pop(0)
         if word not in inner:
             yield word
@@ -55,6 +57,8 @@ def test_a_wrong_call_is_found() -> None:
     assert list(mistakes("fly --json")) == ["fly"]
     assert list(mistakes("status --jsonn --data x")) == ["--jsonn"]
     assert list(mistakes("dead list --state all")) == []
+    assert list(mistakes("entitlements --for acme")) == []
+    assert list(mistakes("entitlements --foor acme")) == ["--foor"]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

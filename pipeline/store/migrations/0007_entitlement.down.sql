@@ -1,0 +1,2 @@
+-- Forgets entitlements with their ledger.
+DROP TABLE entitlement_ledger, entitlement, entitlement_template;
