@@ -14,6 +14,7 @@ from worlds import World, on_a_new_desk
 from pipeline.domain.entitlement import Entitlement, Terms
 from pipeline.domain.entitlement_use import Line, Work
 from pipeline.domain.matching import Identity
+from pipeline.store.casework_ports import WorkActivity, WorkChanges
 from pipeline.store.channel_ports import ChannelChanges, ToldActivity
 from pipeline.store.entitlement_ports import EntitlementChanges, EntitlementFacts, EntitlementWanted
 from pipeline.store.ports import Changes, NewContact
@@ -138,16 +139,24 @@ async def test_work_is_what_is_closed_and_billable(world: World) -> None:
         a_call(case.id, 900),
         a_call(case.id, 60, kind="note", at=NOW + timedelta(seconds=1)),
         a_call(case.id, 30, kind="social", at=NOW + timedelta(seconds=2)),
-        a_call(case.id, -300, kind="resolution", at=NOW + timedelta(seconds=3)),
     ]
+    correction = WorkActivity(
+        id=uuid4(), case_id=case.id, kind="note", direction="internal", state="closed", subject="", body="",
+        at=NOW + timedelta(seconds=3), billable_s=-300, adjusts=True,
+    )  # fmt: skip
     nothing = [a_call(case.id, None), a_call(case.id, 0), a_call(case.id, 7, state="open"), a_call(None, 8)]
+    said = a_call(case.id, 690, kind="resolution", at=NOW + timedelta(seconds=4))
+    channels = ChannelChanges([*calls, *nothing, said, a_call(other.id, 1)])
     async with world.store.transaction() as tx:
-        await tx.write(Changes(opened=[case, other], channels=ChannelChanges([*calls, *nothing, a_call(other.id, 1)])))
+        await tx.write(Changes(opened=[case, other], channels=channels, work=WorkChanges([correction])))
     found = await asked(world, names=["e1"], worked=[case.id])
-    channels = ("phone", None, "facebook", None)
-    amounts = (900, 60, 30, -300)
     assert found.work == {
-        case.id: [Work(call.id, channel, units) for call, channel, units in zip(calls, channels, amounts, strict=True)]
+        case.id: [
+            Work(calls[0].id, "phone", 900),
+            Work(calls[1].id, None, 60),
+            Work(calls[2].id, "facebook", 30),
+            Work(correction.id, None, -300, adjusts=True),
+        ]
     }
 
 
