@@ -161,8 +161,9 @@ def build_consequences(rules: "Rules") -> "Consequences":
     from pipeline.agents.post import Post
     from pipeline.agents.promise import Promise
     from pipeline.agents.route import Route
+    from pipeline.agents.waits import Waits
 
-    return Consequences((Route(), Entitle(rules), Promise(rules), Post(rules)))
+    return Consequences((Route(), Entitle(rules), Promise(rules), Waits(rules), Post(rules)))
 
 
 def build_casework(rules: "Rules", store: "Store") -> "Casework":
@@ -180,6 +181,7 @@ def build_timers(rules: "Rules", store: "Store") -> "Timers":
     from pipeline.agents.deadlines import FAIL, WARN
     from pipeline.agents.promise import KpiTimers
     from pipeline.agents.timers import TimerHandler, Timers
+    from pipeline.agents.waits_timers import KINDS, WaitTimers
     from pipeline.agents.watching import ALARM
 
     promises = KpiTimers(rules)
@@ -189,6 +191,7 @@ def build_timers(rules: "Rules", store: "Store") -> "Timers":
         WARN: promises,
         FAIL: promises,
     }
+    handlers |= dict.fromkeys(KINDS, WaitTimers(rules))
     return Timers(store, handlers, build_consequences(rules))
 
 

@@ -1,6 +1,6 @@
 """Carries out what an agent orders done to a case; what follows from it follows whoever did it."""
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator
 from dataclasses import asdict
 from uuid import UUID
 
@@ -57,14 +57,15 @@ class Casework:
 
         Raises LookupError when there is no such case; Retry when the store is away.
         """
+        concerned = {case_id}
         async for attempt in _again():
             with attempt:
                 async with self._store.transaction() as tx:
-                    return await self._do(case_id, order, by, tx)
+                    return await self._do(case_id, order, by, concerned, tx)
         raise AssertionError("the loop above returns or raises")
 
-    async def _do(self, case_id: UUID, order: Order, by: Deed, tx: Transaction) -> Done | Refused:
-        desk = await self._desk(case_id, order, by, tx)
+    async def _do(self, case_id: UUID, order: Order, by: Deed, concerned: set[UUID], tx: Transaction) -> Done | Refused:
+        desk = await self._desk(case_id, order, by, concerned, tx)
         made = carry_out(desk, order)
         if isinstance(made, Refused):
             return made
@@ -76,23 +77,21 @@ class Casework:
         await self._consequences(desk.batch, tx)
         return Done(changed=True, activity=made)
 
-    async def _desk(self, case_id: UUID, order: Order, by: Deed, tx: Transaction) -> WorkDesk:
-        """The case with what the order may be about, locked; reads again what may have changed before it was."""
-        about = {case_id, *await _others(order, tx)}
-        family = await tx.family(about) if _about_family(order) else Family()
-        cases = dict(await tx.lock_cases(about | _ids(family)))
+    async def _desk(self, case_id: UUID, order: Order, by: Deed, concerned: set[UUID], tx: Transaction) -> WorkDesk:
+        """The case with all that the order may be about, locked; more of them than were `concerned` is another try."""
+        concerned |= await _others(case_id, order, tx)
+        if _about_family(order):
+            concerned |= _ids(await tx.family(concerned))
+        cases = dict(await tx.lock_cases(concerned))
         case = cases.get(case_id) if isinstance(order, Unmerge) else survivor(case_id, cases)
         if case is None:
             raise LookupError(f"there is no case {case_id}")
-        if _about_family(order):
-            family = await tx.family(cases.keys())
-            if _ids(family) - cases.keys():
-                raise Retry("the cases that belong together changed meanwhile")
-        batch = Batch(cases=cases)
-        desk = WorkDesk(case, batch, by, self._rules, family)
+        family = await tx.family(cases.keys()) if _about_family(order) else Family()
+        desk = WorkDesk(case, Batch(cases=cases), by, self._rules, family)
         desk.facts = await tx.work(_wanted(desk, order))
-        if isinstance(order, Attach) and _came_from(desk, order) not in {None, *cases}:
-            raise Retry("the activity was moved meanwhile")
+        if missing := (_ids(family) | _came_from(desk, order)) - cases.keys():
+            concerned |= missing
+            raise Retry("more cases belong together than were known before they were locked")
         return desk
 
 
@@ -137,17 +136,20 @@ def _about_family(order: Order) -> bool:
     return isinstance(order, Resolve | Merge | Unmerge) or (isinstance(order, SetField) and order.field == "parent")
 
 
-async def _others(order: Order, tx: Transaction) -> Collection[UUID]:
+async def _others(case_id: UUID, order: Order, tx: Transaction) -> set[UUID]:
     """The cases that an order names beside its own."""
     match order:
         case Merge(into=into):
             return {into}
+        case Unmerge():
+            merges = (await tx.work(WorkWanted(merges={case_id}))).merges
+            return {record.into for record in merges.values()}
         case SetField(field="parent", value=UUID() as parent):
             return {parent}
         case Attach(activity=activity):
             known = await tx.work(WorkWanted(activities={activity}))
             return {one.case_id for one in known.activities.values() if one.case_id is not None}
-    return ()
+    return set()
 
 
 def _ids(family: Family) -> set[UUID]:
@@ -155,9 +157,9 @@ def _ids(family: Family) -> set[UUID]:
     return {one for found in of_kind for of_case in found.values() for one in of_case}
 
 
-def _came_from(desk: WorkDesk, order: Attach) -> UUID | None:
-    activity = desk.facts.activities.get(order.activity)
-    return activity.case_id if activity else None
+def _came_from(desk: WorkDesk, order: Order) -> set[UUID]:
+    activity = desk.facts.activities.get(order.activity) if isinstance(order, Attach) else None
+    return {activity.case_id} if activity is not None and activity.case_id is not None else set()
 
 
 def _wanted(desk: WorkDesk, order: Order) -> WorkWanted:  # noqa: PLR0911  # a question an order

@@ -41,6 +41,8 @@ class Rules:
     address: str
     address_of_queue: Mapping[str, str]
     rounding: Rounding
+    language: str
+    desk_name: str
     own_fields: Mapping[str, FieldType]
     pledges: Pledges
 
@@ -98,6 +100,8 @@ def compile_rules(config: Config) -> Rules:
             mailbox.queue or config.default_queue: mailbox.address for mailbox in reversed(config.mailbox)
         },
         rounding=config.billing.rounding(),
+        language=config.desk.language,
+        desk_name=config.desk.name,
         own_fields=config.fields.case,
         pledges=compile_pledges(config),
     )

@@ -6,14 +6,19 @@ leaves out is filled in: its Message-ID is `<ID@mail.example>`, its date is its 
 one; ids of mails stand for their Message-IDs. `{token of 1001}`, `{address of 1001}` and `{reference in 1001}` are what
 our own mail about a case would bear; cases are numbered from 1001, in the order in which they are opened.
 
+An agent's step has an `id` where the expectation says what became of it: `done`, `unchanged`, or `refused` with part of
+the reason. `case 1001` says what became of a case, `has` which activities it has; `mails` what we sent.
+
+`call: ID` is a call of so many `minutes` that somebody answered, `from` a number; without `minutes` it goes on.
+
 On Facebook, `by` someone, or `us`: `comment: ID` stands `under` our post and may be what `answers` another comment;
 `edit: ID` and `remove: ID` change it; `direct: ID` is a message in the talk `with` someone.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
@@ -70,11 +75,35 @@ def _scenario(name: str, told: dict[str, Any], scratch: Path) -> Scenario:
     data, mistakes = read_known([reference], Names.of(config))
     assert not mistakes, mistakes
     desk, mails, steps = Desk.of(config), dict[str, dict[str, Any]](), []
-    for number, line in enumerate(told["journal"], start=1):
+    for number, line in enumerate(_spelled_out(told["journal"]), start=1):
         found = read_line(orjson.dumps(_line(line, mails)), name, number, desk)
         assert found.step is not None, found.mistakes
         steps.append(found.step)
     return Scenario(name, told["says"], config, data, steps, told["expect"])
+
+
+def _spelled_out(journal: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """A call is a line for each event: its ring, its answer ten seconds later, its hang-up."""
+    hang_ups: list[dict[str, Any]] = []
+    for line in journal:
+        yield from (end for end in hang_ups if end["at"] <= line["at"])
+        hang_ups = [end for end in hang_ups if end["at"] > line["at"]]
+        if "call" not in line:
+            yield line
+            continue
+        rings = datetime.fromisoformat(line["at"])
+        answers = rings + timedelta(seconds=10)
+        who = {"callId": line["call"], "direction": "in", "from": line["from"], "to": "+4930111"}
+        yield _event(line["call"], rings, {"event": "newCall", **who})
+        yield _event(f"{line['call']} answered", answers, {"event": "answer", **who})
+        if "minutes" in line:
+            ends = answers + timedelta(minutes=line["minutes"])
+            hang_ups.append(_event(f"{line['call']} over", ends, {"event": "hangup", **who}))
+    yield from hang_ups
+
+
+def _event(name: str, at: datetime, payload: dict[str, Any]) -> dict[str, Any]:
+    return {"at": at.isoformat().replace("+00:00", "Z"), "id": name, "channel": "phone", "payload": payload}
 
 
 def _line(line: dict[str, Any], mails: dict[str, dict[str, Any]]) -> dict[str, Any]:

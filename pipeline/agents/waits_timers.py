@@ -1,0 +1,110 @@
+"""Fires the time limits of cases and activities: a rest ends, somebody is reminded, nobody waits any longer."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from pipeline.agents.batch import Batch, Deed
+from pipeline.agents.rules import Rules
+from pipeline.agents.waits import LATER, REMIND, UNANSWERED, UNTIL, WAITING
+from pipeline.agents.work_resolution import resolve
+from pipeline.agents.workdesk import WorkDesk, new_activity
+from pipeline.domain import casework
+from pipeline.domain.activities import Activity
+from pipeline.domain.orders import Refused, Resolve
+from pipeline.domain.reminders import activity_reminder, waiting_reminder
+from pipeline.domain.timers import Timer
+from pipeline.store.casework_ports import Correspondence, Family, WorkFacts, WorkWanted
+from pipeline.store.outbound_ports import NewMail
+from pipeline.store.ports import Transaction
+
+ACTIVITY_REMIND, ACTIVITY_DUE = "activity.remind", "activity.due"
+KINDS = (UNTIL, REMIND, UNANSWERED, ACTIVITY_REMIND, ACTIVITY_DUE)
+
+
+class WaitTimers:
+    """The handler of all of them; what it read for a transaction it forgets with the next."""
+
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+        self._family = Family()
+        self._facts = WorkFacts()
+
+    def claims(self, timer: Timer) -> tuple[str, ...]:  # noqa: ARG002  # every handler has this form
+        """Nothing: messages that may cancel it lock its case."""
+        return ()
+
+    async def prepare(self, timers: Sequence[Timer], batch: Batch, tx: Transaction) -> None:
+        """Read what resolving needs to know, where an answer goes, what is still open."""
+        closing = {timer.case_id for timer in timers if timer.kind == UNANSWERED and timer.case_id}
+        reminded = {timer.case_id for timer in timers if timer.kind == REMIND and timer.case_id}
+        due = {timer.case_id for timer in timers if timer.kind in {ACTIVITY_REMIND, ACTIVITY_DUE} and timer.case_id}
+        self._family = await tx.family(closing) if closing else Family()
+        below = {child for children in self._family.children.values() for child in children}
+        if below - batch.cases.keys():
+            batch.cases |= await tx.lock_cases(below - batch.cases.keys())
+        self._facts = await tx.work(WorkWanted(cases=closing | below | due, answers=reminded))
+
+    def fire(self, timer: Timer, batch: Batch, cause: Deed) -> None:
+        """Do what it is for, if that is still wanted."""
+        case = batch.cases.get(timer.case_id) if timer.case_id else None
+        if case is None:
+            return
+        desk = WorkDesk(case, batch, cause, self._rules, self._family, self._facts)
+        if timer.kind == UNTIL:
+            desk.tell_if("case.status_changed", case, casework.resume(case))
+        elif timer.kind in {ACTIVITY_REMIND, ACTIVITY_DUE}:
+            self._remind_agent(desk, timer)
+        elif case.status == WAITING and case.state == "active":
+            if timer.kind == REMIND:
+                self._remind_customer(desk, timer)
+            else:
+                _close(desk, timer)
+
+    def _remind_customer(self, desk: WorkDesk, timer: Timer) -> None:
+        case = desk.case
+        theirs = desk.facts.answers.get(case.id) or Correspondence(case.origin, None)
+        if theirs.address is None or "@" not in theirs.address or theirs.kind == "social":
+            desk.batch.why(case, "waiting", "no address of the customer is known to remind them at", desk.at)
+            return
+        closes = timer.data.get("closes_at")
+        closes_at = datetime.fromisoformat(closes).astimezone(ZoneInfo(self._rules.timezone)) if closes else None
+        subject, text = waiting_reminder(self._rules.language, self._rules.desk_name, closes_at)
+        made = desk.add(
+            new_activity(case, "email", desk.at, direction="out", subject=subject, body=text, recipient=theirs.address)
+        )
+        desk.batch.outbound.append(
+            NewMail(to=theirs.address, template="waiting_reminder", subject=subject, body=text, at=desk.at, case=case,
+                    in_reply_to=theirs.message_id)
+        )  # fmt: skip
+        desk.tell("case.noted", case, {}, activity=made)
+
+    def _remind_agent(self, desk: WorkDesk, timer: Timer) -> None:
+        case = desk.case
+        open_ = next((one for one in self._activities(desk, timer) if one.state == "open"), None)
+        if open_ is None:
+            return
+        due = timer.kind == ACTIVITY_DUE
+        subject, text = activity_reminder(open_.kind, open_.subject, case.number, due=due)
+        template = "activity_due" if due else "activity_reminder"
+        desk.batch.outbound.append(
+            NewMail(to=f"agent:{open_.owner}" if open_.owner else "owner", template=template, subject=subject,
+                    body=text, at=desk.at, case=case)
+        )  # fmt: skip
+        desk.tell("case.noted", case, {}, activity=open_.id)
+
+    @staticmethod
+    def _activities(desk: WorkDesk, timer: Timer) -> list[Activity]:
+        return [one for case in desk.facts.of_case.values() for one in case if str(one.id) == timer.key]
+
+
+def _close(desk: WorkDesk, timer: Timer) -> None:
+    """Resolve it for want of an answer; later, when something stands in the way."""
+    order = Resolve(
+        text="The customer did not send the details.", status="no answer", cancel_open=True, children="keep"
+    )
+    made = resolve(desk, order)
+    if isinstance(made, Refused):
+        desk.batch.why(desk.case, "waiting", made.reason, desk.at)
+        desk.batch.arm(replace(timer, at=desk.at + LATER))
