@@ -142,14 +142,22 @@ def build_monitor(config: Config, healths: "Healths") -> "APIRouter":
 
 def build_intake(rules: "Rules") -> "Intake":
     """The steps of intake, in order, and what follows from them."""
+    from pipeline.agents.acknowledge import Acknowledge
     from pipeline.agents.alarm_cases import RaiseAlarms
+    from pipeline.agents.bounces import Bounces
     from pipeline.agents.cases import OpenOrAppend
     from pipeline.agents.dedupe import Dedupe
+    from pipeline.agents.guesses import Guesses
     from pipeline.agents.intake import Intake
     from pipeline.agents.match import Match
     from pipeline.agents.observe import Observe
+    from pipeline.agents.speak import Speak
+    from pipeline.agents.storms import Storms
 
-    steps = (Dedupe(), Match(rules), Observe(rules.alarms), OpenOrAppend(rules), RaiseAlarms(rules))
+    steps = (
+        Speak(rules), Dedupe(), Guesses(), Match(rules), Storms(), Observe(rules.alarms), OpenOrAppend(rules),
+        RaiseAlarms(rules), Bounces(), Acknowledge(rules),
+    )  # fmt: skip
     strict = any(queue.without_entitlement == "quarantine" for queue in rules.queues.values())
     return Intake(steps, build_consequences(rules), may_refuse=strict)
 

@@ -6,12 +6,13 @@ from datetime import datetime
 from uuid import UUID
 
 from pipeline.agents.told import CallMessage, ChannelState, PostMessage, Telemetry
+from pipeline.agents.told_mail import MailMessage, MailState
 from pipeline.agents.watch_state import WatchState
 from pipeline.domain.alarms import Alarm, AlarmTold
 from pipeline.domain.cases import Case
 from pipeline.domain.duplicates import FORM_WINDOW_S
 from pipeline.domain.entitlement_use import Drawn
-from pipeline.domain.matching import Identity, Party, number_ranges
+from pipeline.domain.matching import Identity, Party, Ref, number_ranges
 from pipeline.domain.outcomes import Outcome, Quarantined, Suppressed
 from pipeline.domain.sla import Promises
 from pipeline.domain.speaker import Standing
@@ -37,8 +38,11 @@ class Incoming:
     `may_append` when it may join a case, `may_open` when it may open one; `standing` says how far its sender is
     believed, `dedupe_genuine` is, of a mail whose sender is not, the key that the genuine one has. Its sender is known
     by an identity of `sender_kind` (on a platform by a `handle` as well), and becomes a contact only where
-    `may_be_new`; whom the queue does not take is `refused` once a case is to be opened. At most one of `call`, `post`,
-    `alarm` and `telemetry` is there; with the last, it stands for all messages of its record.
+    `may_be_new`, by its first message (`is_new`); whom the queue does not take is `refused` once a case is to be
+    opened. `from_us` holds when an agent wrote it (`agent`), or someone as a mailbox of ours; `behalf` is the customer
+    they wrote it for, if it opens a case. `activity_kind` is what it is kept as, if not as its kind; `acknowledge`
+    holds when its sender is to be told that it came, `is_folded` when it is one of a storm. At most one of `call`,
+    `post`, `alarm` and `telemetry` is there; with the last, it stands for all messages of its record.
     """
 
     record: Record
@@ -74,6 +78,14 @@ class Incoming:
     post: PostMessage | None = None
     alarm: AlarmTold | None = None
     telemetry: Telemetry | None = None
+    mail: MailMessage | None = None
+    agent: Ref | None = None
+    from_us: bool = False
+    behalf: Identity | None = None
+    activity_kind: str | None = None
+    acknowledge: bool = False
+    is_folded: bool = False
+    is_new: bool = False
     refused: Quarantined | Suppressed | None = None
     dedupe_genuine: str | None = None
     quarantine: str | None = None
@@ -93,7 +105,9 @@ class Incoming:
 
     @property
     def identity(self) -> Identity | None:
-        """What its sender is known by."""
+        """What its sender is known by; of what one of us sent, the customer they sent it for."""
+        if self.from_us:
+            return self.behalf
         return Identity(self.sender_kind, self.sender) if self.sender else None
 
     @property
@@ -162,6 +176,7 @@ class Batch:
     telemetry: list[Incoming] = field(default_factory=list)
     plain: list[tuple[Incoming, int, int]] = field(default_factory=list)
     channels: ChannelState = field(default_factory=ChannelState)
+    mail: MailState = field(default_factory=MailState)
     outbound: list[NewMail] = field(default_factory=list)
     posted: list[OutboundMail] = field(default_factory=list)
     activities: list[NewActivity] = field(default_factory=list)

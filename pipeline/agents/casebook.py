@@ -8,12 +8,15 @@ from uuid_utils.compat import uuid7
 
 from pipeline.agents.batch import Batch, CaseEvent, Incoming
 from pipeline.agents.rules import Rules
+from pipeline.agents.storms import note_arrival
 from pipeline.config.sections import Queue
 from pipeline.domain.alarms import raised_priority
 from pipeline.domain.answers import answered, customer_wrote
 from pipeline.domain.cases import MAX_PARTICIPANTS, Case, Join, case_title, may_copy
 from pipeline.domain.outcomes import Appended, Opened
 from pipeline.domain.threading import ThreadLink
+from pipeline.store.mail_ports import Watch
+from pipeline.store.outbound_ports import NewMail
 
 
 class Casebook:
@@ -75,18 +78,28 @@ class Casebook:
         if effect.reopens or effect.wakes:
             changed["status"] = (case.status, "in progress")
             case.status = "in progress"
+            changed |= {"until": (case.until, None)} if case.until is not None else {}
+            case.until = None
         if effect.reopens:
             changed["state"] = (case.state, "active")
             case.state, case.resolved_at = "active", None
         if message.flags and (added := tuple(flag for flag in message.flags if flag not in case.flags)):
             case.flags += added
-        waits = customer_wrote(case, message.received, automatic=message.automatic) if _makes_wait(message) else {}
+        by_nobody = message.automatic or message.is_folded
+        waits = customer_wrote(case, message.received, automatic=by_nobody) if _makes_wait(message) else {}
         message.outcome = Appended(by, reason)
         self._join(message, batch, case)
         batch.events.append(CaseEvent(event, message, case, waits))
         if changed:
             kind = "case.reopened" if effect.reopens else "case.status_changed"
             batch.events.append(CaseEvent(kind, message, case, changed))
+        if case.status == "on hold" and not (message.from_us or message.automatic or message.is_folded):
+            batch.outbound.append(_on_hold(message, case))
+
+    def _watched(self, message: Incoming, case: Case) -> None:
+        """Show the case to the other mailboxes that its message went to."""
+        for mailbox, queue in message.mail.others if message.mail else ():
+            self.batch.mail.changes.watches.append(Watch(case.id, mailbox, queue))
 
     def answered(self, message: Incoming, case: Case, at: datetime, answer: str) -> None:
         """The message tells that someone of ours answered the case's customer."""
@@ -104,25 +117,37 @@ class Casebook:
         # under nobody's name, so that an id that someone forged draws none of the contact's real mails to it
         party = message.party if message.standing != "refuted" else None
         contact_id = party.contact.id if party and party.contact else None
-        known = {(link.id, link.own) for key in (message.own, *message.mentioned) if key
+        mail = message.mail
+        known = {(link.id, link.own) for key in (message.own, mail and mail.alike, *message.mentioned) if key
                  for link in batch.links.get(key, ()) if link.case_id == case.id}  # fmt: skip
-        for key, own in ((message.own, True), *((mention, False) for mention in message.mentioned)):
+        between = (mail.mailbox, tuple(sorted(mail.people))) if mail and message.standing != "refuted" else ()
+        own_keys = (message.own, mail.alike if mail else None)
+        for key, own in (*((key, True) for key in own_keys), *((mention, False) for mention in message.mentioned)):
             if key and (key, True) not in known and (key, own) not in known:
-                link = ThreadLink(key, case.id, own, contact_id)
+                link = ThreadLink(key, case.id, own, contact_id, *(() if own else between))
                 links = batch.links.setdefault(key, [])
                 # as the store answers the next batch
                 insort(links, link, key=lambda link: (not link.own, link.case_id))
                 batch.new_links.append(link)
         self._add_participants(message, batch, case)
+        self._watched(message, case)
+        if not isinstance(message.outcome, Opened) and not message.is_folded:
+            return
+        note_arrival(message, case, batch, was_folded=message.is_folded)
 
     def _add_participants(self, message: Incoming, batch: Batch, case: Case) -> None:
-        """The sender, and whom a customer copied; a robot, a forger, or who was only copied, brings nobody in."""
-        if message.automatic or message.sender_kind != "email" or message.standing == "refuted":
+        """The sender, and whom a customer or one of us copied.
+
+        A robot, a forger, who was only copied, or one of a storm brings nobody in.
+        """
+        if message.automatic or message.is_folded or message.sender_kind != "email" or message.standing == "refuted":
             return
         policy = self._rules.participants
         opens = isinstance(message.outcome, Opened)
-        copied = message.copied if opens or may_copy(case, message.party, policy) else ()
-        people = dict.fromkeys(((message.sender,) if message.sender else ()) + tuple(sorted(copied)))
+        may = opens or message.from_us or may_copy(case, message.party, policy)
+        copied = tuple(sorted(message.copied)) if may and message.activity_kind != "note" else ()
+        wrote = message.behalf.value if message.behalf and opens else None if message.from_us else message.sender
+        people = dict.fromkeys(((wrote,) if wrote else ()) + copied)
         room = max(0, MAX_PARTICIPANTS - len(case.participants))
         if added := [address for address in people if address not in case.participants][:room]:
             case.participants |= set(added)
@@ -133,3 +158,11 @@ def _makes_wait(message: Incoming) -> bool:
     """Whether a customer wrote or called, who may wait for an answer now."""
     by_agent = message.party is not None and message.party.agent is not None
     return message.direction == "in" and message.kind != "iot" and not by_agent
+
+
+def _on_hold(message: Incoming, case: Case) -> NewMail:
+    """What tells the owner that the customer wrote on a case that rests."""
+    text = f"{case.title}\n\nThe customer wrote; the case stays on hold.\n"
+    return NewMail(
+        to="owner", template="on_hold_message", subject=case.title, body=text, at=message.received, case=case
+    )

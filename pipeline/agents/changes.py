@@ -32,6 +32,7 @@ async def changes_of(batch: Batch, tx: Transaction) -> Changes:
         channels=channel_changes(batch.channels),
         outbound=batch.posted,
         work=batch.work,
+        mail=batch.mail.changes,
         whys=batch.whys,
         timed=batch.timed,
         watch=batch.watch.changes(),
@@ -61,7 +62,7 @@ def _activity(message: Incoming) -> NewActivity:
     return NewActivity(
         id=message.activity_id,
         case_id=message.case.id,
-        kind=message.kind,
+        kind=message.activity_kind or message.kind,
         direction=message.direction,
         state="closed",
         subject=message.subject,
@@ -69,6 +70,8 @@ def _activity(message: Incoming) -> NewActivity:
         sender=message.sender,
         contact_id=message.party.contact.id if message.party and message.party.contact else None,
         at=message.received,
+        agent=message.agent.external_id if message.agent and message.from_us else None,
+        recipient=", ".join(message.mail.recipients)[:500] if message.mail and message.direction == "out" else None,
     )
 
 

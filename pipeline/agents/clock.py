@@ -86,6 +86,7 @@ class Clock:
         """What needs a look at both servers; the mark comes last, so that a round that failed is repeated."""
         await now.delete_positions()
         await now.delete_other_events()
+        await now.forget_storms()
         cluster, bounds = await self._janitor.look()
         stands = await now.stands(cluster, bounds)
         await self._delete_records(now, cluster, stands)

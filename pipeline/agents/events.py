@@ -124,6 +124,8 @@ def _actor(cause: Incoming | Deed) -> Mapping[str, Any]:
         return {"kind": "device", "id": cause.sender}
     if cause.post is not None and cause.post.own:
         return {"kind": "agent", "id": None}
+    if cause.from_us:
+        return {"kind": "agent", "id": cause.agent.external_id if cause.agent else None}
     contact = cause.party.contact if cause.party else None
     return {"kind": "customer", "id": str(contact.id) if contact else None}
 

@@ -10,6 +10,7 @@ from pipeline.agents.consequences import Consequences, Step
 from pipeline.agents.deadletters import dead_changes, unreadable_of
 from pipeline.agents.dedupe import variant_key
 from pipeline.agents.drawing import Refused
+from pipeline.agents.mail_wanted import mail_claims, mail_numbers, mail_wanted, written_for
 from pipeline.agents.read_readings import alarms_of
 from pipeline.agents.watching import device_claim
 from pipeline.domain.matching import Identity, account_domain
@@ -84,9 +85,10 @@ def _wanted(messages: Sequence[Incoming], telemetry: Sequence[Incoming]) -> Want
         claim |= {message.dedupe_key, *message.dedupe_near, *genuine, *message.mentioned}
         claim |= {message.own} if message.own else set()
         numbers |= {*message.tokens, *message.references}
-        identities |= {*message.identities}
-        claim |= claims_of(message)
+        identities |= {*message.identities} | written_for(message)
+        claim |= claims_of(message) | mail_claims(message)
+        numbers |= mail_numbers(message)
     for record in telemetry:
         claim |= {device_claim(device) for device in record.telemetry.devices} if record.telemetry else set()
     domains = {domain for kind, value in identities if kind == "email" and (domain := account_domain(value, FREEMAIL))}
-    return Wanted(claim, keys, identities, domains, numbers, channel_wanted(messages, telemetry))
+    return Wanted(claim, keys, identities, domains, numbers, channel_wanted(messages, telemetry), mail_wanted(messages))

@@ -35,14 +35,19 @@ class Match:
                     wanted.setdefault(identity, self._new_contact(message, identity, batch))
                     waiting.append((message, identity))
         made = await tx.create_contacts([wanted[identity] for identity in sorted(wanted)])
+        seen: set[Identity] = set()
         for message, identity in waiting:
             party = made.get(identity)
+            message.is_new = party is not None and party.by == "new contact" and identity not in seen
+            seen.add(identity)
             if party is not None and party.account is not None and wanted[identity].account_id is not None:
                 party = replace(party, by="mail domain")
             message.party = party
 
     def _admits(self, message: Incoming, batch: Batch) -> bool:
         """Whether an unknown sender gets a contact; decides the message where the policy says otherwise."""
+        if message.behalf is not None:
+            return True  # one of us vouches for them
         if message.automatic or not message.may_be_new or self._rules.is_ours(message.sender or ""):
             return False  # neither a robot nor a mailbox of ours is anybody's customer
         policy = self._rules.queues[message.queue].new_sender
@@ -62,12 +67,15 @@ class Match:
     @staticmethod
     def _account(message: Incoming, batch: Batch) -> Ref | None:
         """The account that owns the sender's mail domain."""
-        domain = account_domain(message.sender or "", FREEMAIL) if message.sender_kind == "email" else None
+        identity = message.identity
+        domain = account_domain(identity.value, FREEMAIL) if identity and identity.kind == "email" else None
         return batch.facts.accounts.get(domain or "")
 
     def _new_contact(self, message: Incoming, identity: Identity, batch: Batch) -> NewContact:
         account = self._account(message, batch)
-        name = message.sender_name or identity.value.partition("@")[0]
+        forwarded = message.mail.forwarded if message.mail and message.behalf else None
+        said = (forwarded.name if forwarded else "") if message.behalf else message.sender_name
+        name = said or identity.value.partition("@")[0]
         return NewContact(
             id=uuid7(),
             name=name[:200],

@@ -7,6 +7,7 @@ from uuid_utils.compat import uuid7
 from pipeline.agents.batch import Incoming
 from pipeline.agents.rules import Rules
 from pipeline.agents.text import clean
+from pipeline.domain.acknowledging import is_nobody
 from pipeline.domain.duplicates import digest, window_keys
 from pipeline.domain.matching import normal_address
 from pipeline.parse.addresses import MAX_ADDRESS
@@ -45,6 +46,7 @@ def read_form(rules: Rules, record: Record, envelope: Envelope, raw: bytes) -> I
         sender=clean(address[:MAX_ADDRESS]) or None,
         sender_name=clean(post.name or ""),
         quarantine="its hidden field was filled in, as robots do" if "honeypot" in envelope.facts else None,
+        acknowledge=form.acknowledge and bool(address) and not is_nobody(address),
         defects=(
             *((clean(post.malformed),) if post.malformed else ()),
             *(clean(f"{field[:100]}: {error}") for field, error in post.errors.items()),

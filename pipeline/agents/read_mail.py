@@ -3,39 +3,43 @@
 from uuid_utils.compat import uuid7
 
 from pipeline.agents.batch import Incoming
+from pipeline.agents.mail_signs import alike, likenesses, people_of, references_in
 from pipeline.agents.rules import Rules
 from pipeline.agents.text import clean
+from pipeline.agents.told_mail import MailMessage
 from pipeline.config.channels import Mailbox
 from pipeline.domain import automatic
+from pipeline.domain.acknowledging import is_nobody
 from pipeline.domain.duplicates import digest, mail_key
 from pipeline.domain.matching import normal_address
-from pipeline.domain.speaker import believe, read_verdict
+from pipeline.domain.speaker import Verdict, believe, read_verdict
 from pipeline.domain.threading import thread_key
 from pipeline.parse.email import parse_email
 from pipeline.parse.message import Email
+from pipeline.parse.reply import split_reply
 from pipeline.wire import Envelope, Record
 
 MAX_COPIED = 100
 """Recipients of a mail that count as copied; a mail to more is a mailing."""
 
 _MAX_MENTIONS = 24
+_MAX_OURS = 20
 
 
 def read_mail(rules: Rules, record: Record, envelope: Envelope, raw: bytes) -> Incoming:
     """The mail that a record holds."""
-    mail = parse_email(raw, our_domain=rules.tokens.domain, with_html=False, with_reply=False)
+    mail = _parsed(rules, raw)
     sender = normal_address(mail.author) if mail.author else None
-    auto = _automatic(rules, mail)
+    auto = _automatic(rules, mail, raw)
     policy = rules.automatic.policy(auto) if auto else None
     mentioned = _mentions(mail)
-    recipients = [normal_address(address.address) for address in (*mail.to, *mail.cc)]
-    delivered = envelope.facts.get("envelopeto", "").split(",")
-    mailbox = _mailbox_of_mail(rules, recipients, delivered, envelope)
-    belief = believe(
-        read_verdict(envelope.facts.get("authresults", "")),
-        as_us=sender is not None and rules.is_ours(_without_plus(sender)),
-        doubt=mailbox.unauthenticated if mailbox else "flag",
-    )
+    to_and_cc = [normal_address(address.address) for address in (*mail.to, *mail.cc)]
+    delivered = [normal_address(address) for address in envelope.facts.get("envelopeto", "").split(",")]
+    mailboxes = _mailboxes(rules, to_and_cc, delivered, envelope)
+    mailbox = mailboxes[0] if mailboxes else None
+    is_ours = sender is not None and rules.is_ours(_without_plus(sender))
+    verdict, doubt = _verdict(mail, envelope), mailbox.unauthenticated if mailbox else "flag"
+    belief = believe(verdict, as_us=is_ours, doubt=doubt)
     key = mail_key(
         message_id=mail.message_id,
         sender=sender or "",
@@ -45,7 +49,33 @@ def read_mail(rules: Rules, record: Record, envelope: Envelope, raw: bytes) -> I
         files=[attachment.sha256 for attachment in mail.attachments],
         connector_id=envelope.id,
     )
+    if rules.each_mailbox and mailbox:
+        key = digest("mailbox", mailbox.address, key)
     refuted = belief.standing == "refuted"
+    subject_references, misses = rules.tokens.references(mail.subject) if "[#" in mail.subject else ([], 0)
+    others = _foreign(rules, to_and_cc)
+    *like, text = likenesses(sender, mail)
+    notices = tuple(rules.tokens.notices_in(mentioned))
+    tokens = (*rules.tokens.in_addresses((*to_and_cc, *delivered)), *rules.tokens.in_ids(mentioned))
+    told = MailMessage(
+        mailbox=mailbox.address if mailbox else "",
+        others=() if rules.each_mailbox else tuple((m.address, m.queue or rules.default_queue) for m in mailboxes[1:]),
+        recipients=others,
+        people=people_of(sender, others, rules),
+        alike=alike(rules, mail, sender, others, mailbox),
+        references=references_in(rules, mail, raw),
+        misses=misses,
+        guesses=bool(misses or subject_references),
+        notices=notices,
+        ours=_ours(rules, mail, mentioned),
+        if_agent=believe(verdict, as_us=True, doubt=doubt),
+        as_mailbox=is_ours and belief.standing == "proven",
+        forwarded=mail.forwarded,
+        written=split_reply(mail.text)[0] if notices else "",
+        bounce=mail.bounce,
+        like=(like[0], like[1]),
+        text=text,
+    )
     return Incoming(
         record=record,
         envelope=envelope,
@@ -61,13 +91,9 @@ def read_mail(rules: Rules, record: Record, envelope: Envelope, raw: bytes) -> I
         sender_name=mail.from_.name if mail.from_ else "",
         own=thread_key(mail.message_id) if mail.message_id else None,
         mentioned=tuple(map(thread_key, mentioned)),
-        tokens=(*rules.tokens.in_addresses((*recipients, *delivered)), *rules.tokens.in_ids(mentioned)),
-        references=tuple(rules.tokens.in_subject(mail.subject)),
-        copied=frozenset(
-            address
-            for address in recipients[:MAX_COPIED]
-            if address and _without_plus(address) not in rules.mailbox_of_address
-        ),
+        tokens=tokens,
+        references=tuple(subject_references),
+        copied=frozenset(others[:MAX_COPIED]),
         auto=auto,
         automatic=automatic.is_automatic(auto, policy),
         may_append=automatic.may_append(auto, policy),
@@ -76,23 +102,66 @@ def read_mail(rules: Rules, record: Record, envelope: Envelope, raw: bytes) -> I
         quarantine=clean(envelope.facts.get("quarantine", "")) or belief.quarantine,
         flags=belief.flags,
         defects=mail.defects,
+        mail=told,
+        acknowledge=bool(mailbox and mailbox.acknowledge) and _is_answerable(sender, auto, envelope) and not is_ours,
     )
 
 
-def _automatic(rules: Rules, mail: Email) -> str | None:
+def _parsed(rules: Rules, raw: bytes) -> Email:
+    return parse_email(
+        raw,
+        our_domain=rules.tokens.domain,
+        our_lists=rules.lists,
+        ours=rules.mailbox_of_address.keys(),
+        with_html=False,
+        with_reply=False,
+    )
+
+
+def _automatic(rules: Rules, mail: Email, raw: bytes) -> str | None:
     """The parser's kind; a loop is one of ours only when the signature in its own Message-ID holds."""
     if mail.message_id and rules.tokens.in_ids([mail.message_id]):
         return "loop"
-    return "auto-generated" if mail.auto == "loop" else mail.auto
+    if mail.auto != "loop":
+        return mail.auto
+    # people who write as our mailbox have Message-IDs of its domain, too
+    found = parse_email(raw, our_lists=rules.lists, with_html=False, with_reply=False).auto
+    return "auto-generated" if found == "loop" else found
 
 
-def _mailbox_of_mail(rules: Rules, recipients: list[str], delivered: list[str], envelope: Envelope) -> Mailbox | None:
-    """The first mailbox of ours in To, then Cc, else the one it was delivered to."""
+def _verdict(mail: Email, envelope: Envelope) -> Verdict:
+    """What was found out about From; of whom our own list says wrote it, a pass of the list itself proves nothing."""
+    verdict = read_verdict(envelope.facts.get("authresults", ""))
+    return Verdict(why=verdict.why) if mail.via and verdict.dmarc == "pass" else verdict
+
+
+def _mailboxes(rules: Rules, recipients: list[str], delivered: list[str], envelope: Envelope) -> list[Mailbox]:
+    """Our mailboxes in To, then Cc, then those it was delivered to; the first one owns it.
+
+    Where each opens a case of its own, it belongs to the one that it was delivered to.
+    """
     known = rules.mailbox_of_address
-    for address in (*recipients, *map(normal_address, delivered), envelope.source.rpartition("/")[2]):
-        if mailbox := known.get(_without_plus(address)) or known.get(address):
-            return mailbox
-    return None
+    taken = (*delivered, envelope.source.rpartition("/")[2])
+    order = (*taken, *recipients) if rules.each_mailbox else (*recipients, *taken)
+    found = (known.get(_without_plus(address)) or known.get(address) for address in order if address)
+    return list({mailbox.address: mailbox for mailbox in found if mailbox}.values())
+
+
+def _foreign(rules: Rules, recipients: list[str]) -> tuple[str, ...]:
+    others = (address for address in recipients if address and _without_plus(address) not in rules.mailbox_of_address)
+    return tuple(dict.fromkeys(others))
+
+
+def _ours(rules: Rules, mail: Email, mentioned: tuple[str, ...]) -> tuple[str, ...]:
+    """Ids that only we stamp: its own when it is ours, those it answers, that of the mail it returns."""
+    end = f"@{rules.tokens.domain.lower()}>"
+    ids = (*((mail.message_id,) if mail.message_id else ()), *mentioned)
+    return tuple(one for one in ids if one.lower().endswith(end))[:_MAX_OURS]
+
+
+def _is_answerable(sender: str | None, auto: str | None, envelope: Envelope) -> bool:
+    """Whether it may be answered automatically: a person wrote it, to us and not by a list (RFC 3834, section 2)."""
+    return sender is not None and auto is None and envelope.facts.get("envelopefrom") != "" and not is_nobody(sender)
 
 
 def _mentions(mail: Email) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ class Rules:
     """What the steps of intake decide by.
 
     `address` is what we write mail from, unless the case's queue has an `address_of_queue`; `own_fields` are those that
-    the desk declared for cases.
+    the desk declared for cases, `lists` our own mailing lists.
     """
 
     tokens: TokenKeys
@@ -45,6 +45,9 @@ class Rules:
     desk_name: str
     own_fields: Mapping[str, FieldType]
     pledges: Pledges
+    lists: frozenset[str]
+    each_mailbox: bool
+    desk: str
 
     def queue_of_form(self, name: str) -> str:
         """The queue that a form's messages go to."""
@@ -104,4 +107,7 @@ def compile_rules(config: Config) -> Rules:
         desk_name=config.desk.name,
         own_fields=config.fields.case,
         pledges=compile_pledges(config),
+        lists=frozenset(address for mailbox in config.mailbox for address in mailbox.via),
+        each_mailbox=config.threading.two_mailboxes == "each",
+        desk=config.desk.name,
     )

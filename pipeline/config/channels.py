@@ -52,6 +52,7 @@ class Mailbox(Section):
     aliases: tuple[Address, ...] = ()
     via: tuple[Address, ...] = ()
     queue: str | None = None
+    acknowledge: bool = False
     unauthenticated: Literal["flag", "quarantine", "accept"] = "flag"
     imap: ImapUrl | None = None
     password: str | None = None
@@ -86,6 +87,7 @@ class Form(Section):
     fields: Mapping[str, FormField] = {}
     title: str | None = None
     labels: Mapping[str, str] = {}
+    acknowledge: bool = False
     check_domain: bool = False
     honeypot: str = "website"
     max_files: Annotated[int, Field(ge=0)] = 10

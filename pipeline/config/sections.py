@@ -159,15 +159,18 @@ class Queue(Section):
     without_entitlement: Literal["open", "quarantine"] = "open"
 
 
-class Threading(Section):
-    """Which signals join a mail to a case, in this order, and who may."""
+ThreadSource = Literal[
+    "token", "message_id", "subject_reference", "body_reference", "attachment_reference", "same_subject"
+]
+"""By what a mail may show the case it belongs to."""
 
-    sources: tuple[Literal["token", "message_id", "subject_reference"], ...] = (
-        "token",
-        "message_id",
-        "subject_reference",
-    )
+
+class Threading(Section):
+    """Which signals join a mail to a case, in this order, and who may; what a mail to several mailboxes is."""
+
+    sources: tuple[ThreadSource, ...] = ("token", "message_id", "subject_reference")
     participants: Literal["case", "account", "anyone"] = "account"
+    two_mailboxes: Literal["one", "each"] = "one"
 
 
 AutomaticPolicy = Literal["append", "suppress", "open", "person"]

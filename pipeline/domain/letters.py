@@ -28,9 +28,23 @@ def letter_headers(template: str, domain: str) -> Mapping[str, str]:
     return {"Auto-Submitted": submitted, "X-Auto-Response-Suppress": "All", LOOP_HEADER: domain}
 
 
-def letter_id(tokens: TokenKeys, number: int | None, *, to: str, template: str, at: datetime, body: str) -> str:
-    """The Message-ID of a mail of ours: the same for the same mail, with our token when it is about a case."""
+def letter_id(  # all that makes it the same mail
+    tokens: TokenKeys,
+    number: int | None,
+    *,
+    to: str,
+    template: str,
+    at: datetime,
+    body: str,
+    agent: str | None = None,
+) -> str:
+    """The Message-ID of a mail of ours: the same for the same mail, with our token when it is about a case.
+
+    What goes to an `agent` (by external id) bears a token of its own.
+    """
     unique = digest("letter", number, to, template, at.isoformat(), body)
+    if number and agent:
+        return tokens.notice_id(number, unique, agent)
     return tokens.message_id(number, unique) if number else f"<{unique}@{tokens.domain}>"
 
 

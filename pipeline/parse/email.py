@@ -2,6 +2,7 @@
 
 import html as html_entities
 import re
+from collections.abc import Collection
 from datetime import datetime
 from itertools import islice
 from urllib.parse import unquote
@@ -21,6 +22,7 @@ from pipeline.parse.ids import read_case_references, read_ids, read_message_id
 from pipeline.parse.invitation import read_invitation
 from pipeline.parse.message import Address, Attachment, Email, Invitation
 from pipeline.parse.mime import Part, read_parts
+from pipeline.parse.own_list import came_by, without_list, writer
 from pipeline.parse.protection import read_protection
 from pipeline.parse.reply import split_reply
 from pipeline.parse.sanitise import is_heavy, sanitise
@@ -35,12 +37,21 @@ _CID = re.compile(r"cid:([^\s\"'<>)]{1,250})", re.IGNORECASE)
 _MARKUP = re.compile(r"<[^<>]{0,200}>")
 
 
-def parse_email(raw: bytes, *, our_domain: str | None = None, with_html: bool = True, with_reply: bool = True) -> Email:
+def parse_email(
+    raw: bytes,
+    *,
+    our_domain: str | None = None,
+    our_lists: Collection[str] = (),
+    ours: Collection[str] = (),
+    with_html: bool = True,
+    with_reply: bool = True,
+) -> Email:
     """The mail that these bytes are. Never raises; what had to be repaired stands in `defects`.
 
-    `our_domain` is the host of Message-IDs that we write ourselves. Without `with_html` the sanitised HTML is left
-    out, without `with_reply` the separation of reply, quote and signature: each costs as much as all else, and intake
-    needs neither. The text is the same.
+    `our_domain` is the host of Message-IDs that we write ourselves. What came by one of `our_lists` is judged without
+    the list's headers, and its `from_` is who wrote it, which is none of `ours`. Without `with_html` the sanitised
+    HTML is left out, without `with_reply` the separation of reply, quote and signature: each costs as much as all
+    else, and intake needs neither. The text is the same.
     """
     defects: list[str] = []
     raw, start = _beginning(raw, defects)
@@ -58,6 +69,10 @@ def parse_email(raw: bytes, *, our_domain: str | None = None, with_html: bool = 
     message_id = read_message_id(headers.raw("message-id"), defects)
     subject = _subject(headers, defects)
     from_, sender = _speakers(headers, defects)
+    via = came_by(headers, our_lists)
+    if via:
+        from_ = writer(headers, {*our_lists, *ours}) or from_
+        headers = without_list(headers)
     in_reply_to, references = read_ids(headers.raw("in-reply-to")), _references(headers, defects)
     to, cc = _people(headers, "to", defects), _people(headers, "cc", defects)
     auto = classify(headers, whole, (from_ and from_.address) or headers.raw("from"), message_id, our_domain)
@@ -88,6 +103,7 @@ def parse_email(raw: bytes, *, our_domain: str | None = None, with_html: bool = 
         forwarded=None if auto == "bounce" else read_forwarded(raw, whole, subject, text),
         protection=read_protection(whole, text),
         invitation=invitation,
+        via=via,
     )
 
 

@@ -1,6 +1,7 @@
 """The header block of a mail or of one of its parts: names, unfolded values, and where the body starts."""
 
 import re
+from collections.abc import Collection
 from functools import lru_cache
 
 from pipeline.parse.charset import decode
@@ -39,6 +40,13 @@ class Headers:
     def has_any(self, names: frozenset[str]) -> bool:
         """Whether a header of one of these names is there."""
         return not names.isdisjoint(self._values)
+
+    def without(self, names: Collection[str]) -> "Headers":
+        """The same headers but those of these names."""
+        kept = {name: values for name, values in self._values.items() if name not in names}
+        left = Headers(kept, are_plain=self.are_plain)
+        left.assume(self._charset)
+        return left
 
     def raw(self, name: str) -> str:
         """The first value as it stands, its encoded words undecoded; empty when there is none."""

@@ -8,7 +8,7 @@ MAX_IDS = 200
 
 _ANGLED = re.compile(r"<([^<>]*)>")
 _BLANK = re.compile(r"\s+")
-_SUBJECT = re.compile(r"(?<![0-9A-Za-z])\[#[1-9]\d{0,17}-[a-z2-7]{8}\](?![0-9A-Za-z])", re.ASCII)
+_SUBJECT = re.compile(r"(?<![^\W_])\[#[1-9]\d{0,17}-[a-z2-7]{8}\](?![^\W_])")
 _TOKEN = re.compile(r"(?:[\w-]{1,64}\.)?[1-9]\d{0,17}\.\d{1,4}\.[0-9a-f]{32}", re.ASCII)
 
 

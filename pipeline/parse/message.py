@@ -55,9 +55,11 @@ class Email:
     """A mail as far as it can be read; what had to be repaired stands in `defects`.
 
     Ids keep their `<>`, `date` is aware and in UTC, no text holds NUL or a lone surrogate. `from_` and `sender` are
+    Ids keep their `<>`, `date` is aware and in UTC, no text holds NUL or a lone surrogate. `from_` and `sender` are
     None when unusable; a `from_` may be a name alone, `author` is its address if it has one. `text` is the readable
     body, `reply` what the author newly wrote in it. `forwarded` is the first sender inside a forward, `protection` says
-    that the mail is encrypted or signed, which nobody verified.
+    that the mail is encrypted or signed, which nobody verified. `via` holds when a list of our own passed it on, so
+    that `from_` is who the list says wrote it.
     """
 
     message_id: str | None = None
@@ -83,6 +85,7 @@ class Email:
     forwarded: Address | None = None
     protection: Protection | None = None
     invitation: Invitation | None = None
+    via: bool = False
 
     @property
     def author(self) -> str | None:

@@ -149,6 +149,7 @@ def _case(row: CaseRow, messages: list[str], billable_s: int, tokens: TokenKeys)
         "parent": row.parent,
         "until": row.until,
         "flags": row.flags,
+        "watched_by": row.watched_by,
         "messages": messages,
         "billable_s": billable_s,
     }

@@ -17,6 +17,7 @@ _SQL = load_queries("housekeeping.sql")
 
 DAYS_AHEAD = 3
 EVENTS_KEPT = timedelta(days=30)
+STORMS_KEPT = timedelta(days=2)
 MARK_EVERY = timedelta(hours=1)
 _CHUNK = 10_000
 _SETTINGS = "-c lock_timeout=2s -c statement_timeout=60s"
@@ -102,6 +103,11 @@ class Round:
     async def delete_other_events(self) -> int:
         """Delete old events from the default partition, which is never dropped; how many."""
         return (await self._connection.execute(_SQL["delete_others"], {"before": self.now - EVENTS_KEPT})).rowcount
+
+    async def forget_storms(self) -> None:
+        """Forget by what storms of mail were known that are over."""
+        for name in ("forget_likes", "forget_misses", "forget_newcomers"):
+            await self._connection.execute(_SQL[name], {"before": self.now - STORMS_KEPT})
 
     async def mark_is_due(self) -> bool:
         """Whether the newest mark is so old that it is time for the next."""

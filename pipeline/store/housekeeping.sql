@@ -41,6 +41,16 @@ FROM unnest(%(topics)s::text[], %(partitions)s::int[], %(epochs)s::int[], %(next
     AS r (topic, partition, epoch, next, log_end)
 ON CONFLICT DO NOTHING;
 
+-- name: forget_likes
+-- Storms are known by the mail of a day.
+DELETE FROM mail_like WHERE at < %(before)s;
+
+-- name: forget_misses
+DELETE FROM reference_miss WHERE at < %(before)s;
+
+-- name: forget_newcomers
+DELETE FROM newcomer WHERE at < %(before)s;
+
 -- name: forget_marks
 DELETE FROM ledger_mark WHERE at < %(before)s;
 

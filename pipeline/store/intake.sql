@@ -31,9 +31,9 @@ SELECT count(*) FROM (
 
 -- name: thread_links
 -- Which cases the ids belong to; of an id that very many mails bear or mention, the first links alone.
-SELECT link.id, case_id, own, contact_id
+SELECT link.id, case_id, own, contact_id, mailbox, people
 FROM unnest(%(ids)s::text[]) AS wanted (id) CROSS JOIN LATERAL (
-    SELECT id, case_id, own, contact_id FROM thread_link WHERE thread_link.id = wanted.id
+    SELECT id, case_id, own, contact_id, mailbox, people FROM thread_link WHERE thread_link.id = wanted.id
     ORDER BY own DESC, case_id LIMIT %(most)s
 ) AS link
 ORDER BY link.id, own DESC, case_id;
@@ -166,10 +166,10 @@ SELECT case_id, address FROM unnest(%(case_ids)s::uuid[], %(addresses)s::text[])
 ON CONFLICT DO NOTHING;
 
 -- name: insert_activities
-INSERT INTO activity (id, case_id, kind, direction, state, subject, body, sender, contact_id, at)
-SELECT id, case_id, kind, direction, state, subject, body, sender, contact_id, at
+INSERT INTO activity (id, case_id, kind, direction, state, subject, body, sender, contact_id, at, agent, recipient)
+SELECT id, case_id, kind, direction, state, subject, body, sender, contact_id, at, agent, recipient
 FROM json_to_recordset(%(rows)s::json) AS r (id uuid, case_id uuid, kind text, direction text, state text,
-    subject text, body text, sender text, contact_id uuid, at timestamptz);
+    subject text, body text, sender text, contact_id uuid, at timestamptz, agent text, recipient text);
 
 -- name: insert_messages
 INSERT INTO message (id, channel, source, source_id, dedupe_key, outcome, reason, matched_by, case_id, contact_id,
@@ -193,9 +193,10 @@ SELECT digest, owner FROM unnest(%(digests)s::text[], %(owners)s::uuid[]) AS r (
 ON CONFLICT DO NOTHING;
 
 -- name: insert_links
-INSERT INTO thread_link (id, case_id, own, contact_id)
-SELECT id, case_id, own, contact_id
-FROM json_to_recordset(%(rows)s::json) AS r (id text, case_id uuid, own boolean, contact_id uuid)
+INSERT INTO thread_link (id, case_id, own, contact_id, mailbox, people)
+SELECT id, case_id, own, contact_id, mailbox, people
+FROM json_to_recordset(%(rows)s::json) AS r (id text, case_id uuid, own boolean, contact_id uuid, mailbox text,
+    people text[])
 ON CONFLICT DO NOTHING;
 
 -- name: insert_events

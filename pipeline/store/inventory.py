@@ -64,6 +64,7 @@ class CaseRow:
     merged_into: int | None
     flags: Sequence[str]
     device: str | None
+    watched_by: Sequence[str]
     owner: str | None
     parent: int | None
     until: datetime | None

@@ -23,6 +23,7 @@ SELECT topic, log_offset, 'dead', reason, NULL, NULL, NULL, NULL, NULL, NULL FRO
 SELECT cases.number, cases.title, cases.status, cases.state, cases.priority, cases.queue, cases.contact_id,
     coalesce(account.external_id, account.id::text) AS account, cases.origin, earlier.number AS follow_up_of,
     linked.number AS linked_to, survivor.number AS merged_into, cases.flags, cases.device,
+    array(SELECT mailbox FROM case_watch WHERE case_id = cases.id ORDER BY mailbox) AS watched_by,
     agent.external_id AS owner, above.number AS parent, cases.until, cases.product, cases.severity,
     cases.sla, cases.entitlement
 FROM cases

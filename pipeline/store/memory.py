@@ -19,6 +19,7 @@ from pipeline.domain.kpi import Instance
 from pipeline.domain.maintenance import Window
 from pipeline.domain.matching import Identity, Party, Ref
 from pipeline.domain.merging import MergeRecord
+from pipeline.domain.storms import Arrival
 from pipeline.domain.threading import MAX_LINKS, ThreadLink
 from pipeline.domain.timers import Awaited, Timer
 from pipeline.errors import Retry
@@ -37,10 +38,12 @@ from pipeline.store.channel_ports import (
 )
 from pipeline.store.entitlement_ports import EntitlementFacts, EntitlementWanted
 from pipeline.store.kpi_ports import PromiseFacts
+from pipeline.store.mail_ports import Bounced, Newcomer, Reach, Watch
 from pipeline.store.memory_casework import known_family, known_work, write_work
 from pipeline.store.memory_customers import known_customers
 from pipeline.store.memory_entitlements import LineKey, known_entitlements, write_entitlements
 from pipeline.store.memory_kpi import known_promises, write_promises
+from pipeline.store.memory_mail import MemoryMail, known_mail, write_mail
 from pipeline.store.memory_outbound import write_outbound
 from pipeline.store.memory_timers import TimerRow, due_timers, write_timers
 from pipeline.store.memory_watch import known_groups, known_watched, touched_cases, write_watch
@@ -121,6 +124,12 @@ class Tables:
     groups: dict[GroupName, UUID | None] = field(default_factory=dict)
     windows: dict[UUID, Window] = field(default_factory=dict)
     commands: dict[UUID, NewCommand] = field(default_factory=dict)
+    likes: dict[str, Sequence[Arrival]] = field(default_factory=dict)
+    misses: dict[int, tuple[str, datetime]] = field(default_factory=dict)
+    newcomers: dict[int, Newcomer] = field(default_factory=dict)
+    bounced: dict[str, Bounced] = field(default_factory=dict)
+    watches: dict[tuple[UUID, str], Watch] = field(default_factory=dict)
+    reach: dict[UUID, Reach] = field(default_factory=dict)
     events: dict[UUID, NewEvent] = field(default_factory=dict)
     sequences: dict[str, int] = field(default_factory=dict)
     dead: dict[tuple[str, int, int, int], DeadLetter] = field(default_factory=dict)
@@ -200,6 +209,7 @@ class MemoryTransaction:
     def __init__(self, memory: Memory, tables: Tables) -> None:
         self._memory = memory
         self._tables = tables
+        self.mail = MemoryMail(tables)
 
     async def lock_positions(self, partitions: Collection[Partition]) -> Mapping[Partition, Position]:
         """The ledger's rows of these partitions."""
@@ -226,6 +236,7 @@ class MemoryTransaction:
             accounts={d: tables.accounts[tables.domains[d]] for d in wanted.domains if d in tables.domains},
             case_ids={number: numbers[number] for number in wanted.case_numbers if number in numbers},
             channels=self._known(wanted.channels),
+            mail=known_mail(tables, wanted.mail),
         )
 
     def _known(self, wanted: ChannelWanted) -> ChannelFacts:
@@ -267,6 +278,10 @@ class MemoryTransaction:
                 yield identity, Party(None, None, by, tables.agents[identity])
             elif identity.kind == "device" and (device := tables.devices.get(identity.value)) and device.account:
                 yield identity, Party(None, device.account, "device's account")
+
+    async def parties(self, identities: Collection[Identity]) -> Mapping[Identity, Party]:
+        """Whose these identities are."""
+        return dict(self._parties(identities, "identity"))
 
     async def create_contacts(self, contacts: Sequence[NewContact]) -> Mapping[Identity, Party]:
         """Make contacts for identities that have none; the answer says who each identity belongs to now."""
@@ -369,12 +384,17 @@ class MemoryTransaction:
         _insert(tables.events, {event.id: event for event in changes.events}, len(changes.events))
         tables.participants.update(dict.fromkeys(changes.participants))
         tables.blobs.update(dict.fromkeys(changes.blobs))
-        tables.links.update(dict.fromkeys(changes.links))
+        known_links = {(link.id, link.case_id, link.own, link.contact_id) for link in tables.links}
+        for link in changes.links:
+            if (place := (link.id, link.case_id, link.own, link.contact_id)) not in known_links:
+                known_links.add(place)
+                tables.links[link] = None
         self._write_channels(changes.channels)
         write_entitlements(tables, changes.entitlements)
         write_outbound(tables.outbound, changes.outbound)
         write_work(tables, changes.work)
         write_promises(tables.kpis, changes.kpis)
+        write_mail(tables, changes.mail)
         write_timers(tables, changes)
         write_watch(tables, changes.watch)
         for count in changes.counts:

@@ -17,6 +17,7 @@ from pipeline.store.casework_ports import Family, WorkChanges, WorkFacts, WorkWa
 from pipeline.store.channel_ports import ChannelChanges, ChannelFacts, ChannelWanted
 from pipeline.store.entitlement_ports import EntitlementChanges, EntitlementFacts, EntitlementWanted
 from pipeline.store.kpi_ports import PromiseFacts
+from pipeline.store.mail_ports import MailChanges, MailFacts, MailQuestions, MailWanted
 from pipeline.store.outbound_ports import OutboundMail
 from pipeline.store.watch_ports import AlarmGroup, GroupName, WatchChanges, WatchFacts
 from pipeline.wire import Bounds, Partition, Record
@@ -87,6 +88,7 @@ class Wanted:
     domains: Collection[str]
     case_numbers: Collection[int]
     channels: ChannelWanted = field(default_factory=ChannelWanted)
+    mail: MailWanted = field(default_factory=MailWanted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,7 @@ class Facts:
     accounts: Mapping[str, Ref] = field(default_factory=dict)
     case_ids: Mapping[int, UUID] = field(default_factory=dict)
     channels: ChannelFacts = field(default_factory=ChannelFacts)
+    mail: MailFacts = field(default_factory=MailFacts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +169,8 @@ class NewActivity:
     sender: str | None
     contact_id: UUID | None
     at: datetime
+    agent: str | None = None
+    recipient: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +248,7 @@ class Changes:
     channels: ChannelChanges = field(default_factory=ChannelChanges)
     outbound: list[OutboundMail] = field(default_factory=list)
     work: WorkChanges = field(default_factory=WorkChanges)
+    mail: MailChanges = field(default_factory=MailChanges)
     whys: list[Why] = field(default_factory=list)
     kpis: list[Instance] = field(default_factory=list)
     timed: dict[tuple[str, str], Timer | None] = field(default_factory=dict)
@@ -262,11 +268,18 @@ class Strikes:
 class Transaction(Protocol):
     """One transaction of intake; the methods are called in this order, which is the order of locks."""
 
+    @property
+    def mail(self) -> MailQuestions:
+        """What is asked about mail; locks nothing."""
+
     async def lock_positions(self, partitions: Collection[Partition]) -> Mapping[Partition, Position]:
         """The ledger's rows of these partitions, locked until the end."""
 
     async def read(self, wanted: Wanted) -> Facts:
         """Claim all conversation ids (waiting for whoever holds one), then read what is known of them."""
+
+    async def parties(self, identities: Collection[Identity]) -> Mapping[Identity, Party]:
+        """Whose these identities are, beyond those that `read` was asked for."""
 
     async def create_contacts(self, contacts: Sequence[NewContact]) -> Mapping[Identity, Party]:
         """Make contacts with their identities; the answer says who each identity belongs to now."""

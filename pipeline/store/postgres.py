@@ -26,6 +26,7 @@ from pipeline.store.entitlement_ports import EntitlementFacts, EntitlementWanted
 from pipeline.store.entitlements import read_entitlements, write_entitlements
 from pipeline.store.kpi import read_promises, write_promises
 from pipeline.store.kpi_ports import PromiseFacts
+from pipeline.store.mail import PostgresMail, read_mail_facts, write_mail
 from pipeline.store.outbound import write_outbound
 from pipeline.store.ports import (
     Changes,
@@ -101,6 +102,7 @@ class PostgresTransaction:
 
     def __init__(self, connection: psycopg.AsyncConnection) -> None:
         self._connection = connection
+        self.mail = PostgresMail(connection)
 
     async def _rows(self, name: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         cursor = await self._connection.execute(_SQL[name], values)
@@ -125,7 +127,7 @@ class PostgresTransaction:
             numbers = await execute(_SQL["case_ids"], {"numbers": list(wanted.case_numbers)})
             by_id: dict[str, list[ThreadLink]] = {}
             for row in await links.fetchall():
-                by_id.setdefault(row[0], []).append(ThreadLink(*row))
+                by_id.setdefault(row[0], []).append(_link(row))
             facts = Facts(
                 links=by_id,
                 messages={key: StoredMessage(*rest) for key, *rest in await messages.fetchall()},
@@ -135,7 +137,14 @@ class PostgresTransaction:
             )
         if wanted.channels:
             facts = replace(facts, channels=await read_channels(self._connection, wanted.channels))
+        if wanted.mail.at is not None:
+            facts = replace(facts, mail=await read_mail_facts(self._connection, wanted.mail))
         return facts
+
+    async def parties(self, identities: Collection[Identity]) -> Mapping[Identity, Party]:
+        """Whose these identities are."""
+        rows = [row for name, values in _by_kind(identities) for row in await self._rows(name, values)]
+        return _parties(rows, "identity")
 
     async def create_contacts(self, contacts: Sequence[NewContact]) -> Mapping[Identity, Party]:
         """Make contacts with their identities; the answer says who each identity belongs to now."""
@@ -255,6 +264,7 @@ class PostgresTransaction:
             if changes.work:
                 await write_work(self._connection, changes.work)
             await write_promises(self._connection, changes.kpis)
+            await write_mail(self._connection, changes.mail)
             await write_timers(self._connection, changes)
             await write_watch(self._connection, changes.watch)
             await write_entitlements(self._connection, changes.entitlements)
@@ -342,6 +352,11 @@ def _contact_row(contact: NewContact) -> dict[str, Any]:
 
 def _ref(columns: tuple[Any, ...]) -> Ref | None:
     return Ref(*columns) if columns[0] is not None else None
+
+
+def _link(row: tuple[Any, ...]) -> ThreadLink:
+    id_, case_id, own, contact_id, mailbox, people = row
+    return ThreadLink(id_, case_id, own, contact_id, mailbox, tuple(people))
 
 
 _CASE_COLUMNS = (

@@ -15,6 +15,9 @@ from .oracle import Acked, Oracle
 ANSWER_WITHIN = 25.0
 AGAIN_AFTER = 0.3
 
+SPELLED = str.maketrans("0123456789", "abcdefghij")
+"""A mail says its name in letters: mails that differ in digits alone are a storm."""
+
 
 @dataclass(frozen=True, slots=True)
 class Mail:
@@ -36,7 +39,7 @@ class Mail:
             lines.append(f"In-Reply-To: <{self.answers}>")
         if self.references:
             lines.append("References: " + " ".join(f"<{one}>" for one in self.references))
-        body = [f"It does not print, says {self.id}.", *["x" * 70] * (self.filler // 70)]
+        body = [f"It does not print, says {self.id.translate(SPELLED)}.", *["x" * 70] * (self.filler // 70)]
         return "\r\n".join([*lines, "", *body, ""])
 
 

@@ -83,10 +83,14 @@ class Desk:
         answers: str | None = None,
         sender: str = "ana@client.example",
         to: str = "support@desk.example",
-        text: str = "It does not print.",
+        text: str | None = None,
         at: datetime = HOUR,
     ) -> Record:
-        """A mail as a record of the log; `name` and `answers` are Message-IDs without what is around them."""
+        """A mail as a record of the log; `name` and `answers` are Message-IDs without what is around them.
+
+        Without a text of its own it says its name in letters: mails that differ in digits alone are a storm.
+        """
+        text = f"It does not print, says {name.translate(SPELLED)}." if text is None else text
         lines = [f"From: Ana <{sender}>", f"To: {to}", f"Subject: About {name}", f"Message-ID: <{name}@client.example>"]
         if answers:
             lines.append(f"In-Reply-To: <{answers}@client.example>")
@@ -113,3 +117,6 @@ async def close(settler: Settler) -> None:
 def lines(result: "subprocess.CompletedProcess[str]") -> Sequence[dict[str, object]]:
     """What a verb printed under --json."""
     return [orjson.loads(line) for line in result.stdout.splitlines()]
+
+
+SPELLED = str.maketrans("0123456789", "abcdefghij")

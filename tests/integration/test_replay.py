@@ -33,10 +33,14 @@ name = "contact"
 """
 
 
+def spelled(number: int) -> str:
+    """The number in letters: mails that differ in digits alone are a storm."""
+    return str(number).translate(str.maketrans("0123456789", "abcdefghij"))
+
+
 def mail(number: int, *, answers: int | None = None) -> dict[str, Any]:
-    raw = (
-        f"From: Ana <ana@acme.example>\nTo: support@desk.example\nSubject: Printer {number}\nMessage-ID: <{number}@x>\n"
-    )
+    raw = f"From: Ana <ana@acme.example>\nTo: support@desk.example\nSubject: Printer {spelled(number)}\n"
+    raw += f"Message-ID: <{number}@x>\n"
     raw += f"In-Reply-To: <{answers}@x>\n" if answers is not None else ""
     return {"at": f"2026-03-02T{number // 3600:02}:{number // 60 % 60:02}:{number % 60:02}Z", "id": f"m{number}",
             "channel": "email", "mailbox": "support@desk.example", "raw": f"{raw}\nHelp.\n"}  # fmt: skip
@@ -142,7 +146,7 @@ def test_the_same_journal_becomes_the_same_again(rehearsals: Rehearsals) -> None
     assert first == second
     assert first.decode().splitlines() == [
         "2 messages: 1 opened, 1 appended",
-        "  1001  active       2 messages  Printer 1",
+        "  1001  active       2 messages  Printer b",
     ]
 
 

@@ -307,7 +307,10 @@ def test_a_case_has_only_so_many_participants() -> None:
 def test_an_id_that_very_many_mails_bear_leads_to_the_oldest_alone() -> None:
     desk = Desk()
     first = desk.one(mail("a"))
-    spam = [mail("a", sender=f"s{n}@y{n}.example", dated=START + timedelta(seconds=n + 1)) for n in range(200)]
+    spam = [
+        mail("a", sender=f"s{n}@y{n}.example", dated=START + timedelta(seconds=n + 1), text=f"It {'very ' * n} burns.")
+        for n in range(200)
+    ]
     assert len(spam) > MAX_LINKS
     assert {became.outcome for became in desk.receive(*spam)} == {"opened"}
     late = desk.one(mail("late", sender="s199@y199.example", answers="<a@x>"))
@@ -318,7 +321,8 @@ def test_an_id_that_very_many_mails_bear_leads_to_the_oldest_alone() -> None:
 def test_500_mails_of_1000_references_are_one_batch_in_time() -> None:
     desk = Desk()
     references = [f"<{n}@y>" for n in range(1_000)]
-    batch = [mail(f"m{n}", sender=f"s{n}@y{n}.example", references=references) for n in range(500)]
+    texts = [f"It {'very ' * n} burns." for n in range(500)]
+    batch = [mail(f"m{n}", sender=f"s{n}@y{n}.example", references=references, text=t) for n, t in enumerate(texts)]
     assert {became.outcome for became in desk.receive(*batch)} == {"opened"}
     assert len(desk.memory.tables.links) <= 500 * 25
 
