@@ -262,6 +262,7 @@ def build_relay(config: Config, ready: Callable[[], None]) -> "Relay":
 
 def build_clock(config: Config, ready: Callable[[], None]) -> "Clock":
     """What time alone brings about: timers that fire, room for tomorrow's events, an end for what is old."""
+    from datetime import timedelta
     from pathlib import Path
 
     from pipeline.agents.clock import Clock
@@ -278,4 +279,6 @@ def build_clock(config: Config, ready: Callable[[], None]) -> "Clock":
     timers = build_timers(compile_rules(config), PostgresStore(dsn))
     ticker = Ticker(timers, KafkaWatermarks(config.kafka, PostgresLedger(dsn)))
     blobs = BlobStore(Path(config.blobs.url))
-    return Clock(ticker, Housekeeping(config.postgres.direct), KafkaJanitor(config.kafka), blobs, ready)
+    reopened_within = timedelta(days=max((queue.reopen_days for queue in config.queue), default=0))
+    housekeeping, janitor = Housekeeping(config.postgres.direct), KafkaJanitor(config.kafka)
+    return Clock(ticker, housekeeping, janitor, blobs, ready, reopened_within)

@@ -48,12 +48,14 @@ class Clock:
         janitor: Janitor,
         blobs: BlobStore,
         ready: Callable[[], None],
+        reopened_within: timedelta = timedelta(),
     ) -> None:
         self._ticker = ticker
         self._housekeeping = housekeeping
         self._janitor = janitor
         self._blobs = blobs
         self._ready = ready
+        self._reopened_within = reopened_within
 
     async def run(self) -> None:
         """Go round for ever; ready after the first."""
@@ -87,6 +89,10 @@ class Clock:
         await now.delete_positions()
         await now.delete_other_events()
         await now.forget_storms()
+        if await now.day_is_new():
+            forgotten = await now.forget(self._reopened_within)
+            if forgotten:
+                _log.info("forgotten what can matter no more", **forgotten)
         cluster, bounds = await self._janitor.look()
         stands = await now.stands(cluster, bounds)
         await self._delete_records(now, cluster, stands)

@@ -19,7 +19,16 @@ DAYS_AHEAD = 3
 EVENTS_KEPT = timedelta(days=30)
 STORMS_KEPT = timedelta(days=2)
 MARK_EVERY = timedelta(hours=1)
+
+LATELY = timedelta(days=30)
+"""How long a call may still be told of after it began, and the lock of a conversation is kept."""
+
+LONG_AGO = timedelta(days=365)
+"""How long what is over may still matter, and at least as long as any case may be reopened."""
+
+FORGOTTEN = ("locks", "keys", "conversations", "alarms", "states", "callers")
 _CHUNK = 10_000
+_MOST_CHUNKS = 200
 _SETTINGS = "-c lock_timeout=2s -c statement_timeout=60s"
 """Making and dropping a partition locks out whoever writes events, so it does not queue for long."""
 
@@ -99,6 +108,34 @@ class Round:
             deleted += count
             if count < _CHUNK:
                 return deleted
+
+    async def forget(self, reopened_within: timedelta) -> Mapping[str, int]:
+        """Delete what can matter no more, so that nothing grows for ever; how many of each kind, where there were any.
+
+        `reopened_within` is the longest time within which a queue reopens a closed case.
+        """
+        values = {
+            "lately": self.now - LATELY,
+            "long_ago": self.now - max(LONG_AGO, reopened_within),
+            "limit": _CHUNK,
+        }
+        forgotten = {kind: await self._forget(f"forget_{kind}", values) for kind in FORGOTTEN}
+        return {kind: count for kind, count in forgotten.items() if count}
+
+    async def _forget(self, statement: str, values: Mapping[str, object]) -> int:
+        """Chunk by chunk, so that no lock is held for long; what is left over is for the next day."""
+        deleted = 0
+        for _ in range(_MOST_CHUNKS):
+            count = (await self._connection.execute(_SQL[statement], values)).rowcount
+            deleted += count
+            if count < _CHUNK:
+                break
+        return deleted
+
+    async def day_is_new(self) -> bool:
+        """Whether no mark was written today."""
+        row = await (await self._connection.execute(_SQL["last_mark"])).fetchone()
+        return row is None or row[0] is None or row[0].astimezone(UTC).date() < self.now.astimezone(UTC).date()
 
     async def delete_other_events(self) -> int:
         """Delete old events from the default partition, which is never dropped; how many."""

@@ -73,3 +73,49 @@ GROUP BY m.topic, m.partition;
 -- name: owned
 -- Those of the digests that belong to something.
 SELECT DISTINCT digest FROM blob_ref WHERE digest = ANY(%(digests)s::text[]);
+
+-- name: forget_locks
+-- Locks of conversations; who names an old one again takes it anew.
+DELETE FROM thread_id WHERE ctid = ANY(ARRAY(
+    SELECT ctid FROM thread_id WHERE at < %(lately)s LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+));
+
+-- name: forget_keys
+-- The keys under which calls and items are told of: of calls that are over, of items whose case is closed.
+DELETE FROM activity_key WHERE ctid = ANY(ARRAY(
+    SELECT k.ctid FROM activity_key AS k
+    JOIN activity ON activity.id = k.activity_id
+    LEFT JOIN cases ON cases.id = activity.case_id
+    WHERE (activity.kind = 'phone' AND activity.state = 'closed' AND activity.at < %(lately)s)
+        OR (activity.kind = 'social' AND activity.at < %(long_ago)s AND cases.state IS DISTINCT FROM 'active')
+    LIMIT %(limit)s FOR UPDATE OF k SKIP LOCKED
+));
+
+-- name: forget_conversations
+-- Conversations whose case is closed, if nothing has happened in it since; a merged case lives on in another.
+DELETE FROM conversation WHERE ctid = ANY(ARRAY(
+    SELECT c.ctid FROM conversation AS c
+    JOIN cases ON cases.id = c.case_id
+    WHERE cases.state <> 'active' AND cases.merged_into IS NULL AND cases.opened_at < %(long_ago)s
+        AND (cases.resolved_at IS NULL OR cases.resolved_at < %(long_ago)s)
+        AND NOT EXISTS (SELECT FROM activity WHERE activity.case_id = cases.id AND activity.at >= %(long_ago)s)
+    LIMIT %(limit)s FOR UPDATE OF c SKIP LOCKED
+));
+
+-- name: forget_alarms
+-- Alarms that devices cleared themselves.
+DELETE FROM alarm WHERE ctid = ANY(ARRAY(
+    SELECT ctid FROM alarm WHERE NOT active AND changed_at < %(long_ago)s LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+));
+
+-- name: forget_states
+-- Values that their device has not told again.
+DELETE FROM device_state WHERE ctid = ANY(ARRAY(
+    SELECT ctid FROM device_state WHERE received_at < %(long_ago)s LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+));
+
+-- name: forget_callers
+-- Numbers that nobody is to call back.
+DELETE FROM caller WHERE ctid = ANY(ARRAY(
+    SELECT ctid FROM caller WHERE call_back IS NULL AND answered_at < %(lately)s LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+));

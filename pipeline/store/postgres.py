@@ -115,11 +115,21 @@ class PostgresTransaction:
 
     async def read(self, wanted: Wanted) -> Facts:
         """Claim all conversation ids, then read what is known of them."""
+        while (facts := await self._claimed(wanted)) is None:
+            pass  # housekeeping took a lock away before it was ours
+        if wanted.channels:
+            facts = replace(facts, channels=await read_channels(self._connection, wanted.channels))
+        if wanted.mail.at is not None:
+            facts = replace(facts, mail=await read_mail_facts(self._connection, wanted.mail))
+        return facts
+
+    async def _claimed(self, wanted: Wanted) -> Facts | None:
+        """What is known, of which everything is claimed; None when the claim is to be made again."""
         ids = {"ids": list(wanted.claim)}
         async with self._connection.pipeline():
             execute = self._connection.execute
             await execute(_SQL["claim_thread_ids"], ids)
-            await execute(_SQL["lock_thread_ids"], ids)
+            locked = await execute(_SQL["lock_thread_ids"], ids)
             links = await execute(_SQL["thread_links"], {**ids, "most": MAX_LINKS})
             messages = await execute(_SQL["known_messages"], {"keys": list(wanted.dedupe_keys)})
             parties = [await execute(_SQL[name], values) for name, values in _by_kind(wanted.identities)]
@@ -135,11 +145,8 @@ class PostgresTransaction:
                 accounts={domain: Ref(*account) for domain, *account in await accounts.fetchall()},
                 case_ids=dict(await numbers.fetchall()),
             )
-        if wanted.channels:
-            facts = replace(facts, channels=await read_channels(self._connection, wanted.channels))
-        if wanted.mail.at is not None:
-            facts = replace(facts, mail=await read_mail_facts(self._connection, wanted.mail))
-        return facts
+            [(ours,)] = await locked.fetchall()
+        return facts if ours == len(set(wanted.claim)) else None
 
     async def parties(self, identities: Collection[Identity]) -> Mapping[Identity, Party]:
         """Whose these identities are."""

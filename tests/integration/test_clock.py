@@ -4,14 +4,13 @@ import asyncio
 import os
 import signal
 import subprocess
-from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import LiteralString
 
 import psycopg
 import pytest
 from desk import Desk
+from rounds import NOON, ask, execute, in_round
 from running import eventually
 
 from pipeline.agents.clock import Clock
@@ -31,16 +30,6 @@ from pipeline.wire import Bounds, Envelope, Partition
 pytestmark = pytest.mark.integration
 
 
-def execute(dsn: str, statement: LiteralString, *values: object) -> None:
-    with psycopg.connect(dsn, autocommit=True) as connection:
-        connection.execute(statement, values)
-
-
-def ask(dsn: str, statement: LiteralString, *values: object) -> list[object]:
-    with psycopg.connect(dsn, autocommit=True) as connection:
-        return [value for (value,) in connection.execute(statement, values)]
-
-
 def add_event(dsn: str, at: datetime, *, waits: bool = False) -> None:
     with psycopg.connect(dsn, autocommit=True) as connection:
         identity = connection.execute(
@@ -53,17 +42,6 @@ def add_event(dsn: str, at: datetime, *, waits: bool = False) -> None:
             connection.execute("INSERT INTO outbox (event_id, at) VALUES (%s, %s)", (*identity, at))
 
 
-def in_round(dsn: str, doing: Callable[[Round], Awaitable[None]], now: datetime | None = None) -> None:
-    async def scenario() -> None:
-        async with Housekeeping(dsn).round() as one:
-            assert one is not None
-            one.now = now or one.now
-            await doing(one)
-
-    asyncio.run(scenario())
-
-
-NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 DAYS = "SELECT relname::text FROM pg_class WHERE relname ~ '^event_\\d{8}$' ORDER BY 1"
 
 
