@@ -22,12 +22,14 @@ if TYPE_CHECKING:
     from pipeline.agents.casework import Casework
     from pipeline.agents.clock import Clock
     from pipeline.agents.consequences import Consequences
+    from pipeline.agents.contacts import Contacts
     from pipeline.agents.intake import Intake
     from pipeline.agents.reading import Reading
     from pipeline.agents.relay import Relay
     from pipeline.agents.retrial import Retrial
     from pipeline.agents.rules import Rules
     from pipeline.agents.settle import Settler
+    from pipeline.agents.suggestions import Suggestions
     from pipeline.agents.timers import Timers
     from pipeline.connectors.contract import Connector, Publisher
     from pipeline.log import Log
@@ -179,6 +181,21 @@ def build_casework(rules: "Rules", store: "Store") -> "Casework":
     from pipeline.agents.casework import Casework
 
     return Casework(store, rules, build_consequences(rules))
+
+
+def build_contacts(rules: "Rules", store: "Store") -> "Contacts":
+    """What merges contacts, and takes them apart again."""
+    from pipeline.agents.contacts import Contacts
+
+    return Contacts(store, build_consequences(rules))
+
+
+def build_suggestions(config: Config) -> "Suggestions":
+    """What suggests contacts that may be one person."""
+    from pipeline.agents.suggestions import Suggestions
+    from pipeline.store.contacts import PostgresPeople
+
+    return Suggestions(PostgresPeople(config.postgres.dsn))
 
 
 def build_timers(rules: "Rules", store: "Store") -> "Timers":

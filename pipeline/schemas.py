@@ -166,6 +166,30 @@ class EntitlementEvent(CaseEvent):
     entitlement: Entitlement
 
 
+class Identity(_Model):
+    """What a contact is known by: an address (email), a number (phone), an account (social), a device."""
+
+    kind: str
+    value: str
+
+
+class KnownContact(Ref):
+    """A contact, and what of it went with a merge or came back."""
+
+    identities: list[Identity]
+
+
+class ContactEvent(_Model):
+    """A contact became part of the `other` one, or a contact of its own again; cases that move tell so themselves."""
+
+    case: None
+    changed: dict[str, tuple[Any, Any]]
+    actor: Actor
+    cause: None
+    contact: KnownContact
+    other: Ref
+
+
 class MessageEvent(_Model):
     """A message got an outcome that leaves no trace on a case."""
 
@@ -205,6 +229,8 @@ _SENTENCES: dict[str, tuple[type[_Model], str]] = {
     "entitlement.consumed": (EntitlementEvent, "A case drew on its entitlement."),
     "entitlement.restored": (EntitlementEvent, "A case gave back to its entitlement what it had drawn."),
     "entitlement.exhausted": (EntitlementEvent, "Nothing is left of an entitlement; told once."),
+    "contact.merged": (ContactEvent, "A contact was merged into another one."),
+    "contact.unmerged": (ContactEvent, "A contact was taken out again of the one it was merged into."),
     "message.recorded": (MessageEvent, "A message was kept that rightly has no case."),
     "message.suppressed": (MessageEvent, "A message was kept and opens no case, by the desk's policy."),
     "message.quarantined": (MessageEvent, "A message waits for a person to decide."),

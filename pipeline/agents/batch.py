@@ -19,6 +19,7 @@ from pipeline.domain.speaker import Standing
 from pipeline.domain.threading import ThreadLink
 from pipeline.domain.timers import Timer
 from pipeline.store.casework_ports import WorkChanges
+from pipeline.store.contact_ports import ContactChanges
 from pipeline.store.entitlement_ports import EntitlementChanges
 from pipeline.store.outbound_ports import NewMail, OutboundMail
 from pipeline.store.ports import Facts, NewActivity, Why
@@ -136,6 +137,15 @@ class Deed:
 
 
 @dataclass(frozen=True, slots=True)
+class ContactTold:
+    """A contact that was merged into another one or taken out of it, and what it was known by."""
+
+    contact: Ref
+    other: Ref
+    identities: tuple[Identity, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class CaseEvent:
     """Something that happened to a case, or (without one) to a message; `changed` by field: (old, new).
 
@@ -151,6 +161,7 @@ class CaseEvent:
     activity: UUID | None = None
     kpi: Mapping[str, object] | None = None
     entitlement: Drawn | None = None
+    contact: ContactTold | None = None
 
 
 @dataclass(slots=True)
@@ -186,6 +197,7 @@ class Batch:
     watch: WatchState = field(default_factory=WatchState)
     promises: dict[UUID, Promises] = field(default_factory=dict)
     entitlements: EntitlementChanges = field(default_factory=EntitlementChanges)
+    contacts: ContactChanges = field(default_factory=ContactChanges)
 
     def touch(self, case: Case) -> None:
         """Note that the case changed."""

@@ -34,6 +34,7 @@ async def changes_of(batch: Batch, tx: Transaction) -> Changes:
         work=batch.work,
         mail=batch.mail.changes,
         whys=batch.whys,
+        contacts=batch.contacts,
         timed=batch.timed,
         watch=batch.watch.changes(),
         kpis=[one for promises in batch.promises.values() for one in promises.instances if one.changed],

@@ -25,11 +25,13 @@ def event_id(key: str, seq: int) -> UUID:
 
 
 def event_key(event: CaseEvent) -> str:
-    """What an event is ordered by: its case, else the device of an alarm, or the source of a message."""
+    """What an event is ordered by: its case, else the device of an alarm, a contact, or the source of a message."""
     if event.case is not None:
         return str(event.case.id)
     if event.alarm is not None:
         return f"/device/{event.alarm.device}"
+    if event.contact is not None:
+        return f"/contact/{event.contact.contact.id}"
     if isinstance(event.cause, Incoming):
         return event.cause.envelope.source
     raise AssertionError(f"{event.type} is of no case and of no message")
@@ -90,6 +92,12 @@ def _data(event: CaseEvent, views: dict[UUID, Mapping[str, Any]]) -> Mapping[str
         data["entitlement"] = _drawn(event.entitlement)
     if event.linked is not None:
         data["linked"] = {"id": str(event.linked.id), "number": event.linked.number}
+    if event.contact is not None:
+        data["contact"] = {
+            **(_ref(event.contact.contact) or {}),
+            "identities": [{"kind": kind, "value": value} for kind, value in event.contact.identities],
+        }
+        data["other"] = _ref(event.contact.other)
     if event.activity is not None:
         data["activity"] = str(event.activity)
     if isinstance(event.cause, Deed) and event.cause.late_s is not None:

@@ -11,6 +11,7 @@ import orjson
 
 from pipeline.domain.activities import MESSAGES, PLANNED
 from pipeline.domain.casework import FIELDS, OWN, PRIORITIES, SETTABLE, STATUSES
+from pipeline.domain.contacts import ContactOrder, MergeContacts, UnmergeContact
 from pipeline.domain.orders import (
     Assign,
     Attach,
@@ -31,6 +32,9 @@ from pipeline.domain.orders import (
     Unmerge,
 )
 from pipeline.replay.steps import Deed
+
+OF_CONTACTS = ("merge_contacts", "unmerge_contact")
+"""What is done to contacts, and not to a case."""
 
 OF_TIME = ("tick", "advance")
 """What no agent does: the clock runs to the line's time."""
@@ -67,7 +71,7 @@ class _Reader:
 
     def deed(self, at: datetime | None) -> Deed | None:
         verb = self._values.get("do")
-        verbs: Mapping[str, Callable[[], Order | None]] = {
+        verbs: Mapping[str, Callable[[], Order | ContactOrder | None]] = {
             "reply": self._reply,
             "note": lambda: Note(self._text("text", "note", "body", needed=True)),
             "assign": self._assign,
@@ -84,6 +88,8 @@ class _Reader:
             "appointment": lambda: self._plan("appointment"),
             "activity": self._log,
             "close": self._finish,
+            "merge_contacts": self._merge_contacts,
+            "unmerge_contact": lambda: UnmergeContact(self._text("contact", needed=True)),
         }
         if not isinstance(verb, str) or verb not in {*verbs, *OF_TIME}:
             there = ", ".join((*verbs, *OF_TIME))
@@ -92,13 +98,13 @@ class _Reader:
         if verb in OF_TIME:
             return Deed(at) if at is not None else None
         came = "case_opened_by" in self._values
-        case_of = self._text("case_opened_by" if came else "case_of", needed=True)
+        case_of = self._text("case_opened_by" if came else "case_of", needed=verb not in OF_CONTACTS)
         other = self._other(verb)
         order = verbs[verb]()
         by = self._text("by") or (self._text("agent") if verb != "assign" else "")
         if at is None or order is None:
             return None
-        return Deed(at, order, case_of, by or None, self._text("id") or None, other, came)
+        return Deed(at, order, case_of or None, by or None, self._text("id") or None, other, came)
 
     def _other(self, verb: str) -> str | None:
         """What else the deed is about, by its name in the journal."""
@@ -106,6 +112,9 @@ class _Reader:
             return self._text("value") or None
         names = {"merge": ("into",), "attach": ("message", "activity"), "close": ("activity",)}.get(verb)
         return self._text(*names, needed=True) if names else None
+
+    def _merge_contacts(self) -> ContactOrder:
+        return MergeContacts(self._text("contact", needed=True), self._text("into", needed=True))
 
     def _reply(self) -> Order:
         waits = self._flag("waiting") or self._values.get("status") == "waiting for details"

@@ -10,11 +10,13 @@ from uuid import UUID
 from pipeline import app, topics
 from pipeline.agents import batch as agents
 from pipeline.agents.casework import Casework
+from pipeline.agents.contacts import Contacts
 from pipeline.agents.rules import Rules, compile_rules
 from pipeline.agents.settle import Settler
 from pipeline.agents.timers import Timers
 from pipeline.config import Config
 from pipeline.config.sections import Postgres
+from pipeline.domain.contacts import ContactOrder
 from pipeline.domain.importing import Line
 from pipeline.domain.orders import Attach, Done, Finish, Merge, Order, Refused, SetField, Unmerge
 from pipeline.errors import Stop
@@ -50,8 +52,9 @@ async def rehearse(steps: Sequence[Arrival | Deed], config: Config, data: Sequen
     store = PostgresStore(dsn)
     try:
         rules = compile_rules(config)
-        casework, timers = app.build_casework(rules, store), app.build_timers(rules, store)
-        run = _Run(app.build_settler(config, store), casework, timers, _Log(steps), dsn)
+        casework, contacts = app.build_casework(rules, store), app.build_contacts(rules, store)
+        timers = app.build_timers(rules, store)
+        run = _Run(app.build_settler(config, store), casework, contacts, timers, _Log(steps), dsn)
         await run.all(steps)
     finally:
         await store.close()
@@ -97,8 +100,11 @@ class _Log:
 class _Run:
     """A rehearsal under way."""
 
-    def __init__(self, settle: Settler, casework: Casework, timers: Timers, log: _Log, dsn: str) -> None:
+    def __init__(  # whatever a desk does
+        self, settle: Settler, casework: Casework, contacts: Contacts, timers: Timers, log: _Log, dsn: str
+    ) -> None:
         self.log = log
+        self._contacts = contacts
         self._settle = settle
         self._casework = casework
         self._timers = timers
@@ -126,6 +132,10 @@ class _Run:
 
     async def _do(self, deed: Deed, inventory: Inventory) -> None:
         """What an agent does; on a message without a case there is nothing to do it to."""
+        if isinstance(deed.order, ContactOrder):
+            done = await self._contacts.do(deed.order, agents.Deed(deed.at, actor_id=deed.by))
+            self.log.done.append(DeedDone(deed, done))
+            return
         if deed.order is None or deed.case_of is None:
             return
         place = await self._place(deed.case_of, inventory)
@@ -143,8 +153,8 @@ class _Run:
 
     async def _named(self, deed: Deed, inventory: Inventory) -> Order | None:
         """The order with the other case or activity that it names; None where there is none of that name."""
-        if deed.other is None or deed.order is None:
-            return deed.order
+        if deed.other is None or deed.order is None or isinstance(deed.order, ContactOrder):
+            return None if isinstance(deed.order, ContactOrder) else deed.order
         place = await self._place(deed.other, inventory)
         match deed.order:
             case Merge():

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from pipeline.domain.contacts import ContactOrder
 from pipeline.domain.orders import Log, Note, Order, Plan, Reply, Resolve
 from pipeline.wire import Envelope
 
@@ -22,14 +23,14 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """What an agent (`by`, an external id) does to a case; without an order the clock runs to `at`.
+    """What an agent (`by`, an external id) does to a case, or to contacts; without an order the clock runs to `at`.
 
     The case is that of the message `case_of`; with `where_it_came`, the one to which that message came in the first
     place, wherever it lies now. Of another case, message or activity, `other` is the name in the journal.
     """
 
     at: datetime
-    order: Order | None = None
+    order: Order | ContactOrder | None = None
     case_of: str | None = None
     by: str | None = None
     id: str | None = None
@@ -37,7 +38,7 @@ class Deed:
     where_it_came: bool = False
 
 
-def makes_activity(order: Order | None) -> bool:
+def makes_activity(order: Order | ContactOrder | None) -> bool:
     """Whether an order makes an activity, which later lines may name by the id of its line."""
     return isinstance(order, Reply | Note | Plan | Log | Resolve)
 

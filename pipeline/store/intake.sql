@@ -31,11 +31,13 @@ SELECT count(*) FROM (
 
 -- name: thread_links
 -- Which cases the ids belong to; of an id that very many mails bear or mention, the first links alone.
-SELECT link.id, case_id, own, contact_id, mailbox, people
+-- Who was merged into another contact since is that one now.
+SELECT link.id, case_id, own, coalesce(merged.survivor_id, contact_id), mailbox, people
 FROM unnest(%(ids)s::text[]) AS wanted (id) CROSS JOIN LATERAL (
     SELECT id, case_id, own, contact_id, mailbox, people FROM thread_link WHERE thread_link.id = wanted.id
     ORDER BY own DESC, case_id LIMIT %(most)s
 ) AS link
+LEFT JOIN contact AS merged ON merged.id = link.contact_id AND merged.survivor_id IS NOT NULL
 ORDER BY link.id, own DESC, case_id;
 
 -- name: known_messages

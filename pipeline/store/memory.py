@@ -12,6 +12,7 @@ from pipeline.domain.alarm_rules import RuleAlarm
 from pipeline.domain.alarms import Alarm
 from pipeline.domain.callbacks import Caller
 from pipeline.domain.cases import Case
+from pipeline.domain.contacts import ContactMerge, KnownContact
 from pipeline.domain.customers import AccountFacts, CustomerFacts, DeviceFacts, ProductFacts
 from pipeline.domain.entitlement import Entitlement
 from pipeline.domain.entitlement_use import Line
@@ -40,6 +41,7 @@ from pipeline.store.entitlement_ports import EntitlementFacts, EntitlementWanted
 from pipeline.store.kpi_ports import PromiseFacts
 from pipeline.store.mail_ports import Bounced, Newcomer, Reach, Watch
 from pipeline.store.memory_casework import known_family, known_work, write_work
+from pipeline.store.memory_contacts import cases_of, find_contacts, lock_contacts, write_contacts
 from pipeline.store.memory_customers import known_customers
 from pipeline.store.memory_entitlements import LineKey, known_entitlements, write_entitlements
 from pipeline.store.memory_kpi import known_promises, write_promises
@@ -99,6 +101,8 @@ class Tables:
     identities: dict[Identity, tuple[UUID | None, UUID | None]] = field(default_factory=dict)
     agents: dict[Identity, Ref] = field(default_factory=dict)
     contact_fields: dict[UUID, Mapping[str, Any]] = field(default_factory=dict)
+    survivors: dict[UUID, UUID] = field(default_factory=dict)
+    contact_merges: dict[UUID, ContactMerge] = field(default_factory=dict)
     account_facts: dict[UUID, AccountFacts] = field(default_factory=dict)
     devices: dict[str, DeviceFacts] = field(default_factory=dict)
     products: dict[str, ProductFacts] = field(default_factory=dict)
@@ -223,7 +227,8 @@ class MemoryTransaction:
         links: dict[str, list[ThreadLink]] = {}
         for link in sorted(tables.links, key=lambda link: (link.id, not link.own, link.case_id)):
             if link.id in wanted.claim and len(links.get(link.id, ())) < MAX_LINKS:
-                links.setdefault(link.id, []).append(link)
+                now = tables.survivors.get(link.contact_id) if link.contact_id else None
+                links.setdefault(link.id, []).append(replace(link, contact_id=now) if now else link)
         numbers = {case.number: case.id for case in tables.cases.values()}
         return Facts(
             links=links,
@@ -317,6 +322,18 @@ class MemoryTransaction:
         """What was promised on these cases, and the SLAs that these entitlements bring."""
         return known_promises(self._tables, cases, entitlements)
 
+    async def find_contacts(self, names: Collection[str]) -> Mapping[str, Collection[UUID]]:
+        """The contacts that are called so."""
+        return find_contacts(self._tables, names)
+
+    async def lock_contacts(self, ids: Collection[UUID]) -> Mapping[UUID, KnownContact]:
+        """The contacts, and those they were merged into."""
+        return lock_contacts(self._tables, ids)
+
+    async def cases_of(self, contact: UUID) -> Sequence[UUID]:
+        """All cases of a contact."""
+        return cases_of(self._tables, contact)
+
     async def active_cases(self, contacts: Collection[UUID]) -> Mapping[UUID, Sequence[UUID]]:
         """The active cases of these contacts."""
         found: dict[UUID, list[UUID]] = {}
@@ -391,6 +408,7 @@ class MemoryTransaction:
                 tables.links[link] = None
         self._write_channels(changes.channels)
         write_entitlements(tables, changes.entitlements)
+        write_contacts(tables, changes.contacts)
         write_outbound(tables.outbound, changes.outbound)
         write_work(tables, changes.work)
         write_promises(tables.kpis, changes.kpis)

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from pipeline.domain.cases import Case
+from pipeline.domain.contacts import KnownContact
 from pipeline.domain.customers import CustomerFacts
 from pipeline.domain.kpi import Instance
 from pipeline.domain.matching import Identity, Party, Ref
@@ -15,6 +16,7 @@ from pipeline.domain.threading import ThreadLink
 from pipeline.domain.timers import Awaited, Timer
 from pipeline.store.casework_ports import Family, WorkChanges, WorkFacts, WorkWanted
 from pipeline.store.channel_ports import ChannelChanges, ChannelFacts, ChannelWanted
+from pipeline.store.contact_ports import ContactChanges
 from pipeline.store.entitlement_ports import EntitlementChanges, EntitlementFacts, EntitlementWanted
 from pipeline.store.kpi_ports import PromiseFacts
 from pipeline.store.mail_ports import MailChanges, MailFacts, MailQuestions, MailWanted
@@ -254,6 +256,7 @@ class Changes:
     timed: dict[tuple[str, str], Timer | None] = field(default_factory=dict)
     watch: WatchChanges = field(default_factory=WatchChanges)
     entitlements: EntitlementChanges = field(default_factory=EntitlementChanges)
+    contacts: ContactChanges = field(default_factory=ContactChanges)
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,6 +307,15 @@ class Transaction(Protocol):
 
     async def promises(self, cases: Collection[UUID], entitlements: Collection[str]) -> PromiseFacts:
         """What was promised on these cases, and the SLAs that these entitlements bring."""
+
+    async def find_contacts(self, names: Collection[str]) -> Mapping[str, Collection[UUID]]:
+        """The contacts that are called so, by external id, by id, or by what they are known by."""
+
+    async def lock_contacts(self, ids: Collection[UUID]) -> Mapping[UUID, KnownContact]:
+        """The contacts, and those they were merged into, locked with their identities."""
+
+    async def cases_of(self, contact: UUID) -> Sequence[UUID]:
+        """All cases of a contact, not locked."""
 
     async def active_cases(self, contacts: Collection[UUID]) -> Mapping[UUID, Sequence[UUID]]:
         """The active cases of these contacts, not locked; of many, as many as tell that there is more than one."""

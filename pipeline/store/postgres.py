@@ -13,6 +13,7 @@ from psycopg.pq import TransactionStatus
 
 from pipeline.crash import crash_point
 from pipeline.domain.cases import Case
+from pipeline.domain.contacts import KnownContact
 from pipeline.domain.customers import CustomerFacts
 from pipeline.domain.matching import Identity, Party, Ref
 from pipeline.domain.threading import MAX_LINKS, ThreadLink
@@ -21,6 +22,7 @@ from pipeline.store.casework import read_family, read_work, write_work
 from pipeline.store.casework_ports import Family, WorkFacts, WorkWanted
 from pipeline.store.channels import active_cases, read_channels, write_channels
 from pipeline.store.connection import retryable
+from pipeline.store.contacts import cases_of, find_contacts, lock_contacts, write_contacts
 from pipeline.store.customers import read_customers
 from pipeline.store.entitlement_ports import EntitlementFacts, EntitlementWanted
 from pipeline.store.entitlements import read_entitlements, write_entitlements
@@ -191,6 +193,18 @@ class PostgresTransaction:
         """What was promised on these cases, and the SLAs that these entitlements bring."""
         return await read_promises(self._connection, cases, entitlements)
 
+    async def find_contacts(self, names: Collection[str]) -> Mapping[str, Collection[UUID]]:
+        """The contacts that are called so."""
+        return await find_contacts(self._connection, names)
+
+    async def lock_contacts(self, ids: Collection[UUID]) -> Mapping[UUID, KnownContact]:
+        """The contacts, and those they were merged into, locked with their identities."""
+        return await lock_contacts(self._connection, ids)
+
+    async def cases_of(self, contact: UUID) -> Sequence[UUID]:
+        """All cases of a contact, not locked."""
+        return await cases_of(self._connection, contact)
+
     async def active_cases(self, contacts: Collection[UUID]) -> Mapping[UUID, Sequence[UUID]]:
         """The active cases of these contacts, not locked."""
         return await active_cases(self._connection, contacts)
@@ -267,6 +281,7 @@ class PostgresTransaction:
                     columns = zip(*pairs, strict=True)
                     await self._connection.execute(_SQL[name], dict(zip(keys, map(list, columns), strict=True)))
             await write_channels(self._connection, changes.channels)
+            await write_contacts(self._connection, changes.contacts)
             await write_outbound(self._connection, changes.outbound)
             if changes.work:
                 await write_work(self._connection, changes.work)

@@ -28,9 +28,12 @@ SCENARIOS = all_scenarios()
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=[f"{s.name}: {s.says}" for s in SCENARIOS])
-def test_it_is_so(scenario: Scenario, new_database: Callable[[], str]) -> None:
-    report = asyncio.run(rehearse(scenario.steps, scenario.config, scenario.data, new_database()))
+def test_it_is_so(scenario: Scenario, new_database: Callable[[], str]) -> None:  # noqa: C901  # what all may be told
     expect = dict(scenario.expect)
+    if (refused := expect.pop("refused", None)) is not None:
+        same_refusals(scenario, refused)
+        return
+    report = asyncio.run(rehearse(scenario.steps, scenario.config, scenario.data, new_database()))
     events = expect.pop("events", None)
     if events is not None:
         types = [event["type"].removeprefix("dev.casestream.").removesuffix(".v1") for event in report["events"]]
@@ -43,6 +46,8 @@ def test_it_is_so(scenario: Scenario, new_database: Callable[[], str]) -> None:
         assert [{name: found[name] for name in one} for found, one in zip(call_backs, wanted, strict=True)] == wanted
     if (commands := expect.pop("commands", None)) is not None:
         assert [f"{command['name']} to {command['device']}" for command in report["commands"]] == commands
+    if (wanted_contacts := expect.pop("contacts", None)) is not None:
+        assert contacts_told(report, wanted_contacts) == wanted_contacts
     for kind in ("activities", "cases"):
         assert len(report[kind]) == expect.pop(kind, len(report[kind])), report[kind]
     for number in [name for name in expect if isinstance(name, int)]:
@@ -61,6 +66,22 @@ def test_it_is_so(scenario: Scenario, new_database: Callable[[], str]) -> None:
         assert deed_told(report, name, wanted) == wanted, name
     for name, wanted in expect.items():
         assert what_became(report, name, wanted) == wanted, f"{name}, {message(report, name)['reason']}"
+
+
+def same_refusals(scenario: Scenario, wanted: dict[int, str]) -> None:
+    """Hold what is refused of the data to the expectation: a part of the reason, by line."""
+    says = {wrong.number: wrong.says for wrong in scenario.refused}
+    assert says.keys() == wanted.keys(), says
+    assert all(part in says[number] for number, part in wanted.items()), says
+
+
+def contacts_told(report: Report, wanted: dict[str, dict[str, Any]]) -> dict[str, object]:
+    """What an expectation says of contacts; where it expects none, all there are."""
+    contacts = {one["external_id"] or one["name"]: one for one in report["contacts"]}
+    for contact in contacts.values():
+        contact["origins"] = {one["value"]: one["origin"] for one in contact["identities"]}
+    told = {name: {key: contacts[name][key] for key in keys} for name, keys in wanted.items() if name in contacts}
+    return told if wanted else dict.fromkeys(contacts)
 
 
 def what_became(report: Report, name: str, wanted: object) -> object:
@@ -89,8 +110,9 @@ def told(  # noqa: C901, PLR0911  # one answer for each word that an expectation
         case "follow_up_of" | "linked_to":
             return wanted if wanted and case.get(key) == message(report, wanted)["case"] else case.get(key)
         case "contact":
-            contact = next((one for one in report["contacts"] if one["id"] == became["contact"]), None)
-            return contact and (contact["external_id"] or contact["name"])
+            return named(report, became["contact"])
+        case "case_contact":
+            return named(report, case["contact"])
         case "activity":
             activity = next((one for one in report["activities"] if one["id"] == became["activity"]), {})
             return {name: activity.get(name) for name in wanted}
@@ -108,7 +130,7 @@ def told(  # noqa: C901, PLR0911  # one answer for each word that an expectation
             ]
         case "case_account":
             return case.get("account")
-        case "outcome" | "matched_by" | "reason" | "account":
+        case "outcome" | "matched_by" | "customer_by" | "reason" | "account":
             return became[key]
     return case.get(key)
 
@@ -141,6 +163,12 @@ def deed_told(report: Report, name: str, wanted: object) -> object:
 def _written(value: object) -> object:
     """A time as the report has it in JSON."""
     return value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else value
+
+
+def named(report: Report, contact_id: object) -> str | None:
+    """A contact by its external id, else its name."""
+    contact = next((one for one in report["contacts"] if one["id"] == contact_id), None)
+    return contact and (contact["external_id"] or contact["name"])
 
 
 def message(report: Report, name: str) -> dict[str, Any]:
