@@ -170,10 +170,13 @@ def build_consequences(rules: "Rules") -> "Consequences":
     from pipeline.agents.entitle import Entitle
     from pipeline.agents.post import Post
     from pipeline.agents.promise import Promise
+    from pipeline.agents.queues import Queues
     from pipeline.agents.route import Route
     from pipeline.agents.waits import Waits
 
-    return Consequences((Route(), Entitle(rules), Promise(rules), Waits(rules), Post(rules)))
+    return Consequences(
+        (Route(rules), Entitle(rules), Promise(rules), Waits(rules), Queues(rules), Post(rules)),
+    )
 
 
 def build_casework(rules: "Rules", store: "Store") -> "Casework":
@@ -205,6 +208,8 @@ def build_timers(rules: "Rules", store: "Store") -> "Timers":
     from pipeline.agents.call_end import CallEnd
     from pipeline.agents.deadlines import FAIL, WARN
     from pipeline.agents.promise import KpiTimers
+    from pipeline.agents.queue_timers import Fill, Overflow
+    from pipeline.agents.queues import FILL, OVERFLOW
     from pipeline.agents.timers import TimerHandler, Timers
     from pipeline.agents.waits_timers import KINDS, WaitTimers
     from pipeline.agents.watching import ALARM
@@ -215,6 +220,8 @@ def build_timers(rules: "Rules", store: "Store") -> "Timers":
         ALARM: AlarmTimers(rules),
         WARN: promises,
         FAIL: promises,
+        FILL: Fill(rules),
+        OVERFLOW: Overflow(rules),
     }
     handlers |= dict.fromkeys(KINDS, WaitTimers(rules))
     return Timers(store, handlers, build_consequences(rules))

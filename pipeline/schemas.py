@@ -209,6 +209,7 @@ _SENTENCES: dict[str, tuple[type[_Model], str]] = {
     "case.replied": (CaseEvent, "We answered on a case."),
     "case.noted": (CaseEvent, "An agent wrote a note, or planned, logged or ended an activity."),
     "case.assigned": (CaseEvent, "A case has another owner, or none."),
+    "case.routed": (CaseEvent, "The desk's rules, or time, sent a case to another queue or decided on it otherwise."),
     "case.merged": (CaseMerged, "A case was merged into another; told in both."),
     "case.unmerged": (CaseMerged, "A case was taken out again of the one it was merged into; told in both."),
     "activity.moved": (ActivityMoved, "An activity was moved to another case; told in both."),

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+from pipeline.agents.queue_state import QueueState
 from pipeline.agents.told import CallMessage, ChannelState, PostMessage, Telemetry
 from pipeline.agents.told_mail import MailMessage, MailState
 from pipeline.agents.watch_state import WatchState
@@ -43,7 +44,8 @@ class Incoming:
     opened. `from_us` holds when an agent wrote it (`agent`), or someone as a mailbox of ours; `behalf` is the customer
     they wrote it for, if it opens a case. `activity_kind` is what it is kept as, if not as its kind; `acknowledge`
     holds when its sender is to be told that it came, `is_folded` when it is one of a storm. At most one of `call`,
-    `post`, `alarm` and `telemetry` is there; with the last, it stands for all messages of its record.
+    `post`, `alarm` and `telemetry` is there; with the last, it stands for all messages of its record. `shown` is what
+    else conditions may ask of it.
     """
 
     record: Record
@@ -98,6 +100,7 @@ class Incoming:
     original: "Incoming | None" = None
     original_case_id: UUID | None = None
     activity_id: UUID | None = None
+    shown: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def received(self) -> datetime:
@@ -150,6 +153,7 @@ class CaseEvent:
     """Something that happened to a case, or (without one) to a message; `changed` by field: (old, new).
 
     `linked` is the other case that it is about, `activity` the one that an agent made, moved or ended.
+    What a `rule` of the desk did is not told as done by whoever wrote the message.
     """
 
     type: str
@@ -162,6 +166,7 @@ class CaseEvent:
     kpi: Mapping[str, object] | None = None
     entitlement: Drawn | None = None
     contact: ContactTold | None = None
+    rule: str | None = None
 
 
 @dataclass(slots=True)
@@ -188,6 +193,7 @@ class Batch:
     plain: list[tuple[Incoming, int, int]] = field(default_factory=list)
     channels: ChannelState = field(default_factory=ChannelState)
     mail: MailState = field(default_factory=MailState)
+    queues: QueueState = field(default_factory=QueueState)
     outbound: list[NewMail] = field(default_factory=list)
     posted: list[OutboundMail] = field(default_factory=list)
     activities: list[NewActivity] = field(default_factory=list)

@@ -1,6 +1,7 @@
 """Writes into a batch what a call amounts to: its activity, with the call-back it asks for or settles."""
 
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
@@ -12,7 +13,7 @@ from pipeline.domain.calls import LOST, NO_END_AFTER, CallTold, CallView, call_s
 from pipeline.store.channel_ports import ToldActivity
 
 CALL_END = "call end"
-CALL_BACK = "call back"
+CALL_BACK: Final = "call back"
 
 _NO_END = f"no end was told within {NO_END_AFTER.total_seconds() / 3600:.0f} h"
 

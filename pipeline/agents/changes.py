@@ -9,6 +9,7 @@ from pipeline.agents.events import build_events, keys_without_case
 from pipeline.agents.numbers import number_cases
 from pipeline.domain.outcomes import Appended
 from pipeline.store.ports import Changes, NewActivity, NewMessage, Transaction
+from pipeline.store.queue_ports import QueueChanges
 
 
 async def changes_of(batch: Batch, tx: Transaction) -> Changes:
@@ -39,6 +40,7 @@ async def changes_of(batch: Batch, tx: Transaction) -> Changes:
         watch=batch.watch.changes(),
         kpis=[one for promises in batch.promises.values() for one in promises.instances if one.changed],
         entitlements=batch.entitlements,
+        queues=QueueChanges(batch.queues.items, batch.queues.failures),
     )
 
 

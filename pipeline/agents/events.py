@@ -79,7 +79,7 @@ def _data(event: CaseEvent, views: dict[UUID, Mapping[str, Any]]) -> Mapping[str
     data: dict[str, Any] = {
         "case": views[case.id] if case is not None else None,
         "changed": event.changed,
-        "actor": _actor(event.cause),
+        "actor": {"kind": "rule", "id": event.rule} if event.rule is not None else _actor(event.cause),
         "cause": str(event.cause.id) if isinstance(event.cause, Incoming) else None,
     }
     if isinstance(event.cause, Incoming):

@@ -47,6 +47,7 @@ def read_form(rules: Rules, record: Record, envelope: Envelope, raw: bytes) -> I
         sender_name=clean(post.name or ""),
         quarantine="its hidden field was filled in, as robots do" if "honeypot" in envelope.facts else None,
         acknowledge=form.acknowledge and bool(address) and not is_nobody(address),
+        shown={"form": name, "fields": {field: clean(str(value)) for field, value in post.fields.items()}},
         defects=(
             *((clean(post.malformed),) if post.malformed else ()),
             *(clean(f"{field[:100]}: {error}") for field, error in post.errors.items()),

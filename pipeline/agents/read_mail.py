@@ -15,6 +15,7 @@ from pipeline.domain.matching import normal_address
 from pipeline.domain.speaker import Verdict, believe, read_verdict
 from pipeline.domain.threading import thread_key
 from pipeline.parse.email import parse_email
+from pipeline.parse.headers import header_texts
 from pipeline.parse.message import Email
 from pipeline.parse.reply import split_reply
 from pipeline.wire import Envelope, Record
@@ -104,7 +105,19 @@ def read_mail(rules: Rules, record: Record, envelope: Envelope, raw: bytes) -> I
         defects=mail.defects,
         mail=told,
         acknowledge=bool(mailbox and mailbox.acknowledge) and _is_answerable(sender, auto, envelope) and not is_ours,
+        shown=_shown(rules, mail, mailbox, raw),
     )
+
+
+def _shown(rules: Rules, mail: Email, mailbox: Mailbox | None, raw: bytes) -> dict[str, object]:
+    """What conditions may ask of a mail, beside what they may of every message."""
+    shown: dict[str, object] = {"mailbox": mailbox.address if mailbox else None}
+    for name, addresses in (("to", mail.to), ("cc", mail.cc)):
+        if rules.reads_message(name):
+            shown[name] = [normal_address(address.address) for address in addresses]
+    if rules.reads_message("headers"):
+        shown["headers"] = header_texts(raw)
+    return shown
 
 
 def _parsed(rules: Rules, raw: bytes) -> Email:

@@ -2,15 +2,22 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TypeVar
+from zoneinfo import ZoneInfo
 
 from pipeline.agents.alarm_rules import AlarmRules, compile_alarms
 from pipeline.agents.promises import Pledges, compile_pledges
 from pipeline.config import Config
 from pipeline.config.channels import DeviceFeed, Form, Mailbox, Phone, Social
+from pipeline.config.routing import build_routes
 from pipeline.config.sections import Automatic, Queue
+from pipeline.config.values import length
+from pipeline.domain.agents import Hours
 from pipeline.domain.billing import Rounding
+from pipeline.domain.conditions import View
 from pipeline.domain.fields import FieldType
+from pipeline.domain.routing import RouteRule
 from pipeline.domain.tokens import TokenKeys
 
 Record = TypeVar("Record")
@@ -38,6 +45,9 @@ class Rules:
     sources: tuple[str, ...]
     participants: str
     automatic: Automatic
+    routes: tuple[RouteRule, ...]
+    routes_read: View
+    hours: Hours
     address: str
     address_of_queue: Mapping[str, str]
     rounding: Rounding
@@ -66,6 +76,30 @@ class Rules:
         """The feed of a source like `/iot/NAME`. Raises LookupError when the desk has none of that name."""
         return _named("device_feed", self.feeds, source)
 
+    def reads_message(self, field: str) -> bool:
+        """Whether any condition asks for this field of a message."""
+        return self.routes_read.reads("message", field)
+
+    @property
+    def assigns(self) -> bool:
+        """Whether any rule gives cases to somebody."""
+        return any(rule.assign is not None for rule in self.routes)
+
+    @property
+    def overflows(self) -> bool:
+        """Whether any queue overflows into another."""
+        return any(queue.overflow is not None for queue in self.queues.values())
+
+    def overflow_after(self, queue: str) -> timedelta | None:
+        """After how long what waits in a queue overflows, if it does."""
+        overflow = self.queues[queue].overflow if queue in self.queues else None
+        return length(overflow.after) if overflow is not None else None
+
+    def overflow_to(self, queue: str) -> str | None:
+        """Where a queue overflows into, if it does."""
+        overflow = self.queues[queue].overflow if queue in self.queues else None
+        return overflow.to if overflow is not None else None
+
     def is_ours(self, address: str) -> bool:
         """Whether it is the address of a mailbox of ours, as we write it ourselves."""
         mailbox = self.mailbox_of_address.get(address)
@@ -81,6 +115,7 @@ def _named(section: str, records: Mapping[str, Record], source: str) -> Record:
 
 def compile_rules(config: Config) -> Rules:
     """The rules that a configuration says. Raises LookupError when a secret is not there."""
+    routes, routes_read = build_routes(config.model_dump(by_alias=True), config.route)
     return Rules(
         tokens=TokenKeys(config.desk.domain, config.desk.keys()),
         queues={queue.name: queue for queue in config.queue},
@@ -98,6 +133,12 @@ def compile_rules(config: Config) -> Rules:
         sources=config.threading.sources,
         participants=config.threading.participants,
         automatic=config.automatic,
+        routes=routes,
+        routes_read=routes_read,
+        hours=Hours(
+            {name: calendar.build(config.desk.timezone) for name, calendar in config.calendar.items()},
+            ZoneInfo(config.desk.timezone),
+        ),
         address=next((mailbox.address for mailbox in config.mailbox), f"support@{config.desk.domain}"),
         address_of_queue={
             mailbox.queue or config.default_queue: mailbox.address for mailbox in reversed(config.mailbox)

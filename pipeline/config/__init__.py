@@ -13,7 +13,7 @@ from pipeline.config.channels import DeviceFeed, Form, Mailbox, Phone, Smtp, Soc
 from pipeline.config.conditions import wrong_conditions
 from pipeline.config.imap import ImapPlace, imap_place
 from pipeline.config.promises import Sla, promise_conflicts
-from pipeline.config.routing import Route
+from pipeline.config.routing import Route, routing_conflicts
 from pipeline.config.sections import (
     Automatic,
     Billing,
@@ -152,16 +152,17 @@ def conflicts(values: Mapping[str, Any]) -> Iterator[tuple[Location, str]]:
     queues = [record.get("name") for _, record in _records(values, "queue")] if "queue" in values else ["Support"]
     if values.get("queue") in ([], ()):
         yield ("queue",), "at least one [[queue]] is needed"
-    for kind in ("queue", "form", "phone", "social", "device_feed", "alarm", "sla"):
+    for kind in ("queue", "form", "phone", "social", "device_feed", "alarm", "sla", "route"):
         yield from _doubled(values, kind)
     names = ", ".join(f'"{name}"' for name in queues)
-    for kind in ("mailbox", "form", "phone", "social", "device_feed"):
+    for kind in ("mailbox", "form", "phone", "social", "device_feed", "route"):
         for index, record in _records(values, kind):
             name = record.get("queue")
             if isinstance(name, str) and name not in queues:
                 yield (kind, index, "queue"), f'[[{kind}]] names queue "{name}", which is not there; there are: {names}'
     yield from promise_conflicts(values)
     yield from _unknown_escalation(values, queues)
+    yield from routing_conflicts(values, [str(name) for name in queues])
     yield from _shared_addresses(values)
     yield from _unreadable_mailboxes(values)
     yield from _shared_directories(values)

@@ -1,14 +1,14 @@
 """The sections that say where cases go: rules of routing."""
 
-from typing import Annotated, Literal
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from pipeline.config.conditions import ConditionText
+from pipeline.config.conditions import MESSAGE_NAMES, Asks, ConditionText, Place, names_at
 from pipeline.config.values import Section
-
-Assignment = Literal["round_robin", "least_active", "highest_capacity"]
-"""Who gets a case: who had none for longest, who has fewest, who has most room left."""
+from pipeline.domain.conditions import Condition, View
+from pipeline.domain.routing import Assignment, RouteRule
 
 Priority = Literal["low", "normal", "high", "urgent"]
 
@@ -24,4 +24,65 @@ class Route(Section):
     type: str | None = None
     owner: str | None = None
     assign: Assignment | None = None
+    skills: Mapping[str, Annotated[int, Field(ge=1)]] = {}
+    units: Annotated[int, Field(ge=0)] | None = None
     continue_: Annotated[bool, Field(alias="continue")] = False
+
+    def build(self, condition: Condition) -> RouteRule:
+        """The rule, with its condition compiled."""
+        fields = {name: getattr(self, name) for name in ("queue", "priority", "severity", "type", "owner")}
+        return RouteRule(
+            name=self.name,
+            condition=condition,
+            sets={name: value for name, value in fields.items() if value is not None},
+            assign=self.assign,
+            skills=self.skills,
+            units=self.units,
+            continues=self.continue_,
+        )
+
+
+def build_routes(values: Mapping[str, Any], routes: Iterable[Route]) -> tuple[tuple[RouteRule, ...], View]:
+    """The rules of a configuration that says these values, and what they read."""
+    names = names_at(values, ("route",), Asks(MESSAGE_NAMES))
+    rules = tuple(route.build(Condition.compile(route.when, names, route.name)) for route in routes)
+    return rules, View.of(names, [rule.condition for rule in rules])
+
+
+def routing_conflicts(values: Mapping[str, Any], queues: Sequence[str]) -> Iterator[tuple[Place, str]]:
+    """Where queues overflow into none, or into one another without end, in values that need not be valid otherwise."""
+    targets: dict[str, str] = {}
+    for index, record in _records(values.get("queue")):
+        overflow = record.get("overflow")
+        to, name = overflow.get("to") if isinstance(overflow, Mapping) else None, record.get("name")
+        if not isinstance(to, str) or not isinstance(name, str):
+            continue
+        if to not in queues:
+            there = ", ".join(f'"{queue}"' for queue in queues)
+            yield ("queue", index, "overflow", "to"), f'there is no queue "{to}" to overflow into; there are: {there}'
+        targets[name] = to
+    for index, record in _records(values.get("queue")):
+        name = record.get("name")
+        if isinstance(name, str) and (ring := _ring(name, targets)):
+            says = f"queues overflow into one another without end: {' → '.join(ring)}; take one overflow away"
+            yield ("queue", index, "overflow"), says
+            return
+
+
+def _ring(name: str, targets: Mapping[str, str]) -> list[str]:
+    """The way from a queue back to itself, empty when there is none."""
+    way = [name]
+    while (following := targets.get(way[-1])) is not None:
+        way.append(following)
+        if following == name:
+            return way
+        if following in way[:-1]:
+            return []
+    return []
+
+
+def _records(records: object) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    if isinstance(records, list | tuple):
+        for index, record in enumerate(records):
+            if isinstance(record, Mapping):
+                yield index, record

@@ -23,6 +23,7 @@ from pipeline.config.values import (
     read_secret,
 )
 from pipeline.domain.billing import Rounding
+from pipeline.domain.queues import UNITS
 from pipeline.domain.resolution import ChildrenPolicy
 
 SHORTEST_SECRET = 16
@@ -145,8 +146,18 @@ class Waiting(Section):
         return self
 
 
+class Overflow(Section):
+    """Where what waits goes when nobody takes it for so long."""
+
+    after: Duration
+    to: str
+
+
 class Queue(Section):
-    """Where cases wait, and what the desk does with late answers there, with waiting cases and with children."""
+    """Where cases wait, and what the desk does with late answers there, with waiting cases and with children.
+
+    Each one takes so many `units` of its owner's capacity.
+    """
 
     name: str
     closed_reply: Literal["reopen", "new"] = "reopen"
@@ -157,6 +168,8 @@ class Queue(Section):
     notify: Address | None = None
     escalate_to: str | None = None
     without_entitlement: Literal["open", "quarantine"] = "open"
+    units: Annotated[int, Field(ge=0)] = UNITS
+    overflow: Overflow | None = None
 
 
 ThreadSource = Literal[

@@ -36,7 +36,21 @@ class Facts:
     """What conditions are asked about; `failures` tells which of them could not be computed, and why."""
 
     context: cel.Context
+    shown: Mapping[str, Any] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
+
+    def seen(self, expression: "Expression") -> dict[str, object]:
+        """The values that an expression reads of them, by the names of the fields."""
+        found: dict[str, object] = {}
+        for path in sorted(expression.reads):
+            value: Any = self.shown
+            for part in path:
+                value = value[part]
+            if path[-1] == THERE:
+                found[".".join(path[:-1])] = "there" if value else None
+            else:
+                found[".".join(path)] = value
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +126,9 @@ class View:
         """The facts for these conditions, from records and values by their names; what is not given is missing."""
         shown = _filled(self.plan, given)
         try:
-            return Facts(cel.Context(shown, _FUNCTIONS))
+            return Facts(cel.Context(shown, _FUNCTIONS), shown)
         except ValueError:  # half a character, which UTF-8 has not
-            return Facts(cel.Context(_speakable(shown), _FUNCTIONS))
+            return Facts(cel.Context(_speakable(shown), _FUNCTIONS), shown)
 
 
 def place_in(text: str, at: int) -> tuple[int, int]:

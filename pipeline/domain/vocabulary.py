@@ -1,11 +1,13 @@
-"""What conditions may name: the records of a desk, and their fields."""
+"""What conditions may name: the records of a desk, their fields, and how each record is shown."""
 
 from collections.abc import Iterable, Mapping
 
+from pipeline.domain.cases import Case
 from pipeline.domain.casework import PRIORITIES, STATUSES
 from pipeline.domain.cel_judge import Names
 from pipeline.domain.cel_kinds import BOOL, HEADERS, INT, NUMBER, READING, TEXT, TEXTS, TIME, Kind, Record
 from pipeline.domain.fields import FieldType
+from pipeline.domain.matching import Ref
 
 CASE: Mapping[str, Kind | Record] = {
     "number": INT,
@@ -78,6 +80,40 @@ def vocabulary(own: Mapping[str, Mapping[str, FieldType]], cut: Iterable[str] = 
         declared = {field: _own_kind(kind) for field, kind in own.get(name, {}).items()}
         named[name] = Record({**declared, **fields})
     return {**named, "fields": Record(dict.fromkeys(cut, TEXT))}
+
+
+def case_record(case: Case) -> Mapping[str, object]:
+    """A case as conditions see it."""
+    return {
+        **case.fields,
+        "number": case.number,
+        "title": case.title,
+        "state": case.state,
+        "status": case.status,
+        "priority": case.priority,
+        "severity": case.severity,
+        "type": case.type,
+        "origin": case.origin,
+        "queue": case.queue,
+        "owner": _named(case.owner),
+        "contact": _named(case.contact),
+        "account": _named(case.account),
+        "product": case.product,
+        "device": case.device,
+        "entitlement": case.entitlement,
+        "sla": case.sla,
+        "escalated": case.escalated,
+        "flags": case.flags,
+        "opened_at": case.opened_at,
+        "resolved_at": case.resolved_at,
+        "first_response_at": case.first_response_at,
+        "waiting_since": case.waiting_since,
+        "until": case.until,
+    }
+
+
+def _named(ref: Ref | None) -> str | None:
+    return (ref.external_id or str(ref.id)) if ref is not None else None
 
 
 def _own_kind(kind: FieldType) -> Kind:

@@ -11,6 +11,8 @@ MAX_HEADERS = 1000
 MAX_NAME = 100
 MAX_VALUE = 65_536
 MAX_BLOCK = 2_097_152
+MAX_TEXTS = 200
+MAX_TEXT = 2000
 MAX_DETECTIONS = 10  # of charsets, which take milliseconds each
 
 _FOLDS = (" ", "\t")
@@ -36,6 +38,10 @@ class Headers:
 
     def __contains__(self, name: str) -> bool:
         return name in self._values
+
+    def names(self) -> list[str]:
+        """The names, in the order in which they first stand."""
+        return [*self._values]
 
     def has_any(self, names: frozenset[str]) -> bool:
         """Whether a header of one of these names is there."""
@@ -114,6 +120,12 @@ def read_headers(raw: bytes, start: int, end: int, defects: list[str]) -> tuple[
             values[name] = [value.strip()]
     defects += filter(None, (too_long, "lines among the headers that are none" if strange else ""))
     return headers, body
+
+
+def header_texts(raw: bytes) -> dict[str, str]:
+    """The first value of each header as text on one line, by lower-case name; of very many, the first ones."""
+    headers, _ = read_headers(raw, 0, len(raw), [])
+    return {name: headers.text(name)[:MAX_TEXT] for name in headers.names()[:MAX_TEXTS]}
 
 
 def end_of_headers(raw: bytes, start: int, end: int) -> tuple[int, int]:

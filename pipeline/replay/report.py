@@ -20,6 +20,7 @@ from pipeline.store.inventory import (
     ContactRow,
     EventRow,
     Inventory,
+    ItemRow,
     MessageRow,
     OutboundRow,
 )
@@ -65,12 +66,17 @@ async def make_report(inventory: Inventory, names: Names) -> Report:
         if row.case_number is not None and row.activity_id is not None:
             joined[row.case_number].append(name)
     kpis = kpis_by_case(await inventory.promises(), names.terms, names.now)
+    whys: dict[int, list[str]] = defaultdict(list)
+    for why in await inventory.whys():
+        whys[why.case_number].append(f"{why.part}: {why.says}")
     return {
         "messages": [_message(name, row) for name, row in messages],
         "cases": [
-            _case(row, joined[row.number], times[row.number], names.tokens) | {"kpis": kpis.get(row.number, [])}
+            _case(row, joined[row.number], times[row.number], names.tokens)
+            | {"kpis": kpis.get(row.number, []), "why": whys[row.number]}
             for row in await inventory.cases()
         ],
+        "queue_items": [_item(row) for row in await inventory.items()],
         "deeds": [_deed(done) for done in names.deeds],
         "kpis": [kpi for of_case in kpis.values() for kpi in of_case],
         "activities": [_activity(row) for row in activities],
@@ -133,13 +139,14 @@ def _case(row: CaseRow, messages: list[str], billable_s: int, tokens: TokenKeys)
         "status": row.status,
         "state": row.state,
         "priority": row.priority,
+        "severity": row.severity,
+        "type": row.type,
         "queue": row.queue,
         "owner": row.owner,
         "contact": row.contact_id,
         "account": row.account,
         "product": row.product,
         "device": row.device,
-        "severity": row.severity,
         "origin": row.origin,
         "entitlement": row.entitlement,
         "sla": row.sla,
@@ -152,6 +159,18 @@ def _case(row: CaseRow, messages: list[str], billable_s: int, tokens: TokenKeys)
         "watched_by": row.watched_by,
         "messages": messages,
         "billable_s": billable_s,
+    }
+
+
+def _item(row: ItemRow) -> dict[str, Any]:
+    return {
+        "kind": row.kind,
+        "id": row.ref,
+        "case": row.case_number,
+        "queue": row.queue,
+        "priority": row.priority,
+        "since": row.since,
+        "owner": row.owner,
     }
 
 

@@ -72,6 +72,29 @@ class CaseRow:
     severity: str | None
     sla: str | None
     entitlement: str | None
+    type: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class WhyRow:
+    """Why a part decided so on a case."""
+
+    case_number: int
+    part: str
+    says: str
+
+
+@dataclass(frozen=True, slots=True)
+class ItemRow:
+    """What waits in a queue or lies with its owner; of a case its number, of anything else what it is."""
+
+    kind: str
+    ref: UUID
+    case_number: int | None
+    queue: str
+    priority: str
+    since: datetime
+    owner: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +212,14 @@ class Inventory:
         """Every KPI instance with its case's number, in order."""
         rows = await (await self._connection.execute(_SQL["promises"])).fetchall()
         return [(number, instance_of(tuple(row))) for number, *row in rows]
+
+    async def whys(self) -> list[WhyRow]:
+        """Why every case is as it is, in the order in which it was decided."""
+        return await self._rows("whys", WhyRow)
+
+    async def items(self) -> list[ItemRow]:
+        """What waits or lies with somebody, queue by queue in its order."""
+        return await self._rows("items", ItemRow)
 
     async def activities(self) -> list[ActivityRow]:
         """Every activity, in the order of time."""

@@ -25,7 +25,7 @@ SELECT cases.number, cases.title, cases.status, cases.state, cases.priority, cas
     linked.number AS linked_to, survivor.number AS merged_into, cases.flags, cases.device,
     array(SELECT mailbox FROM case_watch WHERE case_id = cases.id ORDER BY mailbox) AS watched_by,
     agent.external_id AS owner, above.number AS parent, cases.until, cases.product, cases.severity,
-    cases.sla, cases.entitlement
+    cases.sla, cases.entitlement, cases.type
 FROM cases
 LEFT JOIN account ON account.id = cases.account_id
 LEFT JOIN cases AS earlier ON earlier.id = cases.follow_up_of
@@ -39,6 +39,18 @@ ORDER BY cases.number;
 SELECT cases.number, kpi.id, case_id, kpi.number, kpi, kpi.sla, key, value, warn_at, fail_at, warned_at, breached_at,
     succeeded_at, ended_at, ended_by, stretches
 FROM kpi JOIN cases ON cases.id = kpi.case_id ORDER BY cases.number, kpi.number;
+-- name: whys
+SELECT cases.number AS case_number, why.part, why.says
+FROM case_why AS why JOIN cases ON cases.id = why.case_id
+ORDER BY cases.number, why.ord;
+
+-- name: items
+SELECT item.kind, item.ref, cases.number AS case_number, item.queue,
+    (ARRAY['low', 'normal', 'high', 'urgent'])[item.rank + 1] AS priority, item.since, agent.external_id AS owner
+FROM queue_item AS item
+LEFT JOIN cases ON cases.id = item.ref
+LEFT JOIN agent ON agent.id = item.owner
+ORDER BY item.queue, item.rank DESC, item.since, item.ref;
 
 -- name: activities
 SELECT activity.id, cases.number AS case_number, activity.kind, activity.direction, activity.state, activity.sender,

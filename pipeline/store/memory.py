@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
+from pipeline.domain.agents import Agent, Presence
 from pipeline.domain.alarm_rules import RuleAlarm
 from pipeline.domain.alarms import Alarm
 from pipeline.domain.callbacks import Caller
@@ -47,6 +48,7 @@ from pipeline.store.memory_entitlements import LineKey, known_entitlements, writ
 from pipeline.store.memory_kpi import known_promises, write_promises
 from pipeline.store.memory_mail import MemoryMail, known_mail, write_mail
 from pipeline.store.memory_outbound import write_outbound
+from pipeline.store.memory_queues import in_order, known_agents, known_items, waiting, write_queues
 from pipeline.store.memory_timers import TimerRow, due_timers, write_timers
 from pipeline.store.memory_watch import known_groups, known_watched, touched_cases, write_watch
 from pipeline.store.outbound_ports import OutboundMail
@@ -64,6 +66,7 @@ from pipeline.store.ports import (
     Wanted,
     Why,
 )
+from pipeline.store.queue_ports import QueueItem, Waiting
 from pipeline.store.watch_ports import AlarmGroup, AlarmName, GroupName, NewCommand, Watched, WatchFacts
 from pipeline.wire import Partition
 
@@ -143,6 +146,11 @@ class Tables:
     entitlement_lines: dict[LineKey, Line] = field(default_factory=dict)
     whys: dict[int, Why] = field(default_factory=dict)
     kpis: dict[UUID, Instance] = field(default_factory=dict)
+    staff: dict[UUID, Agent] = field(default_factory=dict)
+    presence: dict[UUID, Presence] = field(default_factory=dict)
+    turns: dict[UUID, datetime] = field(default_factory=dict)
+    queue_items: dict[tuple[str, UUID], QueueItem] = field(default_factory=dict)
+    rule_failures: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def copy(self) -> "Tables":
         """The tables as they are now."""
@@ -415,6 +423,7 @@ class MemoryTransaction:
         write_mail(tables, changes.mail)
         write_timers(tables, changes)
         write_watch(tables, changes.watch)
+        write_queues(tables, changes.queues)
         for count in changes.counts:
             partition = Partition(count.topic, count.partition)
             for name, number in (("received", count.received), *count.outcomes.items()):
@@ -434,6 +443,26 @@ class MemoryTransaction:
             known = tables.states.get((state.device, state.name))
             if known is None or known.at <= state.at:
                 tables.states[state.device, state.name] = state
+
+    async def agents(self, ids: Collection[UUID] = (), names: Collection[str] = ()) -> Sequence[Agent]:
+        """The agents of these ids or external ids."""
+        return known_agents(self._tables, ids, names)
+
+    async def waiting(self, queues: Collection[str], agents: Collection[UUID]) -> Waiting:
+        """What waits to be given to somebody in these queues and those of these agents, and who works there."""
+        return waiting(self._tables, queues, agents)
+
+    async def next_item(self, queues: Collection[str]) -> QueueItem | None:
+        """The first item that waits in these queues."""
+        return next(iter(in_order(self._tables, queues)), None)
+
+    async def queue_items(self, refs: Collection[UUID]) -> Mapping[UUID, QueueItem]:
+        """The items of these cases, activities or messages."""
+        return known_items(self._tables, refs)
+
+    async def set_presence(self, agent: UUID, presence: Presence, at: datetime) -> None:  # noqa: ARG002  # not asked yet
+        """Keep what an agent says of themselves."""
+        self._tables.presence[agent] = presence
 
     async def begin_firing(self) -> datetime | None:
         """The store's clock; transactions run one after the other, so none other fires."""

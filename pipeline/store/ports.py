@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
+from pipeline.domain.agents import Agent, Presence
 from pipeline.domain.cases import Case
 from pipeline.domain.contacts import KnownContact
 from pipeline.domain.customers import CustomerFacts
@@ -21,6 +22,7 @@ from pipeline.store.entitlement_ports import EntitlementChanges, EntitlementFact
 from pipeline.store.kpi_ports import PromiseFacts
 from pipeline.store.mail_ports import MailChanges, MailFacts, MailQuestions, MailWanted
 from pipeline.store.outbound_ports import OutboundMail
+from pipeline.store.queue_ports import QueueChanges, QueueItem, Waiting
 from pipeline.store.watch_ports import AlarmGroup, GroupName, WatchChanges, WatchFacts
 from pipeline.wire import Bounds, Partition, Record
 
@@ -257,6 +259,7 @@ class Changes:
     watch: WatchChanges = field(default_factory=WatchChanges)
     entitlements: EntitlementChanges = field(default_factory=EntitlementChanges)
     contacts: ContactChanges = field(default_factory=ContactChanges)
+    queues: QueueChanges = field(default_factory=QueueChanges)
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,6 +343,24 @@ class Transaction(Protocol):
 
     async def write(self, changes: Changes) -> None:
         """Write all that a batch changes."""
+
+    async def agents(self, ids: Collection[UUID] = (), names: Collection[str] = ()) -> Sequence[Agent]:
+        """The agents of these ids or external ids."""
+
+    async def waiting(self, queues: Collection[str], agents: Collection[UUID]) -> Waiting:
+        """What waits to be given to somebody in these queues and those of these agents, and who works there.
+
+        The agents are locked, and the cases, but those that somebody else has.
+        """
+
+    async def next_item(self, queues: Collection[str]) -> QueueItem | None:
+        """The first item that waits in these queues, locked; those that somebody else has are passed over."""
+
+    async def queue_items(self, refs: Collection[UUID]) -> Mapping[UUID, QueueItem]:
+        """The items of these cases, activities or messages."""
+
+    async def set_presence(self, agent: UUID, presence: Presence, at: datetime) -> None:
+        """Keep what an agent says of themselves."""
 
     async def begin_firing(self) -> datetime | None:
         """The store's clock; None while another transaction fires timers. Comes first in a transaction."""

@@ -12,6 +12,7 @@ import psycopg
 from psycopg.pq import TransactionStatus
 
 from pipeline.crash import crash_point
+from pipeline.domain.agents import Agent, Presence
 from pipeline.domain.cases import Case
 from pipeline.domain.contacts import KnownContact
 from pipeline.domain.customers import CustomerFacts
@@ -41,6 +42,8 @@ from pipeline.store.ports import (
     Wanted,
 )
 from pipeline.store.queries import load_queries
+from pipeline.store.queue_ports import QueueItem, Waiting
+from pipeline.store.queues import next_item, queue_items, read_agents, set_presence, waiting, write_queues
 from pipeline.store.timers import begin_firing, due_timers, lock_timers, next_timer, postpone, write_timers
 from pipeline.store.watch import lock_groups, read_watched, touched_cases, write_watch
 from pipeline.store.watch_ports import AlarmGroup, GroupName, WatchFacts
@@ -290,8 +293,30 @@ class PostgresTransaction:
             await write_timers(self._connection, changes)
             await write_watch(self._connection, changes.watch)
             await write_entitlements(self._connection, changes.entitlements)
+            if changes.queues:
+                await write_queues(self._connection, changes.queues)
             if changes.events:
                 await self._connection.execute(_SQL["notify_relay"])
+
+    async def agents(self, ids: Collection[UUID] = (), names: Collection[str] = ()) -> Sequence[Agent]:
+        """The agents of these ids or external ids."""
+        return await read_agents(self._connection, ids, names) if ids or names else ()
+
+    async def waiting(self, queues: Collection[str], agents: Collection[UUID]) -> Waiting:
+        """What waits to be given to somebody in these queues and those of these agents, and who works there."""
+        return await waiting(self._connection, queues, agents)
+
+    async def next_item(self, queues: Collection[str]) -> QueueItem | None:
+        """The first item that waits in these queues and nobody else has at hand, locked."""
+        return await next_item(self._connection, queues)
+
+    async def queue_items(self, refs: Collection[UUID]) -> Mapping[UUID, QueueItem]:
+        """The items of these cases, activities or messages."""
+        return await queue_items(self._connection, refs)
+
+    async def set_presence(self, agent: UUID, presence: Presence, at: datetime) -> None:
+        """Keep what an agent says of themselves."""
+        await set_presence(self._connection, agent, presence, at)
 
     async def begin_firing(self) -> datetime | None:
         """The store's clock; None while another transaction fires timers."""

@@ -48,6 +48,7 @@ def test_it_is_so(scenario: Scenario, new_database: Callable[[], str]) -> None: 
         assert [f"{command['name']} to {command['device']}" for command in report["commands"]] == commands
     if (wanted_contacts := expect.pop("contacts", None)) is not None:
         assert contacts_told(report, wanted_contacts) == wanted_contacts
+    hold_queues(report, expect)
     for kind in ("activities", "cases"):
         assert len(report[kind]) == expect.pop(kind, len(report[kind])), report[kind]
     for number in [name for name in expect if isinstance(name, int)]:
@@ -169,6 +170,26 @@ def named(report: Report, contact_id: object) -> str | None:
     """A contact by its external id, else its name."""
     contact = next((one for one in report["contacts"] if one["id"] == contact_id), None)
     return contact and (contact["external_id"] or contact["name"])
+
+
+def hold_queues(report: Report, expect: dict[str, Any]) -> None:
+    """`waiting`: by queue what waits for somebody, the first one first; `why`: what is said of a message's case."""
+    if "waiting" in expect:
+        assert waiting(report) == expect.pop("waiting")
+    for name, phrases in expect.pop("why", {}).items():
+        case = next(case for case in report["cases"] if case["number"] == message(report, name)["case"])
+        for phrase in phrases if isinstance(phrases, list) else [phrases]:
+            assert any(phrase in why for why in case["why"]), case["why"]
+
+
+def waiting(report: Report) -> dict[str, list[str]]:
+    """What waits in each queue for somebody: cases by their first message, anything else by what it is."""
+    first = {case["number"]: case["messages"][0] for case in report["cases"] if case["messages"]}
+    found: dict[str, list[str]] = {}
+    for item in report["queue_items"]:
+        if item["owner"] is None:
+            found.setdefault(item["queue"], []).append(first.get(item["case"], item["kind"]))
+    return found
 
 
 def message(report: Report, name: str) -> dict[str, Any]:

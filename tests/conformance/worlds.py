@@ -14,6 +14,7 @@ import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
+from pipeline.domain.agents import Agent
 from pipeline.domain.customers import DeviceFacts, ProductFacts
 from pipeline.domain.entitlement import Entitlement
 from pipeline.domain.matching import Identity, Ref
@@ -40,6 +41,12 @@ class World(Protocol):
 
     async def add_agent(self, external_id: str, identity: Identity) -> Ref:
         """An agent who is known by something."""
+
+    async def add_staff(self, agent: Agent) -> Agent:
+        """An agent with all that is known of them, but their presence."""
+
+    async def rule_failures(self) -> dict[tuple[str, str], int]:
+        """How often rules failed, by name and reason."""
 
     async def add_product(self, external_id: str, parent: Ref | None = None, thresholds: Thresholds = UNSET) -> Ref:
         """A product, a part of another maybe."""
@@ -85,6 +92,13 @@ class MemoryWorld:
         agent = Ref(uuid4(), external_id, external_id)
         self.memory.tables.agents[identity] = agent
         return agent
+
+    async def add_staff(self, agent: Agent) -> Agent:
+        self.memory.tables.staff[agent.ref.id] = agent
+        return agent
+
+    async def rule_failures(self) -> dict[tuple[str, str], int]:
+        return dict(self.memory.tables.rule_failures)
 
     async def add_product(self, external_id: str, parent: Ref | None = None, thresholds: Thresholds = UNSET) -> Ref:
         product, products = Ref(uuid4(), external_id, external_id), self.memory.tables.products
@@ -148,6 +162,20 @@ class PostgresWorld:
         await self._insert("agent", id=agent.id, external_id=external_id, name=external_id)
         await self._insert("identity", kind=identity.kind, value=identity.value, agent_id=agent.id, origin="import")
         return agent
+
+    async def add_staff(self, agent: Agent) -> Agent:
+        away = [{"start": start, "end": end} for start, end in agent.away]
+        await self._insert(
+            "agent", id=agent.ref.id, external_id=agent.ref.external_id, name=agent.ref.name,
+            queues=[*agent.queues], skills=Jsonb({**agent.skills}), capacity=agent.capacity,
+            calendar=agent.calendar, manager_id=agent.manager.id if agent.manager else None, away=Jsonb(away),
+        )  # fmt: skip
+        return agent
+
+    async def rule_failures(self) -> dict[tuple[str, str], int]:
+        async with await psycopg.AsyncConnection.connect(self.dsn) as connection:
+            rows = await connection.execute("SELECT rule, reason, count FROM rule_failure")
+            return {(rule, reason): count for rule, reason, count in await rows.fetchall()}
 
     async def add_product(self, external_id: str, parent: Ref | None = None, thresholds: Thresholds = UNSET) -> Ref:
         product = Ref(uuid4(), external_id, external_id)

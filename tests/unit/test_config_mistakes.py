@@ -116,6 +116,28 @@ FAULTS = {
         '[[queue]]\nname = "A"\n[[mailbox]]\naddress = "a@b.example"\nqueue = "B"\n', 5, 'not there; there are: "A"'
     ),
     "a form's queue": Wrong('[[form]]\nname = "f"\nqueue = "B"\n', 3, 'there are: "Support"'),
+    "a rule's queue": Wrong('[[route]]\nname = "r"\nwhen = "true"\nqueue = "B"\n', 4, 'there are: "Support"'),
+    "a rule twice": Wrong(
+        '[[route]]\nname = "r"\nwhen = "true"\n[[route]]\nname = "r"\nwhen = "true"\n',
+        5,
+        '[[route]] "r" is there twice',
+    ),
+    "an overflow into nothing": Wrong(
+        '[[queue]]\nname = "A"\noverflow = { after = "30m", to = "B" }\n',
+        3,
+        'no queue "B" to overflow into; there are: "A"',
+    ),
+    "overflows in a ring": Wrong(
+        '[[queue]]\nname = "A"\noverflow = { after = "30m", to = "B" }\n'
+        '[[queue]]\nname = "B"\noverflow = { after = "1h", to = "A" }\n',
+        3,
+        "without end: A → B → A; take one overflow away",
+    ),
+    "an overflow in days": Wrong(
+        '[[queue]]\nname = "A"\noverflow = { after = "1d", to = "B" }\n[[queue]]\nname = "B"\n',
+        3,
+        "days are hours here",
+    ),
     "a queue twice": Wrong('[[queue]]\nname = "A"\n[[queue]]\nname = "A"\n', 4, '[[queue]] "A" is there twice'),
     "a form twice": Wrong('[[form]]\nname = "f"\n[[form]]\nname = "f"\n', 4, '[[form]] "f" is there twice'),
     "no queue": Wrong("queue = []\n", 1, "at least one [[queue]] is needed"),

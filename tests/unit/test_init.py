@@ -19,8 +19,8 @@ from pipeline.config.schema import heading as schema_heading
 from pipeline.config.schema import keys, record
 
 LINES = TEMPLATE.read_text("utf-8").splitlines()
-# an alarm has "silent_s" instead of "when"
-_SETTING = re.compile(r"^# (?!silent_s)(?=\[\[[\w.]+\]\]$|\[\w+\.\w+\]$|[a-z_-]+ = )")
+# an alarm has "silent_s" instead of "when"; a desk of one queue overflows nowhere
+_SETTING = re.compile(r"^# (?!silent_s|overflow)(?=\[\[[\w.]+\]\]$|\[\w+\.\w+\]$|[a-z_-]+ = )")
 ALL_SET = "\n".join(_SETTING.sub("", line) for line in LINES)
 EXAMPLES = {
     "secret",
@@ -73,6 +73,9 @@ EXAMPLES = {
     "type",
     "owner",
     "assign",
+    "skills",
+    "units",
+    "overflow",
     "waiting",
     "when",
     "clear",

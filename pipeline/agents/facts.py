@@ -1,0 +1,73 @@
+"""Shows conditions what a batch knows: messages, cases, customers, devices."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+from pipeline.agents.batch import Incoming
+from pipeline.domain.cases import Case
+from pipeline.domain.conditions import Facts, View
+from pipeline.domain.customers import CustomerFacts
+from pipeline.domain.vocabulary import case_record
+from pipeline.store.ports import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the store knows of the customers and devices of some cases, as far as anybody asks for it."""
+
+    view: View
+    customers: CustomerFacts
+
+    @classmethod
+    async def of(cls, view: View, cases: Iterable[Case], tx: Transaction) -> "Known":
+        """Asks one question for each kind of record that a condition reads."""
+        contacts: set[UUID] = set()
+        accounts: set[UUID] = set()
+        devices: set[str] = set()
+        for case in cases:
+            if case.contact is not None and view.reads("contact"):
+                contacts.add(case.contact.id)
+            if case.account is not None and view.reads("account"):
+                accounts.add(case.account.id)
+            if case.device is not None and view.reads("device"):
+                devices.add(case.device)
+        if not (contacts or accounts or devices):
+            return cls(view, CustomerFacts())
+        return cls(view, await tx.customers(contacts=contacts, accounts=accounts, devices=devices))
+
+    def facts(
+        self, case: Case, message: Mapping[str, object] | None = None, changed: Mapping[str, object] | None = None
+    ) -> Facts:
+        """The facts about a case, as it is with these fields `changed`, and the message at hand if there is one."""
+        customers = self.customers
+        contact = customers.contacts.get(case.contact.id) if case.contact else None
+        account = customers.accounts.get(case.account.id) if case.account else None
+        device = customers.devices.get(case.device) if case.device else None
+        return self.view.facts(
+            {
+                "case": {**case_record(case), **(changed or {})} if self.view.reads("case") else None,
+                "message": message,
+                "fields": message.get("fields") if message else None,
+                "contact": contact.record() if contact else None,
+                "account": account.record() if account else None,
+                "device": device.record() if device else None,
+            }
+        )
+
+
+def message_record(message: Incoming) -> Mapping[str, object]:
+    """A message as conditions see it."""
+    return {
+        **message.shown,
+        "channel": message.kind,
+        "subject": message.subject,
+        "text": message.text,
+        "from": {"address": message.sender, "name": message.sender_name},
+        "origin": message.origin or message.kind,
+        "direction": message.direction,
+        "auto": message.auto,
+        "automatic": message.automatic,
+        "proven": message.standing == "proven",
+        "received_at": message.received,
+    }

@@ -1,0 +1,30 @@
+"""What a batch knows and changes of queues."""
+
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from pipeline.domain.routing import RouteRule
+from pipeline.store.queue_ports import ItemKind, QueueItem, Waiting
+
+
+@dataclass(slots=True)
+class QueueState:
+    """Items as they are now (None: gone), and rules that failed, by name and reason.
+
+    `assigning` are the rules by which cases are to be given to somebody, `waiting` what a fill has found to
+    give, `overflowing` what is no case and waited too long.
+    """
+
+    items: dict[tuple[ItemKind, UUID], QueueItem | None] = field(default_factory=dict)
+    failures: dict[tuple[str, str], int] = field(default_factory=dict)
+    assigning: dict[UUID, RouteRule] = field(default_factory=dict)
+    waiting: Waiting | None = None
+    overflowing: dict[UUID, QueueItem] = field(default_factory=dict)
+
+    def put(self, item: QueueItem) -> None:
+        """Let an item wait in its queue, or lie with its owner, in the stead of the one that was there."""
+        self.items[item.kind, item.ref] = item
+
+    def take(self, kind: ItemKind, ref: UUID) -> None:
+        """Let it wait no more."""
+        self.items[kind, ref] = None

@@ -1,0 +1,114 @@
+"""Routing: which rules hold for a case, and where they send it."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pipeline.domain.conditions import Condition, Facts
+
+Assignment = Literal["round_robin", "least_active", "highest_capacity"]
+"""Who gets a case: who had none for longest, who has fewest, who has most room left."""
+
+MAX_SHOWN = 60
+"""Characters of a value that an explanation shows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteRule:
+    """A rule; `sets` are the fields that it decides on, `continues` lets rules below decide on the others.
+
+    With `assign` it says who of the queue gets the case, needing these `skills` at least, for so many `units`.
+    """
+
+    name: str
+    condition: Condition
+    sets: Mapping[str, str] = field(default_factory=dict)
+    assign: Assignment | None = None
+    skills: Mapping[str, int] = field(default_factory=dict)
+    units: int | None = None
+    continues: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """A rule that was tried, whether it held, and the values that it saw; `failure` says why it could not be asked."""
+
+    rule: RouteRule
+    held: bool
+    saw: Mapping[str, object]
+    failure: str | None = None
+
+    def __str__(self) -> str:
+        return f"rule {self.rule.name}: {shown(self.saw)}"
+
+
+@dataclass(slots=True)
+class Routed:
+    """What the rules decided: the fields that they set, who assigns, and every rule that was tried."""
+
+    sets: dict[str, str] = field(default_factory=dict)
+    tried: list[Tried] = field(default_factory=list)
+
+    @property
+    def held(self) -> list[Tried]:
+        """The rules that hold, in their order."""
+        return [one for one in self.tried if one.held]
+
+    @property
+    def assigning(self) -> RouteRule | None:
+        """The first rule that holds and says who gets the case."""
+        return next((one.rule for one in self.held if one.rule.assign is not None), None)
+
+    @property
+    def failures(self) -> list[Tried]:
+        """The rules that could not be asked."""
+        return [one for one in self.tried if one.failure is not None]
+
+
+def route(rules: Sequence[RouteRule], facts_with: Callable[[Mapping[str, str]], Facts]) -> Routed:
+    """Try the rules from the top until one holds that does not continue; what is set first stays.
+
+    `facts_with` gives the facts as they are with these fields of the case set, so that a rule sees what those above
+    it decided.
+    """
+    routed = Routed()
+    facts = facts_with({})
+    for rule in rules:
+        tried = _tried(rule, facts)
+        routed.tried.append(tried)
+        if not tried.held:
+            continue
+        added = {name: value for name, value in rule.sets.items() if name not in routed.sets}
+        routed.sets |= added
+        if not rule.continues:
+            break
+        if added:
+            facts = facts_with(routed.sets)
+    return routed
+
+
+def rest(rules: Sequence[RouteRule], facts: Facts, routed: Routed) -> Iterable[Tried]:
+    """The rules that were not reached, asked all the same, for who wants to see everything."""
+    return [_tried(rule, facts) for rule in rules[len(routed.tried) :]]
+
+
+def shown(saw: Mapping[str, object]) -> str:
+    """Values as a person reads them: `account.tier = "gold", account.seats = none`."""
+    return ", ".join(f"{name} = {_value(value)}" for name, value in saw.items()) or "asks nothing"
+
+
+def _value(value: object) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, str):
+        line = " ".join(value[: 4 * MAX_SHOWN].split())
+        return f'"{line[:MAX_SHOWN]}…"' if len(line) > MAX_SHOWN else f'"{line}"'
+    text = str(value)
+    return f"{text[:MAX_SHOWN]}…" if len(text) > MAX_SHOWN else text
+
+
+def _tried(rule: RouteRule, facts: Facts) -> Tried:
+    before = len(facts.failures)
+    held = rule.condition.holds(facts)
+    failure = facts.failures[before] if len(facts.failures) > before else None
+    return Tried(rule, held, facts.seen(rule.condition), failure)

@@ -1,0 +1,59 @@
+"""Queues in memory: what waits and who has how much, as PostgreSQL answers."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from pipeline.domain.agents import Agent, Load
+from pipeline.store.queue_ports import QueueChanges, QueueItem, Waiting, last_given
+
+if TYPE_CHECKING:
+    from pipeline.store.memory import Tables
+
+
+def known_agents(tables: "Tables", ids: Collection[UUID], names: Collection[str]) -> Sequence[Agent]:
+    """The agents of these ids or external ids."""
+    found = [agent for agent in tables.staff.values() if agent.ref.id in ids or agent.ref.external_id in names]
+    return [_present(tables, agent) for agent in sorted(found, key=lambda agent: agent.ref.id)]
+
+
+def waiting(tables: "Tables", queues: Collection[str], agents: Collection[UUID]) -> Waiting:
+    """What waits to be given to somebody in these queues and those of these agents, and who works there."""
+    asked = set(queues).union(*(tables.staff[one].queues for one in agents if one in tables.staff))
+    there = sorted((one for one in tables.staff.values() if one.queues & asked), key=lambda one: one.ref.id)
+    items = [item for item in in_order(tables, asked) if item.kind == "case" and item.assign is not None]
+    loads: dict[UUID, Load] = {}
+    for agent in there:
+        owned = [item for item in tables.queue_items.values() if item.owner == agent.ref.id]
+        units, turn = sum(item.units for item in owned), tables.turns.get(agent.ref.id)
+        loads[agent.ref.id] = Load(len(owned), units, turn)
+    return Waiting(items, [_present(tables, agent) for agent in there], loads)
+
+
+def in_order(tables: "Tables", queues: Collection[str]) -> list[QueueItem]:
+    """What waits in these queues, the first one first."""
+    free = [item for item in tables.queue_items.values() if item.queue in queues and item.owner is None]
+    return sorted(free, key=lambda item: (-item.rank, item.since, item.ref))
+
+
+def known_items(tables: "Tables", refs: Collection[UUID]) -> Mapping[UUID, QueueItem]:
+    """The items of these cases, activities or messages."""
+    return {item.ref: item for item in tables.queue_items.values() if item.ref in refs}
+
+
+def write_queues(tables: "Tables", changes: QueueChanges) -> None:
+    """Put and take items, count what failed."""
+    for key, item in changes.items.items():
+        if item is None:
+            tables.queue_items.pop(key, None)
+        else:
+            tables.queue_items[key] = item
+    for agent, given in last_given(item for item in changes.items.values() if item is not None).items():
+        tables.turns[agent] = max(given, tables.turns.get(agent, given))
+    for failed, count in changes.failures.items():
+        tables.rule_failures[failed] = tables.rule_failures.get(failed, 0) + count
+
+
+def _present(tables: "Tables", agent: Agent) -> Agent:
+    return replace(agent, presence=tables.presence.get(agent.ref.id, "available"))

@@ -1,0 +1,3 @@
+DROP TABLE rule_failure;
+DROP TABLE agent_state;
+DROP TABLE queue_item;

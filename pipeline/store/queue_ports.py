@@ -1,0 +1,66 @@
+"""What routing and queues ask of the store, and what they write there."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from pipeline.domain.agents import Agent, Load
+from pipeline.domain.routing import Assignment
+
+ItemKind = Literal["case", "call back", "task", "quarantined"]
+"""What may wait in a queue: a case, a call to be returned, a task of nobody's, a mail that a person must judge."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueItem:
+    """Something that waits in a queue, or lies with its owner; `ref` is the case, activity or message that it is.
+
+    It waits `since`; `rank` is the place of its priority, the most urgent highest. With `assign` it is given to
+    somebody as soon as one who has the `skills` has room for its `units`; `given` says when its owner got it.
+    """
+
+    kind: ItemKind
+    ref: UUID
+    queue: str
+    since: datetime
+    rank: int = 1
+    owner: UUID | None = None
+    given: datetime | None = None
+    units: int = 10
+    assign: Assignment | None = None
+    skills: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What waits in some queues to be given to somebody, the first one first, and who works in them, how loaded."""
+
+    items: Sequence[QueueItem] = ()
+    agents: Sequence[Agent] = ()
+    loads: Mapping[UUID, Load] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class QueueChanges:
+    """What a batch changes in queues: items as they are now (None: gone), by kind and what they are.
+
+    `failures` counts the rules that could not be asked, by name and reason.
+    """
+
+    items: Mapping[tuple[ItemKind, UUID], QueueItem | None] = field(default_factory=dict)
+    failures: Mapping[tuple[str, str], int] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        """Whether anything changes."""
+        return bool(self.items or self.failures)
+
+
+def last_given(items: Iterable[QueueItem]) -> dict[UUID, datetime]:
+    """When each owner of these items was given the last of them."""
+    turns: dict[UUID, datetime] = {}
+    for item in items:
+        if item.owner is not None and item.given is not None:
+            turns[item.owner] = max(item.given, turns.get(item.owner, item.given))
+    return turns

@@ -1,0 +1,105 @@
+"""Queues on PostgreSQL: what waits, who may take it, who has how much."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+import psycopg
+
+from pipeline.domain.agents import Agent, Load, Presence
+from pipeline.domain.matching import Ref
+from pipeline.store.queries import load_queries
+from pipeline.store.queue_ports import QueueChanges, QueueItem, Waiting, last_given
+
+_SQL = load_queries("queues.sql")
+
+MOST = 500
+"""What is given out in one transaction; the rest comes with the next."""
+
+_TRIES = 50
+
+Connection = psycopg.AsyncConnection
+
+
+async def read_agents(connection: Connection, ids: Collection[UUID], names: Collection[str]) -> Sequence[Agent]:
+    """The agents of these ids or external ids."""
+    rows = await _rows(connection, "agents", ids=list(ids), names=list(names))
+    return [_agent(row) for row in rows]
+
+
+async def waiting(connection: Connection, queues: Collection[str], agents: Collection[UUID]) -> Waiting:
+    """What waits to be given to somebody, and who works there; both locked."""
+    ids = [row[0] for row in await _rows(connection, "lock_agents", queues=list(queues), agents=list(agents))]
+    known = [_agent(row) for row in await _rows(connection, "agents", ids=ids, names=[])]
+    asked = set(queues).union(*(agent.queues for agent in known if agent.ref.id in agents))
+    cases = [row[0] for row in await _rows(connection, "lock_waiting", queues=sorted(asked), most=MOST)]
+    # read anew: what was locked may have been given to somebody just before
+    items = [item for item in await _items(connection, cases) if item.owner is None and item.assign is not None]
+    loads = await _rows(connection, "loads", agents=ids) if items else []
+    return Waiting(items, known, {agent: Load(*load) for agent, *load in loads})
+
+
+async def next_item(connection: Connection, queues: Collection[str]) -> QueueItem | None:
+    """The first item that waits in these queues and nobody else has at hand, locked."""
+    for _ in range(_TRIES):
+        refs = [
+            row[0]
+            for name in ("lock_next_case", "lock_next_other")
+            for row in await _rows(connection, name, queues=list(queues))
+        ]
+        if not refs:
+            return None
+        if first := next((item for item in await _items(connection, refs) if item.owner is None), None):
+            return first
+    return None
+
+
+async def queue_items(connection: Connection, refs: Collection[UUID]) -> Mapping[UUID, QueueItem]:
+    """The items of these cases, activities or messages."""
+    return {item.ref: item for item in await _items(connection, refs)} if refs else {}
+
+
+async def set_presence(connection: Connection, agent: UUID, presence: Presence, at: datetime) -> None:
+    """Keep what an agent says of themselves."""
+    await connection.execute(_SQL["set_presence"], {"agent": agent, "presence": presence, "at": at})
+
+
+async def write_queues(connection: Connection, changes: QueueChanges) -> None:
+    """Put and take items, count what failed; within a pipeline of the caller's."""
+    if put := [item for item in changes.items.values() if item is not None]:
+        await connection.execute(_SQL["put_items"], {"rows": orjson.dumps(put).decode()})
+        if given := last_given(put):
+            await connection.execute(_SQL["note_given"], {"agents": [*given], "givens": [*given.values()]})
+    if gone := sorted(key for key, item in changes.items.items() if item is None):
+        kinds, refs = zip(*gone, strict=True)
+        await connection.execute(_SQL["take_items"], {"kinds": [*kinds], "refs": [*refs]})
+    if changes.failures:
+        rules, reasons = zip(*changes.failures, strict=True)
+        counts = [*changes.failures.values()]
+        await connection.execute(_SQL["count_failures"], {"rules": [*rules], "reasons": [*reasons], "counts": counts})
+
+
+async def _rows(connection: Connection, name: str, **values: object) -> list[tuple[Any, ...]]:
+    return await (await connection.execute(_SQL[name], values)).fetchall()
+
+
+async def _items(connection: Connection, refs: Collection[UUID]) -> list[QueueItem]:
+    names = "kind", "ref", "queue", "rank", "since", "owner", "given", "units", "assign", "skills"
+    rows = await _rows(connection, "items", refs=list(refs))
+    return [QueueItem(**dict(zip(names, row, strict=True))) for row in rows]
+
+
+def _agent(row: tuple[Any, ...]) -> Agent:
+    queues, skills, capacity, calendar, away, presence = row[3:9]
+    return Agent(
+        ref=Ref(*row[:3]),
+        queues=frozenset(queues),
+        skills=skills,
+        capacity=capacity,
+        calendar=calendar,
+        manager=Ref(*row[9:12]) if row[9] is not None else None,
+        away=tuple((one["start"], one["end"]) for one in away),
+        presence=presence or "available",
+    )
