@@ -1,13 +1,15 @@
 """Collects all that a transaction writes of what was decided."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from pipeline.agents.batch import Batch, Incoming
 from pipeline.agents.channels import channel_changes
 from pipeline.agents.counts import Counted, count_outcomes
 from pipeline.agents.events import build_events, keys_without_case
 from pipeline.agents.numbers import number_cases
+from pipeline.agents.text import clean
 from pipeline.domain.outcomes import Appended
+from pipeline.store.past import CE_ID
 from pipeline.store.ports import Changes, NewActivity, NewMessage, Transaction
 from pipeline.store.queue_ports import QueueChanges
 
@@ -78,6 +80,12 @@ def _activity(message: Incoming) -> NewActivity:
     )
 
 
+def _facts(message: Incoming) -> Mapping[str, str]:
+    """The transport's facts, with the source's own id of the message where it goes by another."""
+    envelope = message.envelope
+    return envelope.facts if envelope.id == message.source_id else {**envelope.facts, CE_ID: clean(envelope.id)[:2000]}
+
+
 def _message(message: Incoming) -> NewMessage:
     outcome = message.outcome
     if outcome is None:
@@ -101,7 +109,7 @@ def _message(message: Incoming) -> NewMessage:
         defects=message.defects,
         body=None if message.activity_id else message.text,
         content_type=message.envelope.content_type,
-        facts=message.envelope.facts,
+        facts=_facts(message),
         topic=message.record.topic,
         partition=message.record.partition,
         log_offset=message.record.offset,

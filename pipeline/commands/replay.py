@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.commands.options import DEFAULT_DATA, ConfigFile, Json, load_config
+from pipeline.commands.options import DEFAULT_DATA, ConfigFile, Json, load_config, print_json
 from pipeline.config import Config
 
 if TYPE_CHECKING:
@@ -27,12 +27,21 @@ Reference = Annotated[
     Path | None, typer.Option("--data", metavar="FILE", help="What is known before, as `import` takes it.")
 ]
 
+Diff = Annotated[
+    tuple[Path, Path] | None,
+    typer.Option(
+        "--diff", metavar="OLD NEW", help="Two configurations: tell what becomes different under the new one."
+    ),
+]
+
 
 def register(app: typer.Typer) -> None:
     """Add the verb of this file."""
 
     @app.command()
-    def replay(journal: Journals, config: ConfigFile = None, data: Reference = None, json: Json = False) -> None:
+    def replay(
+        journal: Journals, config: ConfigFile = None, data: Reference = None, diff: Diff = None, json: Json = False
+    ) -> None:
         r"""Rehearse past messages: what would become of each, touching nothing outside.
 
         Runs the very code of intake on a throwaway PostgreSQL with a virtual clock. A journal in JSON lines has
@@ -43,24 +52,58 @@ def register(app: typer.Typer) -> None:
           {"at":"2026-03-03T09:00:00Z","do":"resolve","case_of":"m1"}
 
         \b
-        Example:
+        With --diff it tells what a change of the configuration would change, and exits with 1 when anything does.
+
+        \b
+        Examples:
           casestream replay week.jsonl --config casestream.toml --json
+          casestream replay week.jsonl --diff casestream.toml new.toml
         """
         from pipeline.process import log_plainly
-        from pipeline.reference.importing import read_known
-        from pipeline.reference.names import Names
-        from pipeline.replay.journal import read_journal
 
         log_plainly()
+        if diff is not None:
+            _tell_differences(journal, diff, data, json=json)
+            return
         settings = load_config(config, DEFAULT_DATA)
-        found = read_journal(journal, settings)
-        reference, wrong = read_known([data] if data else [], Names.of(settings))
-        _refuse([*_missing_secret(settings), *wrong, *found.mistakes])
-        report = _run(found.steps, settings, reference)
+        _, report = _rehearsed(journal, settings, data)
         if json:
             _print(report)
         else:
             _summarise(report)
+
+
+def _rehearsed(
+    journal: Sequence[Path], settings: Config, data: Path | None
+) -> "tuple[Sequence[Arrival | Deed], Report]":
+    """The steps of a journal, and what became of them; exits with 2 and one line for each mistake."""
+    from pipeline.reference.importing import read_known
+    from pipeline.reference.names import Names
+    from pipeline.replay.journal import read_journal
+
+    found = read_journal(journal, settings)
+    reference, wrong = read_known([data] if data else [], Names.of(settings))
+    _refuse([*_missing_secret(settings), *wrong, *found.mistakes])
+    return found.steps, _run(found.steps, settings, reference)
+
+
+def _tell_differences(journal: Sequence[Path], configs: tuple[Path, Path], data: Path | None, *, json: bool) -> None:
+    """What differs between two configurations; exits with 1 when anything does."""
+    from dataclasses import asdict
+
+    from pipeline.replay.difference import differences
+
+    (steps, before), (_, after) = (_rehearsed(journal, load_config(one, DEFAULT_DATA), data) for one in configs)
+    found = differences(before, after, but=frozenset(step.id for step in steps if step.before and step.id))
+    for difference in found:
+        if json:
+            print_json(asdict(difference))
+        else:
+            typer.echo(str(difference))
+    if not found and not json:
+        typer.echo("no difference")
+    if found:
+        raise typer.Exit(1)
 
 
 def _missing_secret(config: Config) -> list[str]:

@@ -42,6 +42,9 @@ OF_TIME = ("tick", "advance")
 LATER = UUID(int=0)
 """Stands for a case or activity of which the journal knows only a name."""
 
+_OPENED_BY = frozenset({"into_opened_by", "value_opened_by"})
+"""Keys that name another case by the message that it came with, wherever that lies now."""
+
 _Direction = Literal["in", "out", "internal"]
 
 
@@ -104,13 +107,27 @@ class _Reader:
         by = self._text("by") or (self._text("agent") if verb != "assign" else "")
         if at is None or order is None:
             return None
-        return Deed(at, order, case_of or None, by or None, self._text("id") or None, other, came)
+        return Deed(
+            at,
+            order,
+            case_of or None,
+            by or None,
+            self._text("id") or None,
+            other,
+            where_it_came=came,
+            other_where_it_came=not self._values.keys().isdisjoint(_OPENED_BY),
+            before=self._flag("before"),
+        )
 
     def _other(self, verb: str) -> str | None:
         """What else the deed is about, by its name in the journal."""
         if verb == "set" and self._values.get("field") == "parent":
-            return self._text("value") or None
-        names = {"merge": ("into",), "attach": ("message", "activity"), "close": ("activity",)}.get(verb)
+            return self._text("value_opened_by", "value") or None
+        names = {
+            "merge": ("into_opened_by", "into"),
+            "attach": ("message", "activity"),
+            "close": ("activity",),
+        }.get(verb)
         return self._text(*names, needed=True) if names else None
 
     def _merge_contacts(self) -> ContactOrder:
@@ -182,7 +199,7 @@ class _Reader:
     def _plan(self, kind: str) -> Order:
         return Plan(
             kind=kind,
-            subject=self._text("subject", "title", "text", needed=True),
+            subject=self._text("subject", "title", "text") or kind,
             text=self._text("text"),
             owner=self._text("owner") or None,
             due_at=self._moment("due_at"),

@@ -70,6 +70,17 @@ class Desk:
             sources=Sources.of(config),
         )
 
+    def takes(self, source: str) -> bool:
+        """Whether what comes to a source like `/web/contact` can be read by this configuration."""
+        kind, _, name = source.strip("/").partition("/")
+        known = {
+            "web": self.forms,
+            "phone": [one.name for one in self.sources.phones],
+            "social": [one.name for one in self.sources.pages],
+            "mqtt": [one.name for one in self.sources.feeds],
+        }
+        return kind not in known or name in known[kind]
+
     @property
     def first_mailbox(self) -> str:
         """Where mail comes that names no mailbox."""
@@ -128,7 +139,9 @@ class _Line:
             return deed
         channel = self._values.get("channel")
         read: Callable[[str, datetime], Envelope | None]
-        if channel == "email":
+        if "source" in self._values and channel in CHANNELS:
+            read = self._whole
+        elif channel == "email":
             read = self._mail
         elif channel == "web":
             read = self._form
@@ -140,7 +153,9 @@ class _Line:
             return None
         name = self._text("id", needed=True)
         envelope = read(name or "", at) if at else None
-        return Arrival(name, envelope) if name and envelope else None
+        was = self._values.get("was")
+        before = self._values.get("before") is True
+        return Arrival(name, envelope, before, was if isinstance(was, dict) else None) if name and envelope else None
 
     def _at(self) -> datetime | None:
         value = self._values.get("at")
@@ -162,6 +177,26 @@ class _Line:
         return None
 
     # ---- messages
+
+    def _whole(self, name: str, at: datetime) -> Envelope | None:
+        """A message as `casestream journal` writes it: from which source, under which id, with all that was known."""
+        source, own = self._text("source", needed=True), self._text("source_id") or name
+        content_type = self._text("content_type", needed=True)
+        facts = self._values.get("facts", {})
+        if not isinstance(facts, dict) or not all(isinstance(value, str) for value in facts.values()):
+            self.says.append(f'"facts" must be an object of texts, and is {shown(facts)}')
+            return None
+        raw = self._raw()
+        if raw is None or source is None or content_type is None or self.says:
+            return None
+        if not self._desk.takes(source):
+            self.says.append(f'the configuration has nothing that takes what comes to "{source}"')
+            return None
+        channel: str = self._values["channel"]
+        key = header_ids(raw).conversation(own) if channel == "email" else own
+        return Envelope(
+            id=own, channel=channel, source=source, key=key, time=at, content_type=content_type, raw=raw, facts=facts
+        )
 
     def _mail(self, name: str, at: datetime) -> Envelope | None:
         mailbox = self._text("mailbox") or self._desk.first_mailbox

@@ -156,11 +156,12 @@ class _Run:
         if deed.other is None or deed.order is None or isinstance(deed.order, ContactOrder):
             return None if isinstance(deed.order, ContactOrder) else deed.order
         place = await self._place(deed.other, inventory)
+        case = (place.came_to if deed.other_where_it_came else None) or place.case
         match deed.order:
             case Merge():
-                return replace(deed.order, into=place.case) if place.case else None
+                return replace(deed.order, into=case) if case else None
             case SetField():
-                return replace(deed.order, value=place.case) if place.case else None
+                return replace(deed.order, value=case) if case else None
             case Attach() | Finish():
                 return replace(deed.order, activity=place.activity) if place.activity else None
         return deed.order

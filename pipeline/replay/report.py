@@ -107,6 +107,7 @@ def _message(name: str, row: MessageRow) -> dict[str, Any]:
         "account": row.account,
         "activity": row.activity_id,
         "customer_by": row.customer_by,
+        "came_to": row.came_to,
     }
 
 

@@ -1,7 +1,9 @@
 """The steps of a journal: a message arrives, or an agent does something, or time passes."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from pipeline.domain.contacts import ContactOrder
 from pipeline.domain.orders import Log, Note, Order, Plan, Reply, Resolve
@@ -10,10 +12,15 @@ from pipeline.wire import Envelope
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A message arrives, under the name the journal gives it."""
+    """A message arrives, under the name the journal gives it.
+
+    What came `before` is there for what comes after; `was` is what became of it when it happened.
+    """
 
     id: str
     envelope: Envelope
+    before: bool = False
+    was: Mapping[str, Any] | None = None
 
     @property
     def at(self) -> datetime:
@@ -26,7 +33,8 @@ class Deed:
     """What an agent (`by`, an external id) does to a case, or to contacts; without an order the clock runs to `at`.
 
     The case is that of the message `case_of`; with `where_it_came`, the one to which that message came in the first
-    place, wherever it lies now. Of another case, message or activity, `other` is the name in the journal.
+    place, wherever it lies now. Of another case, message or activity, `other` is the name in the journal. What was done
+    `before` is there for what comes after.
     """
 
     at: datetime
@@ -36,6 +44,8 @@ class Deed:
     id: str | None = None
     other: str | None = None
     where_it_came: bool = False
+    other_where_it_came: bool = False
+    before: bool = False
 
 
 def makes_activity(order: Order | ContactOrder | None) -> bool:

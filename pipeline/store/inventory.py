@@ -35,6 +35,7 @@ class MessageRow:
     account: str | None
     activity_id: UUID | None
     customer_by: str | None = None
+    came_to: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

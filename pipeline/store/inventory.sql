@@ -10,14 +10,16 @@ WHERE topic = %(topic)s AND partition = %(partition)s AND log_offset = %(offset)
 -- name: messages
 SELECT message.topic, message.log_offset, message.outcome, message.reason, cases.number AS case_number,
     message.matched_by, message.contact_id, coalesce(account.external_id, account.id::text) AS account,
-    message.activity_id, message.customer_by
+    message.activity_id, message.customer_by, came.number AS came_to
 FROM message
 LEFT JOIN activity ON activity.id = message.activity_id
 LEFT JOIN cases ON cases.id = coalesce(activity.case_id, message.case_id)
+LEFT JOIN cases AS came ON came.id = message.case_id
 LEFT JOIN contact ON contact.id = message.contact_id
 LEFT JOIN account ON account.id = coalesce(message.account_id, contact.account_id)
 UNION ALL
-SELECT topic, log_offset, 'dead', reason, NULL, NULL, NULL, NULL, NULL, NULL FROM dead_letter;
+SELECT topic, log_offset, 'dead', reason, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+FROM dead_letter;
 
 -- name: cases
 SELECT cases.number, cases.title, cases.status, cases.state, cases.priority, cases.queue, cases.contact_id,

@@ -1,0 +1,127 @@
+"""Writes what happened as lines of a journal."""
+
+import base64
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any
+from uuid import UUID
+
+from pipeline.store.past import CE_ID, PastDeed, PastMessage
+
+_VERBS: Mapping[str, str] = {
+    "Reply": "reply", "Note": "note", "Assign": "assign", "SetField": "set", "Hold": "hold", "Resume": "resume",
+    "Resolve": "resolve", "Cancel": "cancel", "Reactivate": "reactivate", "Merge": "merge", "Unmerge": "unmerge",
+    "Attach": "attach", "Plan": "task", "Log": "activity", "Finish": "close",
+}  # fmt: skip
+"""What a journal calls each order."""
+
+_KEYS: Mapping[str, Mapping[str, str]] = {
+    "Resolve": {"text": "resolution"},
+    "Reply": {"waits": "waiting"},
+}
+"""Fields of orders that a journal calls otherwise."""
+
+
+class PastLines:
+    """Names each message and activity as later lines call it."""
+
+    def __init__(self, blob: Callable[[str], bytes]) -> None:
+        self._blob = blob
+        self._opened: dict[UUID, str] = {}
+        self._messages: dict[UUID, str] = {}
+        self.left_out = 0
+
+    async def __call__(self, steps: AsyncIterator[PastMessage | PastDeed]) -> AsyncIterator[dict[str, Any]]:
+        """A line for each step; what cannot be told is counted in `left_out`."""
+        async for step in steps:
+            line = self._message(step) if isinstance(step, PastMessage) else self._deed(step)
+            if line is None:
+                self.left_out += 1
+            else:
+                yield line
+
+    def _message(self, past: PastMessage) -> dict[str, Any] | None:
+        name = str(past.id)
+        if past.case_id is not None and past.outcome == "opened":
+            self._opened.setdefault(past.case_id, name)
+        if past.activity_id is not None:
+            self._messages.setdefault(past.activity_id, name)
+        try:
+            raw = past.raw if past.raw is not None else self._blob(past.dataref or "")
+        except LookupError:
+            return None
+        facts = dict(past.facts)
+        return {
+            "at": past.received_at.isoformat(),
+            "id": name,
+            "channel": past.channel,
+            "source": past.source,
+            "source_id": facts.pop(CE_ID, past.source_id),
+            "content_type": past.content_type,
+            "facts": facts,
+            **_bytes(raw),
+            **({} if past.within else {"before": True}),
+            "was": {
+                "outcome": past.outcome,
+                "opened_by": self._opened.get(past.case_id) if past.case_id is not None else None,
+                "matched_by": past.matched_by,
+            },
+        }
+
+    def _deed(self, past: PastDeed) -> dict[str, Any] | None:
+        opened_by = self._opened.get(past.case_id)
+        if opened_by is None:
+            return None
+        other = self._other(past)
+        if other is None:
+            return None
+        if past.activity_id is not None:
+            self._messages.setdefault(past.activity_id, str(past.id))
+        return {
+            "at": past.at.isoformat(),
+            "id": str(past.id),
+            "do": past.data["kind"] if past.verb == "Plan" else _VERBS[past.verb],
+            "case_opened_by": opened_by,
+            **({"by": past.actor_id} if past.actor_id else {}),
+            **_said(past),
+            **other,
+            **({} if past.within else {"before": True}),
+        }
+
+    def _other(self, past: PastDeed) -> dict[str, str] | None:
+        """The other case or activity of an order, by its name; None where it has none in the journal."""
+        if past.verb == "Merge":
+            return _named("into_opened_by", self._opened, past.data["into"])
+        if past.verb == "SetField" and past.data["field"] == "parent" and past.data.get("value"):
+            return _named("value_opened_by", self._opened, past.data["value"])
+        if past.verb in {"Attach", "Finish"}:
+            return _named("activity", self._messages, past.data["activity"])
+        return {}
+
+
+def _said(past: PastDeed) -> dict[str, Any]:
+    """What the order says of itself; other cases and activities are named beside it."""
+    if past.verb == "Assign":
+        return {"owner": past.data.get("owner")}
+    if past.verb == "SetField":
+        return {"field": past.data["field"], "value": past.data.get("value")}
+    keys = _KEYS.get(past.verb, {})
+    left_out = {"into", "activity", *(("kind",) if past.verb == "Plan" else ())}
+    return {
+        keys.get(key, key): value
+        for key, value in past.data.items()
+        if key not in left_out and value is not None and value is not False and value != ""
+    }
+
+
+def _named(key: str, names: Mapping[UUID, str], value: str) -> dict[str, str] | None:
+    name = names.get(UUID(value))
+    return {key: name} if name is not None else None
+
+
+def _bytes(raw: bytes) -> dict[str, str]:
+    """The bytes as text where they are; carriage returns and all survive JSON."""
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return {"raw_base64": base64.b64encode(raw).decode()}
+    return {"raw": text}
