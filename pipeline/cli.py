@@ -4,6 +4,7 @@ import typer
 
 from pipeline.commands import (
     calendar,
+    case,
     check,
     clock,
     connect,
@@ -42,6 +43,7 @@ for verbs in (
     demo,
     topics,
     init,
+    case,
     check,
     clock,
     connect,

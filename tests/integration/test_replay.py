@@ -134,7 +134,8 @@ def test_it_prints_one_object_that_tells_everything(rehearsals: Rehearsals) -> N
         "000000000003",
         "2026-03-02T01:00:00Z",
     )
-    assert resolved["data"]["changed"] == {"state": ["active", "resolved"], "status": ["in progress", "problem solved"]}
+    changed = resolved["data"]["changed"]
+    assert (changed["state"], changed["status"]) == (["active", "resolved"], ["in progress", "problem solved"])
     assert resolved["data"]["actor"] == {"kind": "agent", "id": None}
     assert [event["position"] for event in told["events"]] == [1, 2, 3, 4]
     assert not list(rehearsals.scratch.iterdir())
@@ -148,6 +149,28 @@ def test_the_same_journal_becomes_the_same_again(rehearsals: Rehearsals) -> None
         "2 messages: 1 opened, 1 appended",
         "  1001  active       2 messages  Printer b",
     ]
+
+
+def test_a_change_of_the_configuration_is_told_by_what_it_changes(rehearsals: Rehearsals, tmp_path: Path) -> None:
+    resolved = {"at": "2026-03-02T01:00:00Z", "do": "resolve", "case_of": "m1"}
+    late = {**mail(2, answers=1), "at": "2026-03-03T01:00:00Z"}
+    journal = rehearsals.write("journal.jsonl", [mail(1), resolved, late])
+    old, new = tmp_path / "casestream.toml", tmp_path / "new.toml"
+    new.write_text(CONFIG.replace('name = "Support"', 'name = "Support"\nclosed_reply = "new"'))
+    assert rehearsals.run(journal, "--diff", old, old) == (0, b"no difference\n", "")
+    code, out, err = rehearsals.run(journal, "--diff", old, new)
+    assert (code, err) == (1, "")
+    assert out.decode().splitlines()[:3] == [
+        "m2: outcome appended → opened",
+        "m2: matched_by message_id → identity",
+        "m2: case m1 → m2",
+    ]
+    assert "case of m1: state active → resolved" in out.decode().splitlines()
+    code, out, _ = rehearsals.run(journal, "--diff", old, new, "--json")
+    assert code == 1
+    assert orjson.loads(out.splitlines()[0]) == {
+        "kind": "message", "id": "m2", "field": "outcome", "old": "appended", "new": "opened",
+    }  # fmt: skip
 
 
 def test_a_wrong_journal_runs_nothing(rehearsals: Rehearsals) -> None:
