@@ -6,7 +6,8 @@
     PostgreSQL outbox ──► relay ──► Kafka case.events           clock: housekeeping too
 
 Connectors that are called are smtp and, over HTTP, web, phone, social; those that fetch are imap, calls, mqtt,
-mastodon, facebook. Each channel (email, web, phone, social, iot) has one topic, whichever connectors feed it.
+mastodon, facebook; commands goes the other way, from rows to devices. Each channel (email, web, phone, social, iot) has
+one topic, whichever connectors feed it.
 
 Each process builds one part and imports only what that part needs, so that many processes stay small.
 """
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from pipeline.store.ports import Store
 
 
-CONNECTORS = ("smtp", "imap", "calls", "mqtt", "mastodon", "facebook")
+CONNECTORS = ("smtp", "imap", "calls", "mqtt", "commands", "mastodon", "facebook")
 """The connectors that run in a process of their own; those of HTTP are served together."""
 
 
@@ -51,6 +52,7 @@ def wanted_connectors(config: Config) -> list[str]:
         "imap": any(mailbox.imap for mailbox in config.mailbox),
         "calls": any(phone.directory for phone in config.phone),
         "mqtt": bool(config.device_feed),
+        "commands": bool(config.device_feed) and any(alarm.actions for alarm in config.alarm),
         "mastodon": "mastodon" in pages,
         "facebook": bool(pages & {"facebook", "messenger"}),
     }
@@ -75,7 +77,9 @@ def build_publisher(config: Config, log: "Log") -> "Publisher":
     return Publisher(log, blobs, FreeSpace(blobs.root, config.blobs.min_free))
 
 
-def build_connector(name: str, config: Config, publisher: "Publisher") -> "Connector":
+def build_connector(  # noqa: PLR0911  # one for each connector
+    name: str, config: Config, publisher: "Publisher"
+) -> "Connector":
     """The connector of that name. Raises LookupError when there is none."""
     match name:
         case "smtp":
@@ -97,6 +101,10 @@ def build_connector(name: str, config: Config, publisher: "Publisher") -> "Conne
             from pipeline.connectors.iot import IotConnector
 
             return IotConnector(config, publisher)
+        case "commands":
+            from pipeline.connectors.command_sender import CommandConnector
+
+            return CommandConnector(config)
         case "mastodon":
             from pipeline.connectors.mastodon import MastodonConnector
             from pipeline.store.bookmarks import PostgresBookmarks

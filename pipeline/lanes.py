@@ -6,7 +6,7 @@ what is not answered in time. The producer above that client costs as much again
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from aiokafka.client import AIOKafkaClient
@@ -14,6 +14,7 @@ from aiokafka.errors import (
     KafkaError,
     LeaderNotAvailableError,
     MessageSizeTooLargeError,
+    ProducerClosed,
     RecordListTooLargeError,
     TopicAuthorizationFailedError,
     for_code,
@@ -78,11 +79,14 @@ class Lanes:
         await self._client.bootstrap()
 
     async def stop(self) -> None:
-        """Cut the connections; what was not acknowledged was never promised."""
+        """Cut the connections; what was not acknowledged was never promised, and who waits is told so."""
         drivers = [lane.driver for lane in self._lanes.values() if lane.driver is not None]
         for driver in drivers:
             driver.cancel()
         await asyncio.gather(*drivers, return_exceptions=True)
+        for lane in self._lanes.values():
+            _settle(lane.waiting, _refuse_stopped)
+            lane.waiting.clear()
         await self._client.close()
 
     async def send(self, topic: str, key: bytes, value: bytes, headers: Headers) -> None:
@@ -142,6 +146,9 @@ class Lanes:
             else:  # each may well be small enough for a broker that takes less than BATCH_BYTES
                 lane.waiting.extendleft(reversed(batch))
                 lane.apart = len(batch)
+        except asyncio.CancelledError:
+            _settle(batch, _refuse_stopped)
+            raise
         except Exception as error:  # noqa: BLE001 - whatever it was, those who wait must hear of it
             reason = error  # outlives the clause
             _settle(batch, lambda future: future.set_exception(reason))
@@ -177,7 +184,11 @@ def _take(lane: _Lane, batch: list[_Waiting]) -> bytes:
     return bytes(builder.build())
 
 
-def _settle(batch: list[_Waiting], how: Callable[[asyncio.Future[None]], None]) -> None:
+def _refuse_stopped(future: asyncio.Future[None]) -> None:
+    future.set_exception(ProducerClosed("the connection was closed before the record was acknowledged"))
+
+
+def _settle(batch: Iterable[_Waiting], how: Callable[[asyncio.Future[None]], None]) -> None:
     for waiting in batch:
         if not waiting.acknowledged.done():
             how(waiting.acknowledged)

@@ -167,6 +167,7 @@ def conflicts(values: Mapping[str, Any]) -> Iterator[tuple[Location, str]]:
     yield from _unreadable_mailboxes(values)
     yield from _shared_directories(values)
     yield from _half_encrypted(values.get("smtp"))
+    yield from _half_commanded(values)
     yield from _fields_that_are_there(values.get("fields"))
     kafka = values.get("kafka")
     if isinstance(kafka, Mapping) and str(kafka.get("security_protocol")).startswith("SASL_"):
@@ -181,6 +182,19 @@ def _unknown_escalation(values: Mapping[str, Any], queues: list[Any]) -> Iterato
         if isinstance(name, str) and name not in queues:
             there = ", ".join(f'"{queue}"' for queue in queues)
             yield ("queue", index, "escalate_to"), f'there is no queue "{name}" to escalate to; there are: {there}'
+
+
+def _half_commanded(values: Mapping[str, Any]) -> Iterator[tuple[Location, str]]:
+    for index, feed in _records(values, "device_feed"):
+        for one, other in (("commands", "answers"), ("answers", "commands")):
+            if feed.get(one) and not feed.get(other):
+                yield (
+                    ("device_feed", index, one),
+                    f'[[device_feed]] {one} needs "{other}" too: the topic of the other way',
+                )
+            elif feed.get(one) and feed.get("format") != "json":
+                says = f'[[device_feed]] {one} is for format "json"; thin-edge.io has topics of its own'
+                yield ("device_feed", index, one), says
 
 
 def _half_encrypted(smtp: object) -> Iterator[tuple[Location, str]]:

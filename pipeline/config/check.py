@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 
 from pipeline.config import Config, Location, conflicts, lay_over, overrides
 from pipeline.config.certificates import BadCertificateError, doubts, server_context
-from pipeline.config.channels import ONLY_FILES, ONLY_POSTED, Phone
+from pipeline.config.channels import ONLY_FILES, ONLY_POSTED, DeviceFeed, Phone
 from pipeline.config.conditions import wrong_conditions
 from pipeline.config.lines import Lines
 from pipeline.config.schema import choices, heading, homes, is_list, is_record, keys
@@ -253,11 +253,21 @@ def _warnings(values: Mapping[str, Any], config: Config, place: _Places) -> Iter
     for index, exchange in enumerate(config.phone):
         if problem := _deaf(exchange):
             yield place.finding(("phone", index), f'[[phone]] "{exchange.name}" {problem}', mistake=False)
+    if any(alarm.actions for alarm in config.alarm) and not any(_commanded(feed) for feed in config.device_feed):
+        says = (
+            'alarms send commands, and no [[device_feed]] takes any; with format "json" name "commands" and "answers"'
+        )
+        yield place.finding(("alarm", 0), says, mistake=False)
     if wrong := _certificate_problem(config):
         yield place.finding(("smtp", "certificate"), f"[smtp] {wrong}", mistake=False)
     for location, value in _secrets(values, ()):
         if problem := _exposed(value, open_to_all=location[:2] not in place.variables):
             yield place.finding(location, f"{_subject(location)}: {problem}", mistake=False)
+
+
+def _commanded(feed: DeviceFeed) -> bool:
+    """Whether devices of a feed may get commands."""
+    return feed.format == "thin-edge" or bool(feed.commands)
 
 
 def _deaf(exchange: Phone) -> str | None:

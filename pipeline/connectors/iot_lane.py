@@ -55,7 +55,7 @@ class Lane:
     def add(self, waiting: Waiting) -> None:
         """Take a message in."""
         self._waiting.append(waiting)
-        if self._task is None:
+        if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._drain(), name=f"iot {self._feed.name} {self._key}")
 
     async def finish(self) -> None:
@@ -72,11 +72,28 @@ class Lane:
         await asyncio.sleep(GATHER)
         while self._waiting:
             taken = self._take()
-            await self._publish(taken)
-            for one in taken:
-                one.settle()
+            if await self._published(taken):
+                self._settle(taken)
             self._done(len(taken))
         self._task = None
+
+    async def _published(self, taken: list[Waiting]) -> bool:
+        """Whether they are off our hands; what cannot even be written is not acknowledged, and the others go on."""
+        try:
+            await self._publish(taken)
+        except Exception:  # the broker has these still; a silent lane would keep back all that follow
+            log = structlog.get_logger()
+            log.exception("a mistake of ours keeps readings at the broker", feed=self._feed.name, count=len(taken))
+            self._health.refused["not written"] += len(taken)
+            return False
+        return True
+
+    def _settle(self, taken: list[Waiting]) -> None:
+        for one in taken:
+            try:
+                one.settle()
+            except Exception:  # noqa: BLE001  # the broker sends it again; the others are acknowledged all the same
+                structlog.get_logger().exception("a mistake of ours kept a reading unacknowledged", lane=self._key)
 
     def _take(self) -> list[Waiting]:
         taken = [self._waiting.popleft()]

@@ -73,22 +73,32 @@ class ThinEdgeCommands:
     """thin-edge.io's operations: a retained topic for each, on which the device writes its status.
 
     Source: thin-edge.io's MQTT API, `te/device/ID///cmd/TYPE/ID` with `status` from `init` to `successful` or `failed`.
+    With levels `before` the root that name the main device, its children bear its name and theirs.
     """
 
-    answers = "te/device/+///cmd/+/+"
+    def __init__(self, before: str = "") -> None:
+        self.answers = f"{before.replace('{device}', '+')}te/device/+///cmd/+/+"
+        self._before = before
 
     def request(self, command: Command) -> Outgoing:
         """`init` with the arguments beside it."""
         payload = orjson.dumps({**command.arguments, "status": "init"})
-        return Outgoing(_operation(command), payload, retain=True)
+        return Outgoing(self._operation(command), payload, retain=True)
 
     def progress(self, command: Command, topic: str, payload: bytes) -> Progress | None:
         """The status, where it is final."""
-        return _verdict(command, _object(payload)) if topic == _operation(command) else None
+        return _verdict(command, _object(payload)) if topic == self._operation(command) else None
 
     def farewell(self, command: Command) -> Outgoing:
         """An empty message, which ends what is retained."""
-        return Outgoing(_operation(command), b"", retain=True)
+        return Outgoing(self._operation(command), b"", retain=True)
+
+    def _operation(self, command: Command) -> str:
+        before, own = self._before, command.device
+        if before:
+            main, _, child = command.device.partition(":")
+            before, own = before.replace("{device}", main), child or "main"
+        return f"{before}te/device/{own}///cmd/{command.name}/{command.id}"
 
 
 class PlainCommands:
@@ -117,10 +127,6 @@ class PlainCommands:
     def farewell(self, command: Command) -> Outgoing | None:  # noqa: ARG002  # there is nothing to clear
         """Nothing is left over."""
         return None
-
-
-def _operation(command: Command) -> str:
-    return f"te/device/{command.device}///cmd/{command.name}/{command.id}"
 
 
 def _object(payload: bytes) -> Mapping[str, object]:
@@ -161,22 +167,27 @@ class CommandLink:
         self._session: asyncio.Future[Session] = asyncio.get_running_loop().create_future()
         self._task = asyncio.create_task(self._run(), name="mqtt commands")
 
-    async def send(self, command: Command, within: float) -> Progress:
-        """Its end: `acknowledged`, or `failed` with the reason, at the latest after so many seconds."""
+    async def send(self, command: Command, within: float, *, taken_within: float | None = None) -> Progress:
+        """Its end: `acknowledged`, or `failed` with the reason, at the latest so many seconds after it was sent.
+
+        The broker must have taken it `taken_within` seconds (default: as many).
+        """
         outgoing = self._dialect.request(command)
+        patience = within if taken_within is None else taken_within
         answer: asyncio.Future[Progress] = asyncio.get_running_loop().create_future()
         self._open[command.id] = command, answer
         await self._changed(Progress(command.id, "queued"))
         sent = False
         try:
-            async with asyncio.timeout(within):
+            async with asyncio.timeout(patience):
                 await self._publish(outgoing)
-                sent = True
-                await self._changed(Progress(command.id, "sent"))
+            sent = True
+            await self._changed(Progress(command.id, "sent"))
+            async with asyncio.timeout(within):
                 end = await answer
         except TimeoutError:
-            what = "no answer of the device" if sent else "the broker did not take it"
-            end = Progress(command.id, "failed", f"{what} within {within:g} s")
+            what = f"no answer of the device within {within:g} s"
+            end = Progress(command.id, "failed", what if sent else f"the broker did not take it within {patience:g} s")
         finally:
             del self._open[command.id]
         await self._clear(command)

@@ -102,7 +102,7 @@ def read_readings(
     return [Delivery(message, parse_message(message, feed, received, known)) for message in read_messages(raw)]
 
 
-def parse_message(
+def parse_message(  # noqa: PLR0911  # one for each way to read it
     message: Message, feed: DeviceFeed, received: datetime | None = None, births: Births | None = None
 ) -> Told:
     """What one message told, by the format of its feed."""
@@ -111,6 +111,8 @@ def parse_message(
         return Told(unreadable=says, device=device_of(message.topic, feed))
     if _FORBIDDEN.search(message.topic):
         return Told(unreadable="a topic that nobody may publish to: it has wildcards, or is no UTF-8")
+    if feed.commands and named_device(message.topic, feed.commands):
+        return Told(no_reading="a command is no reading")
     named = named_device(message.topic, feed.device)
     if feed.device is not None and named is None:
         return Told(unreadable=f"the topic does not fit device = {feed.device!r}")

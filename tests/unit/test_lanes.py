@@ -10,6 +10,7 @@ from aiokafka.errors import (
     KafkaConnectionError,
     MessageSizeTooLargeError,
     NotLeaderForPartitionError,
+    ProducerClosed,
     TopicAuthorizationFailedError,
 )
 from aiokafka.partitioner import murmur2
@@ -288,5 +289,22 @@ def test_one_that_the_broker_does_not_take_is_refused_alone() -> None:
         told = await asyncio.gather(first, *others, return_exceptions=True)
         assert [type(one) for one in told] == [type(None)] * 2 + [MessageSizeTooLargeError] + [type(None)] * 2
         assert broker.values() == [b"first", b"a", b"b", b"c"]
+
+    asyncio.run(scenario())
+
+
+def test_who_waits_when_it_stops_is_told() -> None:
+    async def scenario() -> None:
+        broker = Broker()
+        broker.gate.clear()
+        lanes = Lanes(broker, 10)
+        sending = [asyncio.create_task(lanes.send(TOPIC, b"k", bytes([n]), [])) for n in range(2)]
+        await broker.called.wait()
+        sending.append(asyncio.create_task(lanes.send(TOPIC, b"k", b"next", [])))
+        await asyncio.sleep(0)
+        await lanes.stop()
+        async with asyncio.timeout(5):
+            found = await asyncio.gather(*sending, return_exceptions=True)
+        assert [type(one) for one in found] == [ProducerClosed] * 3
 
     asyncio.run(scenario())
