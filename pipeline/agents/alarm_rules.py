@@ -35,7 +35,18 @@ class RuleSet:
     on_readings: tuple[AlarmRule, ...]
     silences: tuple[AlarmRule, ...]
     view: View
+    _facts: Facts
     _of_name: dict[str, tuple[AlarmRule, ...]] = field(default_factory=dict)
+
+    @property
+    def soonest_silence(self) -> timedelta:
+        """After which time without a message a device is silent by some rule."""
+        return min((rule.silent_for for rule in self.silences if rule.silent_for), default=timedelta.max)
+
+    @property
+    def silence_names(self) -> frozenset[str]:
+        """The rules on silence."""
+        return frozenset(rule.name for rule in self.silences)
 
     def concerned(self, name: str) -> tuple[AlarmRule, ...]:
         """The rules that a reading of this name may move, whatever its value."""
@@ -47,8 +58,8 @@ class RuleSet:
         return known
 
     def facts(self, given: Mapping[str, object]) -> Facts:
-        """A reading as the conditions see it."""
-        return self.view.facts(given)
+        """A reading as the conditions see it, until the next one is asked about."""
+        return self.view.again(self._facts, given)
 
 
 class AlarmRules:
@@ -123,10 +134,12 @@ def alarm_names(config: Config) -> Names:
 def _rule_set(rules: Iterable[AlarmRule], names: Names) -> RuleSet:
     every = tuple(rules)
     conditions = [one for rule in every for one in _conditions(rule)]
+    view = View.of(names, conditions)
     return RuleSet(
         on_readings=tuple(rule for rule in every if rule.silent_for is None),
         silences=tuple(rule for rule in every if rule.silent_for is not None),
-        view=View.of(names, conditions),
+        view=view,
+        _facts=view.facts({}),
     )
 
 

@@ -118,6 +118,8 @@ def _news(item: PlainItem, batch: Batch) -> tuple[list[Observed], bool]:
 
 def _same(one: Value, other: Value) -> bool:
     """Whether two values are the same; what PostgreSQL gave back may be a number of another type."""
+    if type(one) is type(other):
+        return one == other
     if isinstance(one, Decimal | float) or isinstance(other, Decimal | float):
         return Decimal(str(one)) == Decimal(str(other)) if _number(one) and _number(other) else False
     return one == other and isinstance(one, bool) == isinstance(other, bool)

@@ -10,7 +10,7 @@ from pipeline.agents.rules import Rules
 from pipeline.agents.told import AlarmItem, Observed, PlainItem, Telemetry, Unreadable
 from pipeline.domain.alarms import AlarmTold, judged_at, moment
 from pipeline.domain.duplicates import digest
-from pipeline.parse.iot import Delivery, read_messages, read_readings, write_readings
+from pipeline.parse.iot import Delivery, cut_out, read_readings, write_readings
 from pipeline.parse.reading import Reading
 from pipeline.parse.sparkplug import Births
 from pipeline.store.channel_ports import DeviceState
@@ -103,7 +103,7 @@ def reading_alone(record: Incoming, item: PlainItem) -> Incoming:
     envelope = record.envelope
     if envelope.count > 1:
         whole = replace(envelope, count=1)  # where it is so large that it lies apart
-        envelope = whole if envelope.dataref else alone(whole, _cut_out(envelope.raw, item.place))
+        envelope = whole if envelope.dataref else alone(whole, cut_out(envelope.raw, item.place))
     newest = item.readings[0].state if item.readings else None
     at = (newest.at if newest else envelope.time).isoformat()
     says = ", ".join(f"{one.state.name}: {one.state.value}"[:200] for one in item.readings[:20])
@@ -124,10 +124,6 @@ def reading_alone(record: Incoming, item: PlainItem) -> Incoming:
         may_be_new=False,
         defects=item.defects,
     )
-
-
-def _cut_out(raw: bytes, place: int) -> bytes:
-    return write_readings([read_messages(raw)[place]])
 
 
 def _alarm(reading: Reading, raw: bytes, delivery: Delivery, envelope: Envelope, place: int) -> AlarmItem:

@@ -1,7 +1,7 @@
 """What a batch knows of watched devices, and what of it is new."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -45,12 +45,15 @@ class Moved:
 class WatchState:
     """Devices and alarms as they stand so far; `heard` and `moved` are to be written, `moves` to be told.
 
+    `later` is when devices were heard about which that is all there is to say.
+
     `named` are the cases that the moves may be about; `alone` how many messages of a record moved alarms (by the
     record's id), `repeated` those of them that were told before.
     """
 
     devices: dict[str, Watched] = field(default_factory=dict)
     heard: set[str] = field(default_factory=set)
+    later: dict[str, datetime] = field(default_factory=dict)
     alarms: dict[AlarmName, RuleAlarm | None] = field(default_factory=dict)
     moved: set[AlarmName] = field(default_factory=set)
     windows: Sequence[Window] = ()
@@ -82,8 +85,10 @@ class WatchState:
 
     def changes(self) -> WatchChanges:
         """What is to be written, in the order in which rows are locked."""
+        heard = {device: self.devices[device] for device in self.heard}
+        heard |= {device: replace(self.devices[device], heard_at=at) for device, at in self.later.items()}
         return WatchChanges(
-            devices=[self.devices[device] for device in sorted(self.heard)],
+            devices=[heard[device] for device in sorted(heard)],
             alarms={name: self.alarms[name] for name in sorted(self.moved)},
             groups=[self.groups[name] for name in sorted(self.grouped)],
             commands=self.commands,

@@ -11,6 +11,7 @@ from pipeline.agents.told import Observed
 from pipeline.agents.watch_state import Moved, Teller, WatchState
 from pipeline.domain import silence
 from pipeline.domain.alarm_rules import AlarmRule, Judged, RuleAlarm, Sample, fire, judge
+from pipeline.domain.conditions import Facts
 from pipeline.domain.duplicates import digest
 from pipeline.domain.timers import Timer
 from pipeline.store.channel_ports import Value
@@ -64,9 +65,11 @@ class Watching:
     def hears(self, teller: Teller, device: str, *, alive: bool, gone: bool) -> None:
         """A message of a device came: first what time did meanwhile, then that the device is there, or gone."""
         rules = self._rules_of(device)
-        before = self.state.devices.get(device)
-        if not rules.silences and device not in self._standing:
+        if device not in self._standing and (
+            not rules.silences or (alive and self._was_heard_lately(device, teller.at))
+        ):
             return
+        before = self._flushed(device)
         self._silent = self._silent_since(device, rules, teller.at) if device in self._standing else None
         for rule in rules.on_readings:
             self._fire(rule, device, teller, by_clock=False)
@@ -98,26 +101,22 @@ class Watching:
             concerned = dict.fromkeys((*concerned, *held))
         if not concerned:
             return
-        sample = Sample(
-            device=state.device,
-            name=state.name,
-            says=_says(state.name, state.value, observed.unit, severity),
-            at=state.at,
-            received=state.received_at,
-            facts=rules.facts(
-                {
-                    "name": state.name,
-                    "value": state.value,
-                    "unit": observed.unit,
-                    "severity": severity,
-                    "device": self._record(state.device),
-                }
-            ),
-            old=kept,
+        facts = rules.facts(
+            {
+                "name": state.name,
+                "value": state.value,
+                "unit": observed.unit,
+                "severity": severity,
+                "device": self._record(state.device) if rules.view.reads("device") else None,
+            }
         )
-        maintained = self.state.maintained(state.device, state.at)
+        sample: Sample | None = None
         for rule in concerned:
             alarm = self.state.alarms.get((state.device, rule.name))
+            if (alarm is None or alarm.state == "cleared") and not rule.when.holds(facts):
+                continue  # as nearly all readings are
+            sample = sample or _sample(observed, facts, severity, kept=kept)
+            maintained = self.state.maintained(state.device, state.at)
             judged = judge(rule, alarm, sample, silent_since=self._silent, maintained=maintained)
             self._keep(rule, state.device, alarm, judged, teller)
 
@@ -191,6 +190,26 @@ class Watching:
         for group in state.groups.values():
             state.named |= {group.case_id} if group.case_id else set()
             state.named |= {member.case_id for member in group.members if member.case_id}
+
+    def _was_heard_lately(self, device: str, at: datetime) -> bool:
+        """Whether all that follows from hearing a device is that it was heard later than before."""
+        rules, watched = self._rules_of(device), self.state.devices.get(device)
+        if watched is None or self.state.windows or not rules.silence_names <= watched.watched:
+            return False
+        last = self.state.later.get(device, watched.heard_at)
+        if at - last >= rules.soonest_silence:
+            return False
+        if at > last:
+            self.state.later[device] = at
+        return True
+
+    def _flushed(self, device: str) -> Watched | None:
+        """The device, with when it was heard last."""
+        watched = self.state.devices.get(device)
+        if watched is not None and (at := self.state.later.pop(device, None)) is not None:
+            watched = replace(watched, heard_at=at)
+            self._set(watched)
+        return watched
 
     def _fire(self, rule: AlarmRule, device: str, teller: Teller, *, by_clock: bool) -> None:
         """Raise a pending alarm whose time has come, now or (not `by_clock`) when it had come."""
@@ -299,6 +318,19 @@ class Watching:
 
 def _key(device: str, rule: AlarmRule) -> str:
     return digest(device, rule.name)
+
+
+def _sample(observed: Observed, facts: Facts, severity: str, *, kept: bool) -> Sample:
+    state = observed.state
+    return Sample(
+        device=state.device,
+        name=state.name,
+        says=_says(state.name, state.value, observed.unit, severity),
+        at=state.at,
+        received=state.received_at,
+        facts=facts,
+        old=kept,
+    )
 
 
 def _says(name: str, value: Value, unit: str, severity: str) -> str:

@@ -70,6 +70,11 @@ def _written(message: Message) -> dict[str, object]:
     return found
 
 
+def cut_out(raw: bytes, place: int) -> bytes:
+    """A record of one message alone, by its place in a record of many."""
+    return orjson.dumps([orjson.loads(raw)[place]])
+
+
 def read_messages(raw: bytes) -> list[Message]:
     """The messages of a record. Raises ValueError when it is no such record."""
     found = orjson.loads(raw)
