@@ -192,9 +192,6 @@ def _half_commanded(values: Mapping[str, Any]) -> Iterator[tuple[Location, str]]
                     ("device_feed", index, one),
                     f'[[device_feed]] {one} needs "{other}" too: the topic of the other way',
                 )
-            elif feed.get(one) and feed.get("format") != "json":
-                says = f'[[device_feed]] {one} is for format "json"; thin-edge.io has topics of its own'
-                yield ("device_feed", index, one), says
 
 
 def _half_encrypted(smtp: object) -> Iterator[tuple[Location, str]]:

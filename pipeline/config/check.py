@@ -253,16 +253,26 @@ def _warnings(values: Mapping[str, Any], config: Config, place: _Places) -> Iter
     for index, exchange in enumerate(config.phone):
         if problem := _deaf(exchange):
             yield place.finding(("phone", index), f'[[phone]] "{exchange.name}" {problem}', mistake=False)
-    if any(alarm.actions for alarm in config.alarm) and not any(_commanded(feed) for feed in config.device_feed):
-        says = (
-            'alarms send commands, and no [[device_feed]] takes any; with format "json" name "commands" and "answers"'
-        )
-        yield place.finding(("alarm", 0), says, mistake=False)
+    for location, says in _unheard_commands(config):
+        yield place.finding(location, says, mistake=False)
     if wrong := _certificate_problem(config):
         yield place.finding(("smtp", "certificate"), f"[smtp] {wrong}", mistake=False)
     for location, value in _secrets(values, ()):
         if problem := _exposed(value, open_to_all=location[:2] not in place.variables):
             yield place.finding(location, f"{_subject(location)}: {problem}", mistake=False)
+
+
+def _unheard_commands(config: Config) -> Iterator[tuple[Location, str]]:
+    """Where devices would be told what to do, and are not."""
+    for index, feed in enumerate(config.device_feed):
+        if feed.commands and feed.format != "json":
+            says = f'[[device_feed]] commands is for format "json", and not heeded with "{feed.format}"'
+            yield ("device_feed", index, "commands"), says
+    if any(alarm.actions for alarm in config.alarm) and not any(_commanded(feed) for feed in config.device_feed):
+        says = (
+            'alarms send commands, and no [[device_feed]] takes any; with format "json" name "commands" and "answers"'
+        )
+        yield ("alarm", 0), says
 
 
 def _commanded(feed: DeviceFeed) -> bool:

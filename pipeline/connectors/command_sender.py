@@ -149,7 +149,7 @@ def dialect_of(feed: DeviceFeed) -> Dialect | None:
         if feed.device and (not root or "{device}" not in before or "+" in before):
             return None
         return ThinEdgeCommands(before if feed.device else "")
-    if feed.commands and feed.answers:
+    if feed.format == "json" and feed.commands and feed.answers:
         return PlainCommands(feed.commands, feed.answers)
     return None
 
