@@ -60,12 +60,48 @@ def within_window(one: datetime, other: datetime, window_s: int = FORM_WINDOW_S)
     return abs((one - other).total_seconds()) <= window_s
 
 
+_BANNER = re.compile(
+    r"\[?(?:external|extern|externe|esterno|externo)\b|caution\b|warning\b|attention\b|achtung\b|vorsicht\b|attenzione\b|"
+    r"atenci[oó]n\b|aten[cç][aã]o\b|this (?:e-?mail|message) (?:originated|came|was sent) from outside|"
+    r"diese (?:e-?mail|nachricht) (?:stammt|kommt) von (?:au(?:ß|ss)erhalb|extern)|you don't often get email from",
+    re.IGNORECASE,
+)
+_RULE = re.compile(r"\s*(?:_{5,}|-{5,}|={5,}|--)\s*")
+_FOOTER = re.compile(
+    r"unsubscribe|mailing list|abbestellen|abmelden|d[ée]sabonner|desinscrever|cancelar a subscri|darse de baja|"
+    r"disiscriver|cancellarsi|you received this message because you are subscribed|to stop receiving emails from it",
+    re.IGNORECASE,
+)
+_TAG = re.compile(r"^\s*(?:\[[^\[\]\n]{1,60}\]\s*)+")
+_BANNER_LINES = 8
+_FOOTER_LINES = 25
+
+
 def same_text(one: str, other: str) -> bool:
-    """Whether one text contains the other once white space, banners and list footers no longer count.
+    """Whether one text contains the other once white space, banners, list footers and tags no longer count.
 
     Words are compared, so that a footer or a banner around the same text does not make another mail of it; an empty
     text is contained in any.
     """
+    return _contains(one, other) or _contains(_core(one), _core(other))
+
+
+def _contains(one: str, other: str) -> bool:
     first, second = _WORD.findall(one.casefold()), _WORD.findall(other.casefold())
     short, long = sorted((" ".join(first), " ".join(second)), key=len)
     return f" {short} " in f" {long} " if short else True
+
+
+def _core(text: str) -> str:
+    """The text without the banners that mail servers put above it and the footers that lists put below."""
+    lines = text.split("\n")
+    begins = 0
+    for number, line in enumerate(lines[:_BANNER_LINES]):
+        if _BANNER.match(line.strip(" *>!#|\t\r")):
+            begins = number + 1
+    ends = len(lines)
+    for number in range(len(lines) - 1, max(begins, len(lines) - _FOOTER_LINES) - 1, -1):
+        if _RULE.fullmatch(lines[number]) and _FOOTER.search("\n".join(lines[number:ends])):
+            ends = number
+    core = _TAG.sub("", "\n".join(lines[begins:ends]))
+    return core if _WORD.search(core) else text

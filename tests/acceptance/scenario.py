@@ -3,8 +3,10 @@
 A mail of a journal is written by its headers' names: `from`, `to`, `cc`, `subject`, `in_reply_to`, `references`,
 `message_id`, `date`, `text`, and any others under `headers`; `auth` is what was found out about its sender. What it
 leaves out is filled in: its Message-ID is `<ID@mail.example>`, its date is its `at`. A mail may be `like` an earlier
-one; ids of mails stand for their Message-IDs. `{token of 1001}`, `{address of 1001}` and `{reference in 1001}` are what
-our own mail about a case would bear; cases are numbered from 1001, in the order in which they are opened.
+one, or come so many `times`, `every` so many seconds, with `{n}` as its number (ID1, ID2 …) and `{letters}` as that in
+letters; ids of mails stand for their Message-IDs. `{token of 1001}`, `{address of 1001}` and `{reference in 1001}` are
+what our own mail about a case would bear, `{notice of 1001 to rui}` what a notification to an agent would; cases are
+numbered from 1001, in the order in which they are opened. `outbound` are the mails that we sent, in order.
 
 An agent's step has an `id` where the expectation says what became of it: `done`, `unchanged`, or `refused` with part of
 the reason. `case 1001` says what became of a case, `has` which activities it has; `mails` what we sent.
@@ -41,6 +43,7 @@ MAILBOX = "support@desk.example"
 PAGE = "our-page"
 KEYS = (b"the newer secret of this desk", b"the older secret of this desk")
 
+_TOKENS = TokenKeys("cases.desk.example", KEYS)
 _DEFAULTS: Mapping[str, Any] = {
     "desk": {"domain": "cases.desk.example", "secret": [key.decode() for key in KEYS]},
     "mailbox": [{"address": MAILBOX}],
@@ -48,6 +51,7 @@ _DEFAULTS: Mapping[str, Any] = {
 _HEADERS = {"from": "From", "to": "To", "cc": "Cc", "subject": "Subject", "message_id": "Message-ID",
             "in_reply_to": "In-Reply-To", "references": "References", "date": "Date"}  # fmt: skip
 _OURS = re.compile(r"\{(forged |foreign |older |retired )?(token of|address of|reference in) (\d+)\}")
+_NOTICE = re.compile(r"\{notice of (\d+) to (\w+)\}")
 _SAID = {"comment": "add", "edit": "edited", "remove": "remove", "direct": ""}
 _PLAIN = {"auth", "at", "id", "like", "text", "headers", "mailbox", "channel", "payload", "do"}
 
@@ -92,6 +96,9 @@ def _spelled_out(journal: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     for line in journal:
         yield from (end for end in hang_ups if end["at"] <= line["at"])
         hang_ups = [end for end in hang_ups if end["at"] > line["at"]]
+        if "times" in line:
+            yield from _repeated(line)
+            continue
         if "call" not in line:
             yield line
             continue
@@ -104,6 +111,16 @@ def _spelled_out(journal: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
             ends = answers + timedelta(minutes=line["minutes"])
             hang_ups.append(_event(f"{line['call']} over", ends, {"event": "hangup", **who}))
     yield from hang_ups
+
+
+def _repeated(line: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """A mail or form that comes many times; the numbers count from 1."""
+    once = {key: value for key, value in line.items() if key not in {"times", "every"}}
+    for n in range(1, line["times"] + 1):
+        letters = str(n).translate(str.maketrans("0123456789", "abcdefghij"))
+        text = orjson.dumps(once).decode().replace("{n}", str(n)).replace("{letters}", letters)
+        at = datetime.fromisoformat(line["at"]) + timedelta(seconds=line["every"] * (n - 1))
+        yield {**orjson.loads(text), "id": f"{line['id']}{n}", "at": at.isoformat().replace("+00:00", "Z")}
 
 
 def _event(name: str, at: datetime, payload: dict[str, Any]) -> dict[str, Any]:
@@ -151,7 +168,7 @@ def _mail(whole: Mapping[str, Any], mails: Mapping[str, Any]) -> str:
         _HEADERS[key]: _ids(value, mails) for key, value in whole.items() if key in _HEADERS and value is not None
     }
     headers |= whole.get("headers", {})
-    return "".join(f"{name}: {_ours(value)}\n" for name, value in headers.items()) + "\n" + whole.get("text", "Help.\n")
+    return "".join(f"{name}: {_ours(value)}\n" for name, value in headers.items()) + "\n" + _ours(whole.get("text", "Help.\n"))
 
 
 def _ids(value: object, mails: Mapping[str, Any]) -> str:
@@ -161,6 +178,7 @@ def _ids(value: object, mails: Mapping[str, Any]) -> str:
 
 
 def _ours(text: str) -> str:
+    text = _NOTICE.sub(lambda match: _TOKENS.notice_id(int(match[1]), "u", match[2]), text)
     return _OURS.sub(lambda match: _signed((match[1] or "").strip(), match[2], int(match[3])), text)
 
 

@@ -57,8 +57,7 @@ def test_it_is_so(scenario: Scenario, new_database: Callable[[], str]) -> None: 
         assert {
             key: told(report, {"case": number, "account": None}, key, value) for key, value in wanted.items()
         } == wanted, case
-    mails = expect.pop("mails", None)
-    assert mails in (None, [f"{mail['template']} to {mail['to']}" for mail in report["outbound"]])
+    check_sent(report, expect.pop("mails", None), expect.pop("outbound", None))
     for name in [name for name in expect if str(name).startswith("case ")]:
         wanted = expect.pop(name)
         assert case_told(report, int(name.removeprefix("case ")), wanted) == wanted, name
@@ -134,6 +133,28 @@ def told(  # noqa: C901, PLR0911  # one answer for each word that an expectation
         case "outcome" | "matched_by" | "customer_by" | "reason" | "account":
             return became[key]
     return case.get(key)
+
+
+def check_sent(report: Report, mails: list[str] | None, sent: list[dict[str, Any]] | None) -> None:
+    """The mails that we sent: what and to whom, or more of each."""
+    assert mails in (None, [f"{mail['template']} to {mail['to']}" for mail in report["outbound"]])
+    if sent is not None:
+        assert len(report["outbound"]) == len(sent), report["outbound"]
+        for mail, wanted in zip(report["outbound"], sent, strict=True):
+            assert sent_told(report, mail, wanted) == wanted
+
+
+def sent_told(report: Report, mail: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
+    """What an expectation says of a mail of ours: `answers` a message, `says` and `says_not` words of it."""
+    words = f"{mail['subject']}\n{mail['text']}"
+    telling = {
+        "answers": lambda value: value if mail["in_reply_to"] == f"<{value}@mail.example>" else mail["in_reply_to"],
+        "says": lambda value: value if value in words else words,
+        "says_not": lambda value: value if value not in words else words,
+        "about": lambda value: value if message(report, value)["case"] == mail["case"] else mail["case"],
+        "headers": lambda value: {name: mail["headers"].get(name) for name in value},
+    }
+    return {key: telling[key](value) if key in telling else mail[key] for key, value in wanted.items()}
 
 
 def _as_told(value: object, wanted: object) -> object:
