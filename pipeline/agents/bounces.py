@@ -1,6 +1,8 @@
 """Marks the addresses that our mail did not reach, and tells their cases."""
 
 from pipeline.agents.batch import Batch, CaseEvent, Incoming
+from pipeline.agents.from_us import PASSED_ON
+from pipeline.domain.answers import taken_back
 from pipeline.domain.cases import Case
 from pipeline.parse.message import Bounce
 from pipeline.store.mail_ports import Bounced
@@ -37,6 +39,8 @@ def _note(message: Incoming, bounce: Bounce, case: Case, batch: Batch) -> None:
     if hard and UNREACHED not in case.flags:
         changed["flags"] = (case.flags, (*case.flags, UNREACHED))
         case.flags += (UNREACHED,)
+    if hard and (sent is None or sent.template == "reply"):
+        changed |= taken_back(case, bounce.original_message_id, address or None, PASSED_ON if sent else None)
     batch.events.append(CaseEvent("delivery.failed", message, case, changed))
     if hard and address and (address in case.participants or (sent is not None and sent.recipient == address)):
         status = (bounce.status or bounce.action or "failed")[:100]

@@ -10,6 +10,9 @@ from pipeline.domain.matching import Identity
 from pipeline.domain.threading import Candidate
 from pipeline.store.outbound_ports import NewMail
 
+PASSED_ON = "passed on"
+"""What an answer is known by that we passed on to the customer; its own Message-ID went to us."""
+
 
 class FromUs:
     """Agents take part in every case; what they write reopens none and wakes none."""
@@ -41,7 +44,7 @@ class FromUs:
             message.direction, message.text = "out", written
             told = f"{reason}, a notification to its writer, and goes on to the customer"
             book.append(message, case, by=by, reason=told, effect=Join(), event="case.replied")
-            book.answered(message, case, message.received, message.source_id)
+            book.answered(message, case, message.received, PASSED_ON)
             book.batch.outbound.append(_passed_on(message, case, written))
         else:
             message.direction, message.activity_kind = "internal", "note"

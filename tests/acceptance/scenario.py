@@ -168,7 +168,11 @@ def _mail(whole: Mapping[str, Any], mails: Mapping[str, Any]) -> str:
         _HEADERS[key]: _ids(value, mails) for key, value in whole.items() if key in _HEADERS and value is not None
     }
     headers |= whole.get("headers", {})
-    return "".join(f"{name}: {_ours(value)}\n" for name, value in headers.items()) + "\n" + _ours(whole.get("text", "Help.\n"))
+    return (
+        "".join(f"{name}: {_ours(value)}\n" for name, value in headers.items())
+        + "\n"
+        + _ours(whole.get("text", "Help.\n"))
+    )
 
 
 def _ids(value: object, mails: Mapping[str, Any]) -> str:
