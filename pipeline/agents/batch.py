@@ -11,6 +11,7 @@ from pipeline.agents.told_mail import MailMessage, MailState
 from pipeline.agents.watch_state import WatchState
 from pipeline.domain.alarms import Alarm, AlarmTold
 from pipeline.domain.cases import Case
+from pipeline.domain.correlating import Correlated
 from pipeline.domain.duplicates import FORM_WINDOW_S
 from pipeline.domain.entitlement_use import Drawn
 from pipeline.domain.matching import Identity, Party, Ref, number_ranges
@@ -45,7 +46,7 @@ class Incoming:
     they wrote it for, if it opens a case. `activity_kind` is what it is kept as, if not as its kind; `acknowledge`
     holds when its sender is to be told that it came, `is_folded` when it is one of a storm. At most one of `call`,
     `post`, `alarm` and `telemetry` is there; with the last, it stands for all messages of its record. `shown` is what
-    else conditions may ask of it.
+    else conditions may ask of it, `correlated` what it tells of as another system's mail.
     """
 
     record: Record
@@ -101,6 +102,7 @@ class Incoming:
     original_case_id: UUID | None = None
     activity_id: UUID | None = None
     shown: Mapping[str, object] = field(default_factory=dict)
+    correlated: Correlated | None = None
 
     @property
     def received(self) -> datetime:

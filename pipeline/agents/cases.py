@@ -1,6 +1,6 @@
 """Opens a case for each message, or appends it to the one it belongs to."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 from uuid import UUID
 
@@ -8,6 +8,7 @@ from pipeline.agents.alarms import Alarms
 from pipeline.agents.batch import Batch, Incoming
 from pipeline.agents.calls import Calls
 from pipeline.agents.casebook import Casebook
+from pipeline.agents.correlate import Correlations
 from pipeline.agents.posts import Posts
 from pipeline.agents.rules import Rules
 from pipeline.agents.threads import Threads
@@ -30,6 +31,7 @@ class OpenOrAppend:
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
         threads = Threads(rules)
+        self._correlations = Correlations()
         self._deciders: dict[str, Decider] = {
             "email": threads,
             "web": threads,
@@ -44,8 +46,13 @@ class OpenOrAppend:
         if callers := {message.party.contact.id for message in batch.undecided()
                        if message.call and message.party and message.party.contact}:  # fmt: skip
             batch.channels.active = {who: [*cases] for who, cases in (await tx.active_cases(callers)).items()}
-        named = {case for message in batch.undecided() for case in self._deciders[message.kind].named(message, batch)}
+        named = {case for message in batch.undecided() for case in self._named(message, batch)}
         batch.cases = dict(await tx.lock_cases(named | batch.watch.named))
         book = Casebook(self._rules, batch)
         for message in batch.undecided():
-            self._deciders[message.kind].decide(message, book)
+            if not self._correlations.decide(message, book):
+                self._deciders[message.kind].decide(message, book)
+
+    def _named(self, message: Incoming, batch: Batch) -> Iterator[UUID]:
+        yield from self._correlations.named(message, batch)
+        yield from self._deciders[message.kind].named(message, batch)

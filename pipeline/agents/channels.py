@@ -17,7 +17,7 @@ def claims_of(message: Incoming) -> set[str]:
         return {key for key in (*_keys(message.post), message.post.talk, message.post.place) if key}
     if message.alarm is not None:
         return {digest("alarm", message.alarm.device, message.alarm.name)}
-    return set()
+    return {message.correlated.key} if message.correlated is not None else set()
 
 
 def caller_claim(number: str) -> str:
@@ -32,7 +32,10 @@ def channel_wanted(messages: Sequence[Incoming], telemetry: Sequence[Incoming]) 
     return ChannelWanted(
         about=set(about),
         callers={message.sender for message in messages if message.call and message.sender},
-        conversations={key for post in posts for key in (post.talk, post.place) if key},
+        conversations={
+            *(key for post in posts for key in (post.talk, post.place) if key),
+            *(message.correlated.key for message in messages if message.correlated is not None),
+        },
         alarms={(message.alarm.device, message.alarm.name) for message in messages if message.alarm},
         states={
             (observed.state.device, observed.state.name)

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from pipeline.agents.batch import Incoming
+from pipeline.agents.rules import Rules
 from pipeline.domain.cases import Case
 from pipeline.domain.conditions import Facts, View
+from pipeline.domain.correlating import correlate
 from pipeline.domain.customers import CustomerFacts
 from pipeline.domain.vocabulary import case_record
 from pipeline.store.ports import Transaction
@@ -54,6 +56,18 @@ class Known:
                 "device": device.record() if device else None,
             }
         )
+
+
+def correlated(rules: Rules, message: Incoming) -> Incoming:
+    """The mail with what it tells of, where a rule says that it is another system's."""
+    if rules.correlations:
+        told, notes = correlate(rules.correlations, message_record(message), message.subject, message.text)
+        message.defects += tuple(notes)
+        if told is not None:
+            message.correlated = told
+            message.shown = {**message.shown, "fields": told.fields}
+            message.queue = told.queue or message.queue
+    return message
 
 
 def message_record(message: Incoming) -> Mapping[str, object]:

@@ -3,6 +3,7 @@
 from uuid_utils.compat import uuid7
 
 from pipeline.agents.batch import Incoming
+from pipeline.agents.facts import correlated
 from pipeline.agents.mail_signs import alike, likenesses, people_of, references_in
 from pipeline.agents.rules import Rules
 from pipeline.agents.text import clean
@@ -77,35 +78,40 @@ def read_mail(rules: Rules, record: Record, envelope: Envelope, raw: bytes) -> I
         like=(like[0], like[1]),
         text=text,
     )
-    return Incoming(
-        record=record,
-        envelope=envelope,
-        id=uuid7(),
-        source_id=mail.message_id or clean(envelope.id)[:2000],
-        kind="email",
-        subject=mail.subject,
-        text=mail.text,
-        queue=(mailbox and mailbox.queue) or rules.default_queue,
-        dedupe_key=digest("refuted", key) if refuted else key,
-        dedupe_genuine=key if refuted else None,
-        sender=sender,
-        sender_name=mail.from_.name if mail.from_ else "",
-        own=thread_key(mail.message_id) if mail.message_id else None,
-        mentioned=tuple(map(thread_key, mentioned)),
-        tokens=tokens,
-        references=tuple(subject_references),
-        copied=frozenset(others[:MAX_COPIED]),
-        auto=auto,
-        automatic=automatic.is_automatic(auto, policy),
-        may_append=automatic.may_append(auto, policy),
-        may_open=automatic.may_open(auto, policy),
-        standing=belief.standing,
-        quarantine=clean(envelope.facts.get("quarantine", "")) or belief.quarantine,
-        flags=belief.flags,
-        defects=mail.defects,
-        mail=told,
-        acknowledge=bool(mailbox and mailbox.acknowledge) and _is_answerable(sender, auto, envelope) and not is_ours,
-        shown=_shown(rules, mail, mailbox, raw),
+    return correlated(
+        rules,
+        Incoming(
+            record=record,
+            envelope=envelope,
+            id=uuid7(),
+            source_id=mail.message_id or clean(envelope.id)[:2000],
+            kind="email",
+            subject=mail.subject,
+            text=mail.text,
+            queue=(mailbox and mailbox.queue) or rules.default_queue,
+            dedupe_key=digest("refuted", key) if refuted else key,
+            dedupe_genuine=key if refuted else None,
+            sender=sender,
+            sender_name=mail.from_.name if mail.from_ else "",
+            own=thread_key(mail.message_id) if mail.message_id else None,
+            mentioned=tuple(map(thread_key, mentioned)),
+            tokens=tokens,
+            references=tuple(subject_references),
+            copied=frozenset(others[:MAX_COPIED]),
+            auto=auto,
+            automatic=automatic.is_automatic(auto, policy),
+            may_append=automatic.may_append(auto, policy),
+            may_open=automatic.may_open(auto, policy),
+            standing=belief.standing,
+            quarantine=clean(envelope.facts.get("quarantine", "")) or belief.quarantine,
+            flags=belief.flags,
+            defects=mail.defects,
+            mail=told,
+            acknowledge=bool(mailbox and mailbox.acknowledge)
+            and _is_answerable(sender, auto, envelope)
+            and not is_ours,
+            shown=_shown(rules, mail, mailbox, raw),
+        ),
     )
 
 

@@ -10,12 +10,13 @@ from pipeline.agents.alarm_rules import AlarmRules, compile_alarms
 from pipeline.agents.promises import Pledges, compile_pledges
 from pipeline.config import Config
 from pipeline.config.channels import DeviceFeed, Form, Mailbox, Phone, Social
-from pipeline.config.routing import build_routes
+from pipeline.config.routing import build_correlations, build_routes
 from pipeline.config.sections import Automatic, Queue
 from pipeline.config.values import length
 from pipeline.domain.agents import Hours
 from pipeline.domain.billing import Rounding
 from pipeline.domain.conditions import View
+from pipeline.domain.correlating import Correlation
 from pipeline.domain.fields import FieldType
 from pipeline.domain.routing import RouteRule
 from pipeline.domain.tokens import TokenKeys
@@ -47,6 +48,7 @@ class Rules:
     automatic: Automatic
     routes: tuple[RouteRule, ...]
     routes_read: View
+    correlations: tuple[Correlation, ...]
     hours: Hours
     address: str
     address_of_queue: Mapping[str, str]
@@ -78,7 +80,8 @@ class Rules:
 
     def reads_message(self, field: str) -> bool:
         """Whether any condition asks for this field of a message."""
-        return self.routes_read.reads("message", field)
+        views = (self.routes_read, *(rule.view for rule in self.correlations))
+        return any(view.reads("message", field) for view in views)
 
     @property
     def assigns(self) -> bool:
@@ -135,6 +138,7 @@ def compile_rules(config: Config) -> Rules:
         automatic=config.automatic,
         routes=routes,
         routes_read=routes_read,
+        correlations=build_correlations(config.model_dump(by_alias=True), config.correlate),
         hours=Hours(
             {name: calendar.build(config.desk.timezone) for name, calendar in config.calendar.items()},
             ZoneInfo(config.desk.timezone),

@@ -13,7 +13,7 @@ from pipeline.config.channels import DeviceFeed, Form, Mailbox, Phone, Smtp, Soc
 from pipeline.config.conditions import wrong_conditions
 from pipeline.config.imap import ImapPlace, imap_place
 from pipeline.config.promises import Sla, promise_conflicts
-from pipeline.config.routing import Route, routing_conflicts
+from pipeline.config.routing import Correlate, Route, routing_conflicts
 from pipeline.config.sections import (
     Automatic,
     Billing,
@@ -66,6 +66,7 @@ class Config(Section):
     billing: Billing = Billing()
     fields: Fields = Fields()
     route: tuple[Route, ...] = ()
+    correlate: tuple[Correlate, ...] = ()
 
     @model_validator(mode="before")
     @classmethod
@@ -152,10 +153,10 @@ def conflicts(values: Mapping[str, Any]) -> Iterator[tuple[Location, str]]:
     queues = [record.get("name") for _, record in _records(values, "queue")] if "queue" in values else ["Support"]
     if values.get("queue") in ([], ()):
         yield ("queue",), "at least one [[queue]] is needed"
-    for kind in ("queue", "form", "phone", "social", "device_feed", "alarm", "sla", "route"):
+    for kind in ("queue", "form", "phone", "social", "device_feed", "alarm", "sla", "route", "correlate"):
         yield from _doubled(values, kind)
     names = ", ".join(f'"{name}"' for name in queues)
-    for kind in ("mailbox", "form", "phone", "social", "device_feed", "route"):
+    for kind in ("mailbox", "form", "phone", "social", "device_feed", "route", "correlate"):
         for index, record in _records(values, kind):
             name = record.get("queue")
             if isinstance(name, str) and name not in queues:

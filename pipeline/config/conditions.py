@@ -24,6 +24,8 @@ class Asks:
 
 MESSAGE_NAMES = ("case", "message", "account", "contact", "device", "fields")
 CASE_NAMES = ("case", "account", "contact", "device")
+MAIL_NAMES = ("message",)
+CUT_NAMES = ("fields", "message")
 READING_NAMES = ("name", "value", "unit", "severity", "device", "account")
 
 ConditionText = Annotated[str, Asks(MESSAGE_NAMES)]
@@ -31,6 +33,12 @@ ConditionText = Annotated[str, Asks(MESSAGE_NAMES)]
 
 CaseConditionText = Annotated[str, Asks(CASE_NAMES)]
 """A condition on a case, when no message is at hand."""
+
+MailConditionText = Annotated[str, Asks(MAIL_NAMES)]
+"""A condition on a mail by itself, before anything else is known."""
+
+CutConditionText = Annotated[str, Asks(CUT_NAMES)]
+"""A condition on a mail and the fields that its own record cuts from it."""
 
 ReadingConditionText = Annotated[str, Asks(READING_NAMES)]
 """A condition on what a device told."""
@@ -80,6 +88,10 @@ def _cut(values: Mapping[str, Any], location: Place) -> list[str]:
     for form in forms if isinstance(forms, list | tuple) else ():
         if isinstance(form, Mapping):
             found |= dict.fromkeys(form.get("required") or ()) | dict.fromkeys(form.get("labels") or ())
+    cuts = records if (records := values.get("correlate")) is not None else ()
+    for record in cuts if isinstance(cuts, list | tuple) else ():
+        fields = record.get("fields") if isinstance(record, Mapping) else None
+        found |= dict.fromkeys(fields) if isinstance(fields, Mapping) else {}
     return [name for name in found if isinstance(name, str)]
 
 

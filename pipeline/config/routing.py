@@ -1,16 +1,36 @@
 """The sections that say where cases go: rules of routing."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, model_validator
 
-from pipeline.config.conditions import MESSAGE_NAMES, Asks, ConditionText, Place, names_at
-from pipeline.config.values import Section
+from pipeline.config.conditions import (
+    CUT_NAMES,
+    MESSAGE_NAMES,
+    Asks,
+    ConditionText,
+    CutConditionText,
+    MailConditionText,
+    Place,
+    names_at,
+)
+from pipeline.config.values import FieldName, Section
 from pipeline.domain.conditions import Condition, View
+from pipeline.domain.correlating import Correlation, wrong_pattern
 from pipeline.domain.routing import Assignment, RouteRule
 
 Priority = Literal["low", "normal", "high", "urgent"]
+
+
+def _pattern(value: str) -> str:
+    if says := wrong_pattern(value):
+        raise ValueError(says)
+    return value
+
+
+Pattern = Annotated[str, AfterValidator(_pattern)]
+"""A regular expression of RE2."""
 
 
 class Route(Section):
@@ -40,6 +60,44 @@ class Route(Section):
             units=self.units,
             continues=self.continue_,
         )
+
+
+class Correlate(Section):
+    """A rule: mails of another system that tell of the same thing, by what is cut from them, belong to one case."""
+
+    name: str
+    when: MailConditionText
+    fields: Mapping[FieldName, Pattern]
+    key: Annotated[tuple[str, ...], Field(min_length=1)]
+    resolve_when: CutConditionText | None = None
+    queue: str | None = None
+
+    @model_validator(mode="after")
+    def _cuts_its_key(self) -> Self:
+        for name in self.key:
+            if name not in self.fields:
+                raise ValueError(f'its key names "{name}", which is not among its fields: {", ".join(self.fields)}')
+        return self
+
+
+def build_correlations(values: Mapping[str, Any], records: Iterable[Correlate]) -> tuple[Correlation, ...]:
+    """The rules of correlation that a configuration of these values says."""
+    return tuple(_correlation(values, index, record) for index, record in enumerate(records))
+
+
+def _correlation(values: Mapping[str, Any], index: int, record: Correlate) -> Correlation:
+    names = names_at(values, ("correlate", index), Asks(CUT_NAMES))
+    when = Condition.compile(record.when, names, record.name)
+    over = Condition.compile(record.resolve_when, names, record.name) if record.resolve_when is not None else None
+    return Correlation(
+        name=record.name,
+        when=when,
+        view=View.of(names, [when, *([over] if over is not None else [])]),
+        fields=record.fields,
+        key=record.key,
+        resolve_when=over,
+        queue=record.queue,
+    )
 
 
 def build_routes(values: Mapping[str, Any], routes: Iterable[Route]) -> tuple[tuple[RouteRule, ...], View]:

@@ -138,6 +138,17 @@ FAULTS = {
         3,
         "days are hours here",
     ),
+    "a pattern that is none": Wrong(
+        '[[correlate]]\nname = "m"\nwhen = "true"\nkey = ["h"]\nfields = { h = "(" }\n', 5, "no regular expression"
+    ),
+    "a key that is not cut": Wrong(
+        '[[correlate]]\nname = "m"\nwhen = "true"\nkey = ["x"]\nfields = { h = "H" }\n', 1, 'its key names "x"'
+    ),
+    "a correlation that asks too early": Wrong(
+        '[[correlate]]\nname = "m"\nwhen = "account.name == \'x\'"\nkey = ["h"]\nfields = { h = "H" }\n',
+        3,
+        'there is no "account" here',
+    ),
     "a queue twice": Wrong('[[queue]]\nname = "A"\n[[queue]]\nname = "A"\n', 4, '[[queue]] "A" is there twice'),
     "a form twice": Wrong('[[form]]\nname = "f"\n[[form]]\nname = "f"\n', 4, '[[form]] "f" is there twice'),
     "no queue": Wrong("queue = []\n", 1, "at least one [[queue]] is needed"),

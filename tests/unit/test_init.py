@@ -74,6 +74,7 @@ EXAMPLES = {
     "owner",
     "assign",
     "skills",
+    "resolve_when",
     "units",
     "overflow",
     "waiting",
