@@ -24,9 +24,5 @@ class Reject(CasestreamError):
         self.errors = dict(errors or {})
 
 
-class Quarantine(CasestreamError):
-    """Keep it aside for a person; the reason is for them."""
-
-
 class Stop(CasestreamError):
     """Going on would lose or double something; a person must look."""

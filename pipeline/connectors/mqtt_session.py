@@ -2,32 +2,25 @@
 
 import asyncio
 import ssl
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import structlog
-from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage, MQTTv5, MQTTv311
-from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from pipeline.config.sections import Mqtt
-from pipeline.config.values import read_secret
+from pipeline.connectors.mqtt_acks import Acks
+from pipeline.connectors.mqtt_client import new_client, send_connect
 from pipeline.connectors.mqtt_frames import BrokenStreamError, Frames
 from pipeline.connectors.mqtt_wire import Publication, Wire, WiredClient
 
 CONNECT_WITHIN = 15.0
 """Seconds for a connection to be there and answered."""
-
-KEEPALIVE = 20
-"""Seconds of silence until a broker is asked whether it is there; it is given up after as many more."""
-
-SESSION_EXPIRY = 7 * 24 * 3600
-"""Seconds that the broker keeps our session while we are away."""
 
 TAKEN_OVER = 0x8E
 """The reason of MQTT 5 for a connection that ended because another came with our client id."""
@@ -75,8 +68,7 @@ class Session:
         self._wanted = wanted
         self._arrived = arrived
         self._is_5 = mqtt.version == "5"
-        self._unsettled: deque[list[int]] = deque()
-        self._settling: dict[int, list[int]] = {}
+        self._acks = Acks()
         self._client = self._build()
         self._wire: Wire | None = None
         self._connected: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -89,17 +81,7 @@ class Session:
         self._log = structlog.get_logger().bind(broker=mqtt.url, client_id=mqtt.client_id)
 
     def _build(self) -> WiredClient:
-        mqtt = self._mqtt
-        client = WiredClient(
-            CallbackAPIVersion.VERSION2,
-            mqtt.client_id,
-            clean_session=None if self._is_5 else False,
-            protocol=MQTTv5 if self._is_5 else MQTTv311,
-            reconnect_on_failure=False,
-            manual_ack=True,
-        )
-        if mqtt.username is not None:
-            client.username_pw_set(mqtt.username, read_secret(mqtt.password) if mqtt.password else None)
+        client = new_client(self._mqtt)
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_subscribe = self._on_subscribe
@@ -123,7 +105,7 @@ class Session:
                     lambda: Wire(frames, self._read, self._gone), host, port, ssl=context
                 )
                 self._wire = self._client.wire = wire
-                self._send_connect(host, port)
+                send_connect(self._client, self._mqtt, host, port)
                 self._misc = asyncio.create_task(self._watch(), name="mqtt keepalive")
                 await self._connected
         except TimeoutError:
@@ -135,17 +117,6 @@ class Session:
         except BaseException:
             self.close()
             raise
-
-    def _send_connect(self, host: str, port: int) -> None:
-        properties = None
-        if self._is_5:
-            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho's
-            properties.SessionExpiryInterval = SESSION_EXPIRY
-            properties.ReceiveMaximum = self._mqtt.receive_maximum
-            properties.MaximumPacketSize = self._mqtt.max_packet
-        clean = {"clean_start": False} if self._is_5 else {}
-        self._client.connect_async(host, port, KEEPALIVE, properties=properties, **clean)  # type: ignore[arg-type]  # MQTT 5 alone has it
-        self._client.reconnect()
 
     async def ended(self) -> LostError:
         """Wait until the connection is lost, and say why."""
@@ -200,12 +171,10 @@ class Session:
 
     def settle(self, arrived: Arrived) -> None:
         """Acknowledge a message, as soon as all that came before it are."""
-        entry = self._settling.pop(arrived.packet_id, None)
-        if entry is None or self._ended.done():
+        if self._ended.done():
             return
-        entry[1] = 1
-        while self._unsettled and self._unsettled[0][1]:
-            self._client.ack(self._unsettled.popleft()[0], 1)
+        for packet_id in self._acks.settle(arrived.packet_id):
+            self._client.ack(packet_id, 1)
 
     async def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
         """Return when the broker has acknowledged it. Raises LostError when that is not known, or it refuses."""
@@ -333,9 +302,7 @@ class Session:
     def _take(self, found: Publication, *, shared_twin: bool = False) -> None:
         packet_id = found.packet_id
         if packet_id:
-            entry = [packet_id, 0]
-            self._unsettled.append(entry)
-            self._settling[packet_id] = entry
+            self._acks.arrived(packet_id)
         topic = found.topic.decode("utf-8", "replace")
         cut = self._client.wire.frames.cut
         truncated = cut.pop((packet_id, found.topic), 0) if cut else 0

@@ -15,6 +15,7 @@ LONGEST_CALL = timedelta(days=30)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]+")
 _SECONDS = re.compile(r"(\d{1,9})(?:\.\d{1,9})?")
 _EPOCH = re.compile(r"\d{1,12}(?:\.\d{1,9})?")
+_DECIMALS = 6
 _YEARS = range(1970, 2200)
 
 
@@ -84,7 +85,8 @@ class Fields:
         value = self.raw(*names)
         if not value or not value.strip("0"):
             return None
-        found = from_epoch(f"{value[:-6]}.{value[-6:]}") if value.isdecimal() and len(value) > 6 else None  # noqa: PLR2004
+        is_time = value.isdecimal() and len(value) > _DECIMALS
+        found = from_epoch(f"{value[:-_DECIMALS]}.{value[-_DECIMALS:]}") if is_time else None
         if found is None:
             self.note(field, f"{value[:40]!r} is no time")
         return found

@@ -106,6 +106,12 @@ def instant(value: object) -> tuple[datetime | None, tuple[str, ...]]:
     return None, (f"its time is none: {_shown(value)}",)
 
 
+def dated(value: object, received: datetime | None) -> tuple[datetime | None, tuple[str, ...]]:
+    """The device's own time, with the defects of it and of a clock that is ahead of ours."""
+    at, defects = instant(value)
+    return at, (*defects, *ahead(at, received))
+
+
 def _of_text(text: str) -> tuple[datetime | None, tuple[str, ...]]:
     found = _RFC_3339.fullmatch(text)
     if found is None:

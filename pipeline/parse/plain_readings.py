@@ -8,9 +8,8 @@ from typing import Any
 from pipeline.parse.device_json import (
     MAX_NAME,
     MAX_READINGS,
-    ahead,
     clean,
-    instant,
+    dated,
     is_number,
     out_of_range,
     read_json,
@@ -67,8 +66,8 @@ def _of_one(found: object, device: str | None, alone: str, received: datetime | 
 
 def _of_object(found: dict[str, Any], device: str | None, received: datetime | None) -> Iterator[Reading]:
     time_key = next((key for key in _TIMES if key in found), None)
-    at, defects = instant(found.get(time_key)) if time_key else (None, ())
-    defects = (*defects, *ahead(at, received), *strangers(found, device))
+    at, defects = dated(found[time_key] if time_key else None, received)
+    defects += strangers(found, device)
     numbers = list(_numbers({key: value for key, value in found.items() if key != time_key}, "", _MAX_DEPTH))
     if not numbers:
         status = text_of(found.get("status")) or text_of(found.get("state"))

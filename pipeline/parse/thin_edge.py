@@ -12,9 +12,8 @@ from typing import Any
 from pipeline.parse.device_json import (
     MAX_NAME,
     MAX_READINGS,
-    ahead,
     clean,
-    instant,
+    dated,
     is_number,
     out_of_range,
     read_json,
@@ -143,8 +142,8 @@ def _data(place: Place, payload: bytes, received: datetime | None) -> Told:
         return Told(unreadable=str(error), device=place.device)
     if not isinstance(found, dict):
         return Told(unreadable="JSON, but no object", device=place.device)
-    at, defects = instant(found.get("time"))
-    defects = (*defects, *ahead(at, received), *strangers(found, place.device, place.known_as))
+    at, defects = dated(found.get("time"), received)
+    defects += strangers(found, place.device, place.known_as)
     if place.category == "a":
         return _told(place, _alarm(place, found, at, defects))
     if place.category == "e":
@@ -215,8 +214,8 @@ def _health(place: Place, payload: bytes, received: datetime | None) -> Reading:
             found, defects = {}, (str(error),)
         found = found if isinstance(found, dict) else {}
         status = text_of(found.get("status")) or "unknown"
-        at, more = instant(found.get("time"))
-        defects = (*defects, *more, *ahead(at, received))
+        at, wrong = dated(found.get("time"), received)
+        defects += wrong
     down = status.lower() == "down"
     return Reading(
         device=place.device, type="heartbeat", name=place.service, text=status, at=at, down=down, defects=defects

@@ -12,7 +12,8 @@ from mode.types import ServiceT
 
 from pipeline.process import FAILED
 from pipeline.runtime.batch import MAX_RECORDS
-from pipeline.runtime.driver import HEARTBEAT_INTERVAL, REBALANCE_TIMEOUT, SESSION_TIMEOUT, Transport
+from pipeline.runtime.driver import Transport
+from pipeline.runtime.kafka_thread import HEARTBEAT_INTERVAL, REBALANCE_TIMEOUT, SESSION_TIMEOUT
 from pipeline.runtime.lane import Lane
 
 _DAY = 24 * 3600.0

@@ -106,29 +106,22 @@ class SmtpSource:
             await asyncio.gather(writer.wait_closed(), return_exceptions=True)
 
 
-class WebSource:
-    def __init__(self, health: Health, client: httpx.AsyncClient) -> None:
+class HttpSource:
+    """A site or exchange that posts; settled is what is answered with `taken`."""
+
+    def __init__(
+        self, health: Health, client: httpx.AsyncClient, path: str, message: dict[str, str], *, taken: int
+    ) -> None:
         self.health = health
         self._client = client
+        self._path = path
+        self._message = message
+        self._taken = taken
 
     async def deliver(self) -> Answer:
-        reply = await self._client.post("/form/contact", json={"email": "a@c.example", "text": "hello"})
-        settled = reply.status_code == 202
-        return Answer(
-            settled, reply.status_code == 503 and "retry-after" in reply.headers, reply.json().get("detail", "")
-        )
-
-
-class PhoneSource:
-    def __init__(self, health: Health, client: httpx.AsyncClient) -> None:
-        self.health = health
-        self._client = client
-
-    async def deliver(self) -> Answer:
-        event = {"event": "newCall", "callId": "77", "from": "+4930123456", "to": "+493099"}
-        reply = await self._client.post("/phone/pbx/a-token-nobody-guesses", json=event)
+        reply = await self._client.post(self._path, json=self._message)
         retry = reply.status_code == 503 and "retry-after" in reply.headers
-        return Answer(reply.status_code == 204, retry, reply.json()["detail"] if retry else "")
+        return Answer(reply.status_code == self._taken, retry, reply.json()["detail"] if retry else "")
 
 
 class ImapSource:
@@ -293,7 +286,8 @@ async def web(publisher: Publisher) -> AsyncIterator[Source]:
     connector = FormConnector(CONFIG, publisher)
     transport = httpx.ASGITransport(create_app([FormRoutes(connector, CONFIG.http).router()]))
     async with httpx.AsyncClient(transport=transport, base_url="http://desk.example") as client:
-        yield WebSource(connector.health, client)
+        form = {"email": "a@c.example", "text": "hello"}
+        yield HttpSource(connector.health, client, "/form/contact", form, taken=202)
 
 
 class HookSource:
@@ -419,7 +413,8 @@ async def phone(publisher: Publisher) -> AsyncIterator[Source]:
     connector = PhoneConnector(CONFIG, publisher)
     transport = httpx.ASGITransport(create_app([PhoneRoutes(connector, CONFIG.http).router()]))
     async with httpx.AsyncClient(transport=transport, base_url="http://desk.example") as client:
-        yield PhoneSource(connector.health, client)
+        event = {"event": "newCall", "callId": "77", "from": "+4930123456", "to": "+493099"}
+        yield HttpSource(connector.health, client, "/phone/pbx/a-token-nobody-guesses", event, taken=204)
 
 
 @asynccontextmanager

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import orjson
@@ -215,8 +216,6 @@ def test_tls_is_used_with_the_certificates_that_are_trusted(tmp_path: Path, sche
 
 def test_a_mailbox_can_be_tried(dovecot: Dovecot, tmp_path: Path) -> None:
     async def scenario() -> None:
-        from datetime import UTC, datetime  # noqa: PLC0415
-
         def now() -> datetime:
             return datetime(2026, 3, 2, tzinfo=UTC)
 

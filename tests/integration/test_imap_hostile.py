@@ -29,8 +29,9 @@ from pipeline.connectors.imap_drain import LISTED
 from pipeline.connectors.imap_mailbox import Pace
 from pipeline.connectors.imap_wire import Patience
 from pipeline.connectors.space import FreeSpace
+from pipeline.errors import Retry
 from pipeline.log import MemoryLog
-from pipeline.store.bookmarks import MemoryBookmarks
+from pipeline.store.bookmarks import MemoryBookmarks, Place
 from pipeline.wire import Envelope, Record
 
 QUICK = Pace(retry=(0.01, 0.05), login=(0.01, 0.05), patience=Patience(connect=2.0, silence=0.4, answer=1.0))
@@ -39,6 +40,14 @@ ADDRESS = "support@desk.example"
 
 def mail(name: str, text: str = "It does not print.") -> bytes:
     return f"From: ana@client.example\r\nMessage-ID: <{name}@client.example>\r\n\r\n{text}\r\n".encode()
+
+
+def holding(*names: str, script: Script = as_usual) -> Standin:
+    """A server in whose inbox these mails lie."""
+    server = Standin(script)
+    for name in names:
+        server.inbox.add(mail(name))
+    return server
 
 
 class TellingLog(MemoryLog):
@@ -134,8 +143,7 @@ def test_a_new_uidvalidity_has_the_folder_read_again_under_the_same_ids(tmp_path
     nameless = b"From: ana@client.example\r\n\r\nno id, no date\r\n"
 
     async def scenario() -> None:
-        server = Standin()
-        server.inbox.add(mail("one"))
+        server = holding("one")
         server.inbox.add(nameless)
         async with desk(tmp_path, server=server) as here:
             await here.until(lambda: len(here.log.published) == 2)
@@ -201,17 +209,14 @@ def test_a_uidnext_that_went_back_loses_nothing(tmp_path: Path) -> None:
 
 
 def test_a_mail_that_is_expunged_while_we_read_is_let_go(tmp_path: Path) -> None:
-    async def expunged(session: Session, tag: str, verb: str, rest: str) -> bool:  # noqa: ARG001
+    async def expunged(session: Session, _tag: str, verb: str, rest: str) -> bool:
         if verb == "UID FETCH" and "BODY" in rest and 2 in session.folder.mails:
             del session.folder.mails[2]
             session.say("* 2 EXPUNGE")
         return False
 
     async def scenario() -> None:
-        server = Standin(expunged)
-        for name in ("one", "two", "three"):
-            server.inbox.add(mail(name))
-        async with desk(tmp_path, server=server) as here:
+        async with desk(tmp_path, server=holding("one", "two", "three", script=expunged)) as here:
             await here.until_named(["one", "three"])
             await here.until_idle()
             assert here.log.names == ["one", "three"]
@@ -235,10 +240,7 @@ def test_a_mail_whose_body_never_comes_is_noted_and_holds_nobody_up(tmp_path: Pa
         return False
 
     async def scenario() -> None:
-        server = Standin(bodyless)
-        for name in ("one", "two", "three"):
-            server.inbox.add(mail(name))
-        async with desk(tmp_path, server=server) as here:
+        async with desk(tmp_path, server=holding("one", "two", "three", script=bodyless)) as here:
             await here.until_named(["one", "two", "three"])
             await here.until_idle()
             assert here.log.names == ["one", "two", "three"]
@@ -281,17 +283,14 @@ def test_a_mail_that_is_too_large_is_quarantined_by_its_header_once(tmp_path: Pa
 
 
 def test_a_literal_of_5_gb_that_was_not_announced_is_never_read(tmp_path: Path) -> None:
-    async def lying(session: Session, tag: str, verb: str, rest: str) -> bool:  # noqa: ARG001
+    async def lying(session: Session, _tag: str, verb: str, rest: str) -> bool:
         if verb == "UID FETCH" and "BODY.PEEK[]" in rest and "2" in rest.partition(" ")[0].split(","):
             session.writer.write(b"* 2 FETCH (UID 2 BODY[] {5000000000}\r\n" + b"x" * 100_000)
             return True
         return False
 
     async def scenario() -> None:
-        server = Standin(lying)
-        for name in ("one", "two", "three"):
-            server.inbox.add(mail(name))
-        async with desk(tmp_path, server=server) as here:
+        async with desk(tmp_path, server=holding("one", "two", "three", script=lying)) as here:
             await here.until_named(["one", "two", "three"])
             await here.until_idle()
             assert here.log.names == ["one", "two", "three"]
@@ -303,7 +302,7 @@ def test_a_literal_of_5_gb_that_was_not_announced_is_never_read(tmp_path: Path) 
 def test_a_cut_in_the_middle_of_a_mail_costs_a_new_connection(tmp_path: Path) -> None:
     cuts = iter([True, True, False])
 
-    async def cutting(session: Session, tag: str, verb: str, rest: str) -> bool:  # noqa: ARG001
+    async def cutting(session: Session, _tag: str, verb: str, rest: str) -> bool:
         if verb == "UID FETCH" and "BODY.PEEK[]" in rest and next(cuts, False):
             session.writer.write(b"* 1 FETCH (UID 1 BODY[] {1000}\r\nFrom: ana@cl")
             await session.writer.drain()
@@ -312,9 +311,7 @@ def test_a_cut_in_the_middle_of_a_mail_costs_a_new_connection(tmp_path: Path) ->
         return False
 
     async def scenario() -> None:
-        server = Standin(cutting)
-        for number in range(70):
-            server.inbox.add(mail(str(number)))
+        server = holding(*map(str, range(70)), script=cutting)
         async with desk(tmp_path, server=server) as here:
             await here.until(lambda: len(here.log.published) == 70)
             await here.until_idle()
@@ -325,17 +322,14 @@ def test_a_cut_in_the_middle_of_a_mail_costs_a_new_connection(tmp_path: Path) ->
 
 
 def test_a_mail_that_breaks_every_connection_is_noted_without_anything_of_it(tmp_path: Path) -> None:
-    async def breaking(session: Session, tag: str, verb: str, rest: str) -> bool:  # noqa: ARG001
+    async def breaking(session: Session, _tag: str, verb: str, rest: str) -> bool:
         if verb == "UID FETCH" and "BODY" in rest and "2" in rest.partition(" ")[0].split(","):
             session.cut()
             return True
         return False
 
     async def scenario() -> None:
-        server = Standin(breaking)
-        for name in ("one", "two", "three"):
-            server.inbox.add(mail(name))
-        async with desk(tmp_path, server=server) as here:
+        async with desk(tmp_path, server=holding("one", "two", "three", script=breaking)) as here:
             await here.until_named(["one", "three"])
             await here.until_idle()
             first, note, last = here.log.published
@@ -372,7 +366,7 @@ def test_a_server_without_idle_is_asked(tmp_path: Path) -> None:
 def test_a_server_that_falls_silent_is_left(tmp_path: Path, at: str) -> None:
     silent = iter([True])
 
-    async def silence(session: Session, tag: str, verb: str, rest: str) -> bool:  # noqa: ARG001
+    async def silence(_session: Session, _tag: str, verb: str, _rest: str) -> bool:
         return verb == at and next(silent, False)
 
     async def scenario() -> None:
@@ -394,7 +388,7 @@ def test_a_dead_peer_is_noticed_within_90_seconds() -> None:
 
 
 def test_a_server_that_sends_a_byte_now_and_then_is_left(tmp_path: Path) -> None:
-    async def trickle(session: Session, tag: str, verb: str, rest: str) -> bool:  # noqa: ARG001
+    async def trickle(session: Session, _tag: str, verb: str, _rest: str) -> bool:
         if verb != "UID SEARCH" or session.server.logins > 1:
             return False
         loop = asyncio.get_running_loop()
@@ -421,7 +415,7 @@ def test_a_server_that_sends_a_byte_now_and_then_is_left(tmp_path: Path) -> None
 def test_a_goodbye_is_followed_by_a_new_connection(tmp_path: Path, at: str) -> None:
     goodbyes = iter([True])
 
-    async def goodbye(session: Session, tag: str, verb: str, rest: str) -> bool:  # noqa: ARG001
+    async def goodbye(session: Session, _tag: str, verb: str, _rest: str) -> bool:
         if verb == at and next(goodbyes, False):
             session.say("* BYE the server goes down")
             await session.writer.drain()
@@ -442,7 +436,7 @@ def test_a_goodbye_is_followed_by_a_new_connection(tmp_path: Path, at: str) -> N
 
 
 def test_what_a_server_says_unasked_changes_nothing(tmp_path: Path) -> None:
-    async def chatter(session: Session, tag: str, verb: str, rest: str) -> bool:  # noqa: ARG001
+    async def chatter(session: Session, tag: str, verb: str, _rest: str) -> bool:
         if verb in {"UID FETCH", "UID SEARCH", "UID STORE", "NOOP"}:
             for line in (
                 "* 5000 EXISTS",
@@ -464,16 +458,13 @@ def test_what_a_server_says_unasked_changes_nothing(tmp_path: Path) -> None:
         return False
 
     async def scenario() -> None:
-        server = Standin(chatter)
-        for name in ("one", "two"):
-            server.inbox.add(mail(name))
-        async with desk(tmp_path, server=server) as here:
+        async with desk(tmp_path, server=holding("one", "two", script=chatter)) as here:
             await here.until_named(["one", "two"])
             await here.until_idle()
-            await server.deliver(mail("three"))
+            await here.server.deliver(mail("three"))
             await here.until_named(["three"])
             assert here.log.names == ["one", "two", "three"]
-            assert server.logins == 1
+            assert here.server.logins == 1
 
     run(scenario)
 
@@ -494,7 +485,7 @@ def test_what_a_server_says_unasked_changes_nothing(tmp_path: Path) -> None:
     ids=lambda line: repr(line[:24]),
 )
 def test_nonsense_costs_a_new_connection(tmp_path: Path, line: bytes) -> None:
-    async def nonsense(session: Session, tag: str, verb: str, rest: str) -> bool:  # noqa: ARG001
+    async def nonsense(session: Session, tag: str, verb: str, _rest: str) -> bool:
         if session.server.logins == 1 and verb == "UID FETCH":
             session.writer.write(line)
             session.say(f"{tag} OK")
@@ -552,7 +543,7 @@ def test_a_login_that_is_refused_is_told_and_holds_nobody_up(tmp_path: Path) -> 
 def test_a_server_that_cannot_check_a_password_now_is_soon_asked_again(tmp_path: Path) -> None:
     busy = iter([True, True])
 
-    async def unavailable(session: Session, tag: str, verb: str, rest: str) -> bool:  # noqa: ARG001
+    async def unavailable(session: Session, tag: str, verb: str, _rest: str) -> bool:
         if verb == "LOGIN" and next(busy, False):
             session.say(f"{tag} NO [UNAVAILABLE] the directory is away")
             return True
@@ -578,15 +569,14 @@ def test_a_secret_that_is_not_there_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("settle", ["seen", "flag", "move:Done"])
 def test_a_server_that_does_not_settle_is_told_and_the_mail_is_a_case_once(tmp_path: Path, settle: str) -> None:
-    async def read_only(session: Session, tag: str, verb: str, rest: str) -> bool:  # noqa: ARG001
+    async def read_only(session: Session, tag: str, verb: str, _rest: str) -> bool:
         if verb in {"UID STORE", "UID MOVE", "CREATE"}:
             session.say(f"{tag} NO [NOPERM] look, do not touch")
             return True
         return False
 
     async def scenario() -> None:
-        server = Standin(read_only)
-        server.inbox.add(mail("one"))
+        server = holding("one", script=read_only)
         async with desk(tmp_path, server=server, settle=settle) as here:
             await here.until(lambda: here.health.state.startswith("waiting for mail; the server does not do settle"))
             await server.deliver(mail("two"))
@@ -612,8 +602,7 @@ def test_without_move_it_is_copied_and_expunged(tmp_path: Path) -> None:
 
 def test_a_mail_that_is_kept_is_never_touched(tmp_path: Path) -> None:
     async def scenario() -> None:
-        server = Standin()
-        server.inbox.add(mail("one"))
+        server = holding("one")
         async with desk(tmp_path, server=server, settle="keep") as here:
             await here.until_idle()
             assert here.log.names == ["one"]
@@ -623,9 +612,6 @@ def test_a_mail_that_is_kept_is_never_touched(tmp_path: Path) -> None:
 
 
 def test_nothing_is_read_while_it_is_not_known_where_to_go_on(tmp_path: Path) -> None:
-    from pipeline.errors import Retry  # noqa: PLC0415
-    from pipeline.store.bookmarks import Place  # noqa: PLC0415
-
     class Away(MemoryBookmarks):
         away = True
 
@@ -636,8 +622,7 @@ def test_nothing_is_read_while_it_is_not_known_where_to_go_on(tmp_path: Path) ->
 
     async def scenario() -> None:
         bookmarks = Away()
-        server = Standin()
-        server.inbox.add(mail("one"))
+        server = holding("one")
         async with desk(tmp_path, server=server, bookmarks=bookmarks) as here:
             await here.until(lambda: here.health.state.startswith("PostgreSQL is away"))
             assert server.logins == 0
@@ -698,16 +683,14 @@ def test_a_server_that_only_knows_login_is_spared_what_it_cannot_read(tmp_path: 
 
 
 def test_thousands_of_mails_that_cannot_be_moved_are_all_read_once(tmp_path: Path) -> None:
-    async def immovable(session: Session, tag: str, verb: str, rest: str) -> bool:  # noqa: ARG001
+    async def immovable(session: Session, tag: str, verb: str, _rest: str) -> bool:
         if verb in {"UID MOVE", "CREATE"}:
             session.say(f"{tag} NO [NOPERM]")
             return True
         return False
 
     async def scenario() -> None:
-        server = Standin(immovable)
-        for number in range(LISTED + 100):
-            server.inbox.add(mail(str(number)))
+        server = holding(*map(str, range(LISTED + 100)), script=immovable)
         async with desk(tmp_path, server=server, settle="move:Done") as here:
             await here.until(lambda: len(here.log.published) >= LISTED + 100, within=60)
             await here.until(lambda: here.health.state.startswith("waiting for mail; "), within=60)

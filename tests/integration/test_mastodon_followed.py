@@ -124,7 +124,7 @@ def test_a_stream_that_is_cut_loses_nothing(tmp_path: Path) -> None:
             for number in range(1, 6):
                 await desk.server.until(lambda: bool(desk.server.listeners))
                 await desk.server.notify(number)
-                await desk.log.until(lambda _: f"mastodon:{9000 + number}:add" in desk.ids())  # noqa: B023
+                await desk.log.until(lambda _, told=f"mastodon:{9000 + number}:add": told in desk.ids())
                 await desk.server.cut()
                 await desk.server.notify(10 + number, told=False)
             await desk.log.until(lambda _: "mastodon:9015:add" in desk.ids())

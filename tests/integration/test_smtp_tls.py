@@ -61,6 +61,15 @@ async def all_gone(door: Door) -> None:
     assert not connector._per_address
 
 
+async def asked_for_tls(door: Door) -> Client:
+    """A client that may begin its handshake."""
+    client = await door.client()
+    await client.hear()
+    await client.ask(b"EHLO client.example\r\n")
+    assert (await client.ask(b"STARTTLS\r\n")).startswith("220")
+    return client
+
+
 def port_of(door: Door, entrance: Entrance) -> int:
     return int(door.connector.addresses[entrance].rpartition(":")[2])
 
@@ -149,10 +158,7 @@ def test_where_encryption_is_required_nothing_is_taken_without(tmp_path: Path) -
 @pytest.mark.parametrize("garbage", [b"NOOP\r\n" * 20, b"\x16\x03\x01\x00\x05hello", b"\0" * 4000])
 def test_a_handshake_that_is_none_ends_the_session_alone(garbage: bytes, tmp_path: Path) -> None:
     async def scenario(door: Door) -> None:
-        client = await door.client()
-        await client.hear()
-        await client.ask(b"EHLO client.example\r\n")
-        assert (await client.ask(b"STARTTLS\r\n")).startswith("220")
+        client = await asked_for_tls(door)
         await client.say(garbage)
         await client.heard_before_cut()
         assert not door.connector._sessions
@@ -164,10 +170,7 @@ def test_a_handshake_that_is_none_ends_the_session_alone(garbage: bytes, tmp_pat
 
 def test_a_client_that_is_cut_in_its_handshake_is_forgotten(tmp_path: Path) -> None:
     async def scenario(door: Door) -> None:
-        client = await door.client()
-        await client.hear()
-        await client.ask(b"EHLO client.example\r\n")
-        await client.ask(b"STARTTLS\r\n")
+        client = await asked_for_tls(door)
         await client.close()
         await all_gone(door)
 
@@ -176,10 +179,7 @@ def test_a_client_that_is_cut_in_its_handshake_is_forgotten(tmp_path: Path) -> N
 
 def test_an_idle_client_is_told_421_in_tls_too(tmp_path: Path) -> None:
     async def scenario(door: Door) -> None:
-        client = await door.client()
-        await client.hear()
-        await client.ask(b"EHLO client.example\r\n")
-        await client.ask(b"STARTTLS\r\n")
+        client = await asked_for_tls(door)
         await client.encrypt(trusting(), "localhost")
         assert (await client.hear()).startswith("421")
         assert not await client.hear()
@@ -189,10 +189,7 @@ def test_an_idle_client_is_told_421_in_tls_too(tmp_path: Path) -> None:
 
 def test_stopping_says_421_in_tls_too(tmp_path: Path) -> None:
     async def scenario(door: Door) -> None:
-        client = await door.client()
-        await client.hear()
-        await client.ask(b"EHLO client.example\r\n")
-        await client.ask(b"STARTTLS\r\n")
+        client = await asked_for_tls(door)
         await client.encrypt(trusting(), "localhost")
         await client.ask(b"NOOP\r\n")
         stopping = asyncio.create_task(door.connector.stop())
@@ -205,10 +202,7 @@ def test_stopping_says_421_in_tls_too(tmp_path: Path) -> None:
 
 def test_stopping_cuts_a_handshake(tmp_path: Path) -> None:
     async def scenario(door: Door) -> None:
-        client = await door.client()
-        await client.hear()
-        await client.ask(b"EHLO client.example\r\n")
-        await client.ask(b"STARTTLS\r\n")
+        client = await asked_for_tls(door)
         await door.connector.stop()
         assert not await client.heard_before_cut()
 

@@ -63,7 +63,9 @@ def test_a_comment_of_a_customer_opens_a_case_under_its_post() -> None:
         ({"from": {"id": PAGE, "name": "We"}}, False, False),
     ],
 )
-def test_what_is_no_new_word_of_a_customer_opens_nothing(more: dict[str, object], edited: bool, removed: bool) -> None:  # noqa: FBT001
+def test_what_is_no_new_word_of_a_customer_opens_nothing(
+    more: dict[str, object], *, edited: bool, removed: bool
+) -> None:
     post = change(comment(**more))
     assert (post.opens_case, post.edited, post.removed) == (False, edited, removed)
     assert post.reason
