@@ -23,6 +23,9 @@ class Watermarks(Protocol):
     async def __call__(self) -> Mapping[Awaited, datetime]:
         """When the oldest came that is not settled yet; nothing for what waits nowhere. Raises Retry when not known."""
 
+    async def close(self) -> None:
+        """Let go of what is asked."""
+
 
 class Ticker:
     """Goes round; what cannot be fired now is fired in a later round, and marked late."""
@@ -33,13 +36,16 @@ class Ticker:
 
     async def run(self) -> None:
         """Fire what is due, for ever."""
-        while True:
-            try:
-                pause = await self.round()
-            except Retry as error:
-                _log.warning("timers wait", reason=str(error))
-                pause = AWAY_S
-            await asyncio.sleep(pause)
+        try:
+            while True:
+                try:
+                    pause = await self.round()
+                except Retry as error:
+                    _log.warning("timers wait", reason=str(error))
+                    pause = AWAY_S
+                await asyncio.sleep(pause)
+        finally:
+            await self._watermarks.close()
 
     async def round(self) -> float:
         """Fire all that may fire now; the seconds until it is worth looking again."""

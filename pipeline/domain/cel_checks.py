@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from zoneinfo import ZoneInfo
 
-import cel
 import re2
 
 from pipeline.domain.cel_kinds import Kind, Record
+from pipeline.domain.cel_library import cel
 from pipeline.domain.cel_syntax import BadConditionError, Call, Literal, Node
 
 _NO_ERRORS = re2.Options()

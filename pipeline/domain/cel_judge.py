@@ -6,8 +6,6 @@ An absent value makes a comparison false rather than an error: `case.until < x` 
 
 from collections.abc import Mapping
 
-import cel
-
 from pipeline.domain.cel_checks import (
     Judged,
     called,
@@ -45,6 +43,7 @@ from pipeline.domain.cel_kinds import (
     can_equal,
     comparable,
 )
+from pipeline.domain.cel_library import cel
 from pipeline.domain.cel_syntax import (
     BadConditionError,
     Call,

@@ -14,12 +14,12 @@ from functools import lru_cache
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
-import cel
 import re2
 
 from pipeline.domain.cel_checks import Judged
 from pipeline.domain.cel_judge import THERE, Judge, Names
 from pipeline.domain.cel_kinds import ANY, BOOL, MAP, NUMBER, READING, TEXT, TEXTS, TIME, Kind, Record
+from pipeline.domain.cel_library import Context, Program, cel
 from pipeline.domain.cel_syntax import BadConditionError, read
 
 MAX_TEXT = 65_536
@@ -35,7 +35,7 @@ _Plan = dict[str, "Kind | _Plan"]
 class Facts:
     """What conditions are asked about; `failures` tells which of them could not be computed, and why."""
 
-    context: cel.Context
+    context: Context
     shown: Mapping[str, Any] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
 
@@ -60,7 +60,7 @@ class Expression:
     text: str
     name: str
     reads: frozenset[tuple[str, ...]]
-    program: cel.Program
+    program: Program
 
     @classmethod
     def compile(cls, text: str, names: Names, name: str = "") -> "Expression":
@@ -126,9 +126,9 @@ class View:
         """The facts for these conditions, from records and values by their names; what is not given is missing."""
         shown = _filled(self.plan, given)
         try:
-            return Facts(cel.Context(shown, _FUNCTIONS), shown)
+            return Facts(Context(shown, _FUNCTIONS), shown)
         except ValueError:  # half a character, which UTF-8 has not
-            return Facts(cel.Context(_speakable(shown), _FUNCTIONS), shown)
+            return Facts(Context(_speakable(shown), _FUNCTIONS), shown)
 
     def again(self, facts: Facts, given: Mapping[str, object]) -> Facts:
         """The same facts, now about something else: cheaper than new ones, for who asks very often."""
@@ -147,7 +147,7 @@ def place_in(text: str, at: int) -> tuple[int, int]:
     return before.count("\n") + 1, at - (before.rfind("\n") + 1) + 1
 
 
-def _compiled(text: str, names: Names) -> tuple[Judged, frozenset[tuple[str, ...]], cel.Program]:
+def _compiled(text: str, names: Names) -> tuple[Judged, frozenset[tuple[str, ...]], Program]:
     judge = Judge(names)
     judged = judge.judge(read(text))
     try:

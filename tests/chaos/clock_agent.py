@@ -37,6 +37,9 @@ class Settled:
     async def __call__(self) -> dict[Awaited, datetime]:
         return {}
 
+    async def close(self) -> None:
+        """Nothing is open."""
+
 
 if __name__ == "__main__":
     timers = Timers(PostgresStore(sys.argv[1]), {"tell": Tell()}, Consequences(()))

@@ -25,6 +25,9 @@ class Settled:
             raise Retry("Kafka is away")
         return dict(self.until)  # type: ignore[arg-type]  # the two words there are
 
+    async def close(self) -> None:
+        """Nothing is open."""
+
 
 def test_it_sleeps_until_the_next_timer_and_asks_kafka_nothing_meanwhile() -> None:
     desk, settled = at_noon(Desk(a_timer("soon", NOON + timedelta(seconds=0.2)))), Settled()
