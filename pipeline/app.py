@@ -12,7 +12,8 @@ one topic, whichever connectors feed it.
 Each process builds one part and imports only what that part needs, so that many processes stay small.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from pipeline.config import Config
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from pipeline.agents.consequences import Consequences
     from pipeline.agents.contacts import Contacts
     from pipeline.agents.intake import Intake
+    from pipeline.agents.queue_desk import QueueDesk
     from pipeline.agents.reading import Reading
     from pipeline.agents.relay import Relay
     from pipeline.agents.retrial import Retrial
@@ -207,6 +209,26 @@ def build_suggestions(config: Config) -> "Suggestions":
     from pipeline.store.contacts import PostgresPeople
 
     return Suggestions(PostgresPeople(config.postgres.dsn))
+
+
+def build_queue_desk(rules: "Rules", store: "Store") -> "QueueDesk":
+    """What agents take from queues and give back."""
+    from pipeline.agents.queue_desk import QueueDesk
+
+    return QueueDesk(rules, store, build_consequences(rules))
+
+
+@asynccontextmanager
+async def open_queue_desk(config: Config) -> "AsyncIterator[QueueDesk]":
+    """The same on a connection of its own, given back at the end."""
+    from pipeline.agents.rules import compile_rules
+    from pipeline.store.postgres import PostgresStore
+
+    store = PostgresStore(config.postgres.dsn)
+    try:
+        yield build_queue_desk(compile_rules(config), store)
+    finally:
+        await store.close()
 
 
 def build_timers(rules: "Rules", store: "Store") -> "Timers":

@@ -22,8 +22,10 @@ from pipeline.commands import (
     migrate,
     parse,
     partition,
+    queue,
     relay,
     replay,
+    route,
     serve,
     topics,
     up,
@@ -64,6 +66,8 @@ for verbs in (
     dead,
     partition,
     maintenance,
+    route,
+    queue,
 ):
     verbs.register(app)
 

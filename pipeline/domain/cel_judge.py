@@ -60,6 +60,9 @@ from pipeline.domain.cel_syntax import (
 Names = Mapping[str, Kind | Record]
 """What a condition may name: records by their fields, or bare values."""
 
+MATCHES = "_matches"
+"""What `matches` is computed by: the one of the CEL package would come first by its own name, and compile each time."""
+
 THERE = "_there"
 """The field of every record that says whether it is there."""
 
@@ -201,7 +204,9 @@ class Judge:
             check_zone(parts[1])
         if all(isinstance(part, Literal) for part in parts):
             check_constant(node, given)
-        if node.receiver is not None:
+        if node.function == "matches":
+            text = f"{MATCHES}({given[0].text}, {given[1].text})"
+        elif node.receiver is not None:
             text = f"{given[0].text}.{node.function}({', '.join(one.text for one in given[1:])})"
         else:
             text = f"{node.function}({', '.join(one.text for one in given)})"

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 import re2
 
 from pipeline.domain.cel_checks import Judged
-from pipeline.domain.cel_judge import THERE, Judge, Names
+from pipeline.domain.cel_judge import MATCHES, THERE, Judge, Names
 from pipeline.domain.cel_kinds import ANY, BOOL, MAP, NUMBER, READING, TEXT, TEXTS, TIME, Kind, Record
 from pipeline.domain.cel_library import Context, Program, cel
 from pipeline.domain.cel_syntax import BadConditionError, read
@@ -253,7 +253,7 @@ def _local(time: datetime, zone: str | None) -> datetime:
 
 
 _FUNCTIONS: dict[str, Any] = {
-    "matches": _matches,
+    MATCHES: _matches,
     "getFullYear": lambda time, zone=None: _local(time, zone).year,
     "getMonth": lambda time, zone=None: _local(time, zone).month - 1,
     "getDate": lambda time, zone=None: _local(time, zone).day,

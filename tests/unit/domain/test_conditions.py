@@ -199,6 +199,15 @@ def test_half_a_character_is_no_obstacle() -> None:
     assert holds("message.text.contains('x')", {"message": {"text": "\ud800x\0"}})
 
 
+def test_a_pattern_is_compiled_once() -> None:
+    condition = Condition.compile("message.text.matches('(?i)(outage|broken|fail(ed|ure)|does not work)')", NAMES)
+    facts = View.of(NAMES, [condition]).facts({"message": {"text": "nothing of the kind " * 20}})
+    began = time.process_time()
+    for _ in range(1000):
+        condition.holds(facts)
+    assert time.process_time() - began < 0.05, "compiling it anew takes 0.2 ms each time"
+
+
 @given(st.text("aceount.tir=='gld&|!()[]{}<>?:+-*/%,\\\"0123 \n", max_size=40))
 def test_any_text_is_read_or_refused(text: str) -> None:
     with suppress(BadConditionError):
