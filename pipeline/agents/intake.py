@@ -12,6 +12,7 @@ from pipeline.agents.dedupe import variant_key
 from pipeline.agents.drawing import Refused
 from pipeline.agents.mail_wanted import mail_claims, mail_numbers, mail_wanted, written_for
 from pipeline.agents.read_readings import alarms_of
+from pipeline.agents.twins import twins_of
 from pipeline.agents.watching import device_claim
 from pipeline.domain.matching import Identity, account_domain
 from pipeline.domain.outcomes import Quarantined
@@ -31,7 +32,7 @@ class Intake:
     async def __call__(self, messages: Sequence[Incoming], tx: Transaction) -> None:
         """Run all steps, and what follows from what they decided."""
         telemetry = [message for message in messages if message.telemetry is not None]
-        singles = list(_singles(messages)) if telemetry else list(messages)
+        singles = list(_singles(messages))
         facts = await tx.read(_wanted(singles, telemetry))
         undecided = [replace(message) for message in singles] if self._may_refuse else []
         while True:
@@ -66,10 +67,11 @@ def _begin_again(message: Incoming, before: Incoming) -> None:
 
 
 def _singles(messages: Iterable[Incoming]) -> Iterator[Incoming]:
-    """The messages that are settled one by one: of a record of many, its alarms."""
+    """The messages that are settled one by one: of a record of many, its alarms; of a mail to several, one each."""
     for message in messages:
         if message.telemetry is None:
             yield message
+            yield from twins_of(message)
         else:
             yield from alarms_of(message)
 

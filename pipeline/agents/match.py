@@ -35,6 +35,8 @@ class Match:
                     wanted.setdefault(identity, self._new_contact(message, identity, batch))
                     waiting.append((message, identity))
         made = await tx.create_contacts([wanted[identity] for identity in sorted(wanted)])
+        if made and any(message.from_us for message in batch.messages):
+            batch.facts = replace(batch.facts, parties={**batch.facts.parties, **made})  # whom we may write to here
         seen: set[Identity] = set()
         for message, identity in waiting:
             party = made.get(identity)

@@ -11,7 +11,7 @@ from pipeline.agents.told_mail import MailMessage
 from pipeline.config.channels import Mailbox
 from pipeline.domain import automatic
 from pipeline.domain.acknowledging import is_nobody
-from pipeline.domain.duplicates import digest, mail_key
+from pipeline.domain.duplicates import digest, mail_key, of_mailbox
 from pipeline.domain.matching import normal_address
 from pipeline.domain.speaker import Verdict, believe, read_verdict
 from pipeline.domain.threading import thread_key
@@ -51,8 +51,7 @@ def read_mail(rules: Rules, record: Record, envelope: Envelope, raw: bytes) -> I
         files=[attachment.sha256 for attachment in mail.attachments],
         connector_id=envelope.id,
     )
-    if rules.each_mailbox and mailbox:
-        key = digest("mailbox", mailbox.address, key)
+    whole_key, key = key, of_mailbox(mailbox.address, key) if rules.each_mailbox and mailbox else key
     refuted = belief.standing == "refuted"
     subject_references, misses = rules.tokens.references(mail.subject) if "[#" in mail.subject else ([], 0)
     others = _foreign(rules, to_and_cc)
@@ -61,7 +60,9 @@ def read_mail(rules: Rules, record: Record, envelope: Envelope, raw: bytes) -> I
     tokens = (*rules.tokens.in_addresses((*to_and_cc, *delivered)), *rules.tokens.in_ids(mentioned))
     told = MailMessage(
         mailbox=mailbox.address if mailbox else "",
+        key=whole_key,
         others=() if rules.each_mailbox else tuple((m.address, m.queue or rules.default_queue) for m in mailboxes[1:]),
+        twins=_twins(rules, delivered, mailboxes) if rules.each_mailbox else (),
         recipients=others,
         people=people_of(sender, others, rules),
         alike=alike(rules, mail, sender, others, mailbox),
@@ -164,6 +165,13 @@ def _mailboxes(rules: Rules, recipients: list[str], delivered: list[str], envelo
     order = (*taken, *recipients) if rules.each_mailbox else (*recipients, *taken)
     found = (known.get(_without_plus(address)) or known.get(address) for address in order if address)
     return list({mailbox.address: mailbox for mailbox in found if mailbox}.values())
+
+
+def _twins(rules: Rules, delivered: list[str], mailboxes: list[Mailbox]) -> tuple[tuple[str, str], ...]:
+    """The other mailboxes that this very delivery went to."""
+    known = rules.mailbox_of_address
+    reached = [known.get(_without_plus(address)) or known.get(address) for address in delivered]
+    return tuple((m.address, m.queue or rules.default_queue) for m in mailboxes[1:] if m in reached)
 
 
 def _foreign(rules: Rules, recipients: list[str]) -> tuple[str, ...]:

@@ -16,18 +16,20 @@ from pipeline.store.mail_ports import MailChanges, Newcomer
 class MailMessage:
     """What a mail is, where it goes, what it is like.
 
-    `mailbox` is the one that owns it, `others` are those that got it too (mailbox and queue). `recipients` are all in
-    To and Cc but ourselves, `people` these and the sender as links keep them. `references` are numbers of cases that
-    references in its text or files prove, by source; `misses` counts those in its subject that prove nothing, `guesses`
-    holds when there is any. `notices` may be tokens of notifications to an agent, `ours` ids of our domain that it
-    bears or mentions. `if_agent` is how far it is believed if its sender turns out to be an agent; `as_mailbox` holds
-    when it was surely sent as a mailbox of ours. `written` is what its author newly wrote, where that may go to a
-    customer. `like` is what storms are known by, `text` what the
-    same text of others is.
+    `mailbox` is the one that owns it, `key` is by what it is known wherever it went, `others` are those that got it too
+    (mailbox and queue), `twins` those of them that it was delivered to at once where each opens a case of its own.
+    `recipients` are all in To and Cc but ourselves, `people` these and the sender as links keep them. `references` are
+    numbers of cases that references in its text or files prove, by source; `misses` counts those in its subject that
+    prove nothing, `guesses` holds when there is any. `notices` may be tokens of notifications to an agent, `ours` ids
+    of our domain that it bears or mentions. `if_agent` is how far it is believed if its sender turns out to be an
+    agent; `as_mailbox` holds when it was surely sent as a mailbox of ours. `written` is what its author newly wrote,
+    where that may go to a customer. `like` is what storms are known by, `text` what the same text of others is.
     """
 
     mailbox: str
+    key: str = ""
     others: tuple[tuple[str, str], ...] = ()
+    twins: tuple[tuple[str, str], ...] = ()
     recipients: tuple[str, ...] = ()
     people: frozenset[str] = frozenset()
     alike: str | None = None

@@ -41,6 +41,11 @@ def mail_key(
     return digest("mail-delivery", connector_id)
 
 
+def of_mailbox(mailbox: str, key: str) -> str:
+    """The key of a mail in one mailbox, where each keeps its own."""
+    return digest("mailbox", mailbox, key)
+
+
 CALL_WINDOW_S = 12 * 3600
 """The same event of the same call id within so many seconds was sent again; later, the id is another call's."""
 

@@ -15,6 +15,7 @@ from pipeline.domain.cases import Case
 from pipeline.domain.matching import Identity, Ref
 from pipeline.domain.orders import Cancel, Done, Merge, Order, Reactivate, Refused, Resolve, SetField
 from pipeline.parse.keys import header_ids
+from pipeline.store.mail_ports import Reach
 from pipeline.store.memory import LedgerRow, Memory, MemoryStore
 from pipeline.store.ports import NewMessage, Store
 from pipeline.wire import Envelope, Partition, Record
@@ -88,6 +89,7 @@ class Desk:
         self.memory = Memory()
         self.store = store(self.memory)
         self.now = START
+        self.auth = ""
         self._settle = app.build_settler(self.config, self.store)
         self._casework = app.build_casework(compile_rules(self.config), self.store)
         self._offset = 0
@@ -148,6 +150,13 @@ class Desk:
         self.memory.tables.identities.update({Identity("email", email): (contact.id, None) for email in emails})
         return contact.id
 
+    def agent(self, name: str, *emails: str) -> Ref:
+        """An agent with addresses, who gets mail at the first."""
+        agent = Ref(uuid4(), name, name)
+        self.memory.tables.agents.update({Identity("email", email): agent for email in emails})
+        self.memory.tables.reach[agent.id] = Reach(name, emails[0], None, None)
+        return agent
+
     def events(self, case: Case) -> list[str]:
         """What happened to a case, in order."""
         of_case = [event for event in self.memory.tables.events.values() if event.key == str(case.id)]
@@ -166,7 +175,7 @@ class Desk:
             time=self.now,
             content_type="message/rfc822",
             raw=raw,
-            facts={"envelopeto": mailbox},
+            facts={"envelopeto": mailbox, "authresults": self.auth},
         )
         self._offset += 1
         return Record(*PARTITION, self._offset - 1, envelope.key.encode(), raw, tuple(envelope.headers()))

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from memory_desk import ANA, EVA, RUI, START, SUPPORT, Became, Desk, mail
 
 NAMES = ("a", "b", "c", "d", "e")
-SENDERS = (ANA, RUI, EVA, "mara@gmail.com")
+AGENT = "jo@desk.example"
+SENDERS = (ANA, ANA, RUI, EVA, "mara@gmail.com", AGENT, SUPPORT)
 
 HEADERS = ("", "", "", "Auto-Submitted: auto-replied", "Auto-Submitted: auto-generated", "List-Id: <l.example>")
 
@@ -22,9 +23,9 @@ def mails(draw: st.DrawFn) -> bytes:
         name,
         message_id=draw(st.sampled_from((None, None, None, ""))),
         sender=draw(st.sampled_from(SENDERS)),
-        to=draw(st.sampled_from((SUPPORT, "sales@desk.example", ""))),
-        cc=draw(st.sampled_from(("", "", RUI, EVA))),
-        text=draw(st.sampled_from(("It burns.", "It burns.\n\n-- \na footer", "Something else."))),
+        to=draw(st.sampled_from((SUPPORT, "sales@desk.example", "info@desk.example", ANA, ""))),
+        cc=draw(st.sampled_from(("", "", RUI, EVA, ANA))),
+        text=draw(st.sampled_from(("It burns.", "It burns.\n\n-- \na footer", "Job 1 failed.", "Job 2 failed."))),
         answers=draw(st.sampled_from(("", f"<{draw(st.sampled_from(NAMES))}@x>"))),
         references=mentions,
         dated=draw(st.sampled_from((START, None))),
@@ -32,10 +33,21 @@ def mails(draw: st.DrawFn) -> bytes:
     )
 
 
-def settled(journal: Sequence[bytes], cuts: Sequence[int]) -> tuple[list[Became], list[list[str]], list[object]]:
-    """What became of the mails, the events of each case, and who takes part, when cut into batches at these places."""
-    desk = Desk()
+CONFIG = """
+[threading]
+sources = ["token", "message_id", "subject_reference", "same_subject"]
+[[mailbox]]
+address = "info@desk.example"
+acknowledge = true
+"""
+
+
+def settled(journal: Sequence[bytes], cuts: Sequence[int]) -> tuple[list[object], ...]:
+    """What became of the mails, the events of each case, who takes part, what was sent, when cut at these places."""
+    desk = Desk(CONFIG)
+    desk.auth = "dmarc=pass"
     desk.account("acme", "acme.example")
+    desk.agent("jo", AGENT)
     became: list[Became] = []
     edges = sorted({0, len(journal), *(cut for cut in cuts if cut < len(journal))})
     for start, end in pairwise(edges):
@@ -46,7 +58,8 @@ def settled(journal: Sequence[bytes], cuts: Sequence[int]) -> tuple[list[Became]
         (case.title, case.state, case.status, case.flags, case.revision, who)
         for case, who in zip(cases, people, strict=True)
     ]
-    return [_told(one) for one in became], [desk.events(case) for case in cases], looks
+    sent = [(mail.recipient, mail.message_id, mail.in_reply_to) for mail in desk.memory.tables.outbound.values()]
+    return [_told(one) for one in became], [desk.events(case) for case in cases], looks, sent
 
 
 def _told(became: Became) -> Became:
@@ -56,6 +69,23 @@ def _told(became: Became) -> Became:
     return Became(became.outcome, reason, became.case, matched_by, became.flags)
 
 
-@given(st.lists(mails(), min_size=1, max_size=10), st.lists(st.integers(1, 9), max_size=9))
+@settings(deadline=None)
+@given(st.lists(mails(), min_size=1, max_size=16), st.lists(st.integers(1, 15), max_size=12))
 def test_any_batches_give_the_cases_that_mails_one_by_one_give(journal: list[bytes], cuts: list[int]) -> None:
     assert settled(journal, cuts) == settled(journal, range(len(journal)))
+
+
+def test_the_same_journal_gives_the_same_cases_and_the_same_mail_of_ours() -> None:
+    journal = [mail(f"m{n}", to="info@desk.example", subject="very " * n) for n in range(1, 6)]
+    assert settled(journal, [2]) == settled(journal, [3, 4])
+    assert len(settled(journal, [])[3]) == 3
+
+
+def test_one_delivery_to_two_mailboxes_opens_a_case_in_each_where_the_desk_says_so() -> None:
+    desk = Desk('[threading]\ntwo_mailboxes = "each"\n')
+    raw = mail("a", to="support@desk.example, sales@desk.example")
+    desk.receive(raw, mailbox="support@desk.example,sales@desk.example")
+    assert len(desk.memory.tables.cases) == 2
+    again = desk.receive(raw, mailbox="sales@desk.example")
+    assert [became.outcome for became in again] == ["duplicate"]
+    assert len(desk.memory.tables.cases) == 2
