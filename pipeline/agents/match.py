@@ -40,9 +40,12 @@ class Match:
         seen: set[Identity] = set()
         for message, identity in waiting:
             party = made.get(identity)
-            message.is_new = party is not None and party.by == "new contact" and identity not in seen
+            known = identity in seen
+            message.is_new = party is not None and party.by == "new contact" and not known
             seen.add(identity)
-            if party is not None and party.account is not None and wanted[identity].account_id is not None:
+            if party is not None and known:
+                party = replace(party, by="identity")  # as it would be in a batch of its own
+            elif party is not None and party.account is not None and wanted[identity].account_id is not None:
                 party = replace(party, by="mail domain")
             message.party = party
 

@@ -91,4 +91,13 @@ def _read(path: Path) -> str | Finding:
 
 def print_json(value: object) -> None:
     """One JSON object on a line of its own."""
-    typer.echo(orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS))
+    print_bytes(orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_APPEND_NEWLINE))
+
+
+def print_bytes(data: bytes) -> None:
+    """All of the bytes to standard output: where that is not buffered, a write may take only some of them."""
+    out = typer.get_binary_stream("stdout")
+    left = memoryview(data)
+    while left:
+        left = left[out.write(left) :]
+    out.flush()

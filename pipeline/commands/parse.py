@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pipeline.commands.options import ConfigFile, Json
+from pipeline.commands.options import ConfigFile, Json, print_bytes
 from pipeline.commands.parsers import CHANNELS
 from pipeline.commands.parsers.channel import Asked, Reader
 from pipeline.config import Config
@@ -35,7 +35,9 @@ def register(app: typer.Typer) -> None:
         option = orjson.OPT_UTC_Z | (0 if json else orjson.OPT_INDENT_2)
         for file in files:
             for found in _objects(file, reader):
-                typer.echo(orjson.dumps({"file": _printable(file), **found}, option=option))
+                print_bytes(
+                    orjson.dumps({"file": _printable(file), **found}, option=option | orjson.OPT_APPEND_NEWLINE)
+                )
 
 
 def _check(channel: str, format_: str | None, topic: str | None) -> None:

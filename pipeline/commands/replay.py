@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.commands.options import DEFAULT_DATA, ConfigFile, Json, load_config, print_json
+from pipeline.commands.options import DEFAULT_DATA, ConfigFile, Json, load_config, print_bytes, print_json
 from pipeline.config import Config
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ def _run(steps: "Sequence[Arrival | Deed]", config: Config, reference: "Sequence
 def _print(report: "Report") -> None:
     import orjson
 
-    typer.echo(orjson.dumps(report, option=orjson.OPT_UTC_Z))
+    print_bytes(orjson.dumps(report, option=orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE))
 
 
 def _summarise(report: "Report") -> None:

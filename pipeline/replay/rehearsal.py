@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import takewhile
 from uuid import UUID
 
 from pipeline import app, topics
@@ -25,6 +26,7 @@ from pipeline.reference.importing import Importer
 from pipeline.replay.payloads import complete
 from pipeline.replay.report import DeedDone, Names, Report, make_report
 from pipeline.replay.steps import Arrival, Deed
+from pipeline.replay.virtual_time import TooFarError, WatchedStore
 from pipeline.store.inventory import Inventory, Place
 from pipeline.store.ledger import PostgresLedger
 from pipeline.store.postgres import PostgresStore
@@ -33,7 +35,9 @@ from pipeline.wire import Bounds, Partition, Record
 
 BATCH = 500
 BATCH_BYTES = 16 * 1024 * 1024
-SHORT = timedelta(seconds=1)
+FEW = 500
+SHORT, LONG = timedelta(seconds=1), timedelta(days=36500)
+"""Few messages are settled as an idle worker does, those of one second together; many as one who has to catch up."""
 
 _LIKE_TOKEN = re.compile(rb"\.[0-9a-f]{32}@|\[#|=\?")
 _SECRET = "a rehearsal signs with a secret of its own"  # noqa: S105  # it signs what nobody ever gets
@@ -54,7 +58,9 @@ async def rehearse(steps: Sequence[Arrival | Deed], config: Config, data: Sequen
         rules = compile_rules(config)
         casework, contacts = app.build_casework(rules, store), app.build_contacts(rules, store)
         timers = app.build_timers(rules, store)
-        run = _Run(app.build_settler(config, store), casework, contacts, timers, _Log(steps), dsn)
+        watched = WatchedStore(store)
+        settle = app.build_settler(config, watched)
+        run = _Run(settle, watched, casework, contacts, timers, _Log(steps), dsn)
         await run.all(steps)
     finally:
         await store.close()
@@ -101,9 +107,17 @@ class _Run:
     """A rehearsal under way."""
 
     def __init__(  # whatever a desk does
-        self, settle: Settler, casework: Casework, contacts: Contacts, timers: Timers, log: _Log, dsn: str
+        self,
+        settle: Settler,
+        watched: WatchedStore,
+        casework: Casework,
+        contacts: Contacts,
+        timers: Timers,
+        log: _Log,
+        dsn: str,
     ) -> None:
         self.log = log
+        self._watched = watched
         self._contacts = contacts
         self._settle = settle
         self._casework = casework
@@ -115,14 +129,39 @@ class _Run:
         """Settle messages in batches as a worker would, and deeds between them."""
         await PostgresLedger(self._dsn).assign("rehearsal", self.log.bounds)
         async with Inventory.open(self._dsn) as inventory:
-            for part in _parts(steps):
+            arrivals = sum(isinstance(step, Arrival) for step in steps)
+            for part in _parts(steps, SHORT if arrivals <= FEW else LONG):
                 await self._until(part.at if isinstance(part, Deed) else part[0].at)
                 if isinstance(part, Deed):
                     await self._do(part, inventory)
                 else:
-                    settled = await self._settle([self.log.record(arrival) for arrival in part])
-                    for partition, reason in settled.stopped.items():
-                        raise Stop(f"{partition.topic} stopped at {settled.positions.get(partition)}: {reason}")
+                    await self._arrive(part)
+
+    async def _arrive(self, arrivals: Sequence[Arrival]) -> None:
+        """Settle messages in as few batches as may be: none reaches over the time of a timer that it armed itself."""
+        left = list(arrivals)
+        while left:
+            await self._until(left[0].at)
+            first = await self._settle_most(left)
+            left = left[len(first) :]
+
+    async def _settle_most(self, arrivals: Sequence[Arrival]) -> Sequence[Arrival]:
+        """All of them, else the first ones: those that came before the timer that one of them armed."""
+        self._watched.until = max(arrival.at for arrival in arrivals[1:]) if len(arrivals) > 1 else None
+        try:
+            await self._settle_now(arrivals)
+        except TooFarError as error:
+            due = error.due
+            first = [*takewhile(lambda arrival: arrival.at < due, arrivals)] or arrivals[:1]
+            self._watched.until = None
+            await self._settle_now(first)
+            return first
+        return arrivals
+
+    async def _settle_now(self, arrivals: Sequence[Arrival]) -> None:
+        settled = await self._settle([self.log.record(arrival) for arrival in arrivals])
+        for partition, reason in settled.stopped.items():
+            raise Stop(f"{partition.topic} stopped at {settled.positions.get(partition)}: {reason}")
 
     async def _until(self, moment: datetime) -> None:
         """Let each timer fire that is due by then, at its very time; a message of the same moment comes after it."""
@@ -173,18 +212,17 @@ class _Run:
         return await inventory.place_of(*self.log.places[name])
 
 
-def _parts(steps: Sequence[Arrival | Deed]) -> Iterator[list[Arrival] | Deed]:
-    """Messages in batches no larger than a worker's, and the deeds between them.
+def _parts(steps: Sequence[Arrival | Deed], longest: timedelta) -> Iterator[list[Arrival] | Deed]:
+    """Messages in batches no larger than a worker's, none of which came later than so long, and the deeds between.
 
-    A batch lasts less than a second, so that no timer that it starts is due before its end. A mail that may bear a
-    token of ours begins a batch: where it came from, its case was there before we wrote.
+    A mail that may bear a token of ours begins a batch: where it came from, its case was there before we wrote.
     """
     batch: list[Arrival] = []
     size = 0
     for step in steps:
         grown = size + (len(step.envelope.raw) if isinstance(step, Arrival) else 0)
         full = len(batch) == BATCH or grown > BATCH_BYTES
-        if batch and (full or _parted(batch[0], step)):
+        if batch and (full or _parted(batch[0], step, longest)):
             yield batch
             batch, grown = [], grown - size
         if isinstance(step, Deed):
@@ -196,6 +234,6 @@ def _parts(steps: Sequence[Arrival | Deed]) -> Iterator[list[Arrival] | Deed]:
         yield batch
 
 
-def _parted(first: Arrival, step: Arrival | Deed) -> bool:
+def _parted(first: Arrival, step: Arrival | Deed, longest: timedelta) -> bool:
     """Whether a step cannot be in one batch with what came before it."""
-    return isinstance(step, Deed) or step.at - first.at >= SHORT or _may_bear_token(step.envelope.raw)
+    return isinstance(step, Deed) or step.at - first.at >= longest or _may_bear_token(step.envelope.raw)

@@ -10,6 +10,7 @@ import pytest
 from scenario import Scenario
 from test_scenarios import SCENARIOS
 
+from pipeline.domain.contacts import ContactOrder
 from pipeline.replay.difference import differences
 from pipeline.replay.journal import read_journal
 from pipeline.replay.past_lines import PastLines
@@ -21,12 +22,14 @@ from pipeline.store.past import Past, Period
 pytestmark = pytest.mark.integration
 
 NAMELESS = ("iot",)
-"""Channels of which not every message is kept: readings are their device's state."""
+"""Channels of which not every message is kept: readings are their device's state. Nor are merges of contacts, which are
+reference data."""
 
 
 def of_kept_channels(scenario: Scenario) -> bool:
     channels = {step.envelope.channel for step in scenario.steps if isinstance(step, Arrival)}
-    return bool(channels) and channels.isdisjoint(NAMELESS)
+    of_contacts = any(isinstance(step, Deed) and isinstance(step.order, ContactOrder) for step in scenario.steps)
+    return bool(channels) and channels.isdisjoint(NAMELESS) and not of_contacts
 
 
 def chosen(scenarios: Sequence[Scenario]) -> list[Scenario]:
