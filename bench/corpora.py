@@ -14,6 +14,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from routing_corpus import figure
+
 from pipeline.parse.numbers import e164
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -39,6 +41,9 @@ def main() -> None:
                 peer_passed, peer_total = theirs[suite]
                 beside = f"   {PEERS[script]}: {peer_passed}/{peer_total} {peer_passed / peer_total:.1%}"
             print(f"{suite}: {passed}/{total} {passed / total:.1%}{beside}", flush=True)
+    if "mail" in asked.scripts:
+        passed, total = figure(asked.scorers / ".." / "corpora" / "otobo_mail" / "PostMaster")
+        print(f"otobo PostMaster routing: {passed}/{total} {passed / total:.1%}")
     if "phone" in asked.scripts:
         _numbers(asked.scorers / ".." / "corpora" / "phone_numbers" / "libphonenumber_vectors.json")
 
