@@ -1,8 +1,10 @@
 """Fires the time limits of cases and activities: a rest ends, somebody is reminded, nobody waits any longer."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import datetime
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from pipeline.agents.batch import Batch, Deed
@@ -11,7 +13,6 @@ from pipeline.agents.waits import LATER, REMIND, UNANSWERED, UNTIL, WAITING
 from pipeline.agents.work_resolution import resolve
 from pipeline.agents.workdesk import WorkDesk, new_activity
 from pipeline.domain import casework
-from pipeline.domain.activities import Activity
 from pipeline.domain.orders import Refused, Resolve
 from pipeline.domain.reminders import activity_reminder, waiting_reminder
 from pipeline.domain.timers import Timer
@@ -30,6 +31,7 @@ class WaitTimers:
         self._rules = rules
         self._family = Family()
         self._facts = WorkFacts()
+        self._agents: Mapping[str, str] = {}
 
     def claims(self, timer: Timer) -> tuple[str, ...]:  # noqa: ARG002  # every handler has this form
         """Nothing: messages that may cancel it lock its case."""
@@ -39,12 +41,15 @@ class WaitTimers:
         """Read what resolving needs to know, where an answer goes, what is still open."""
         closing = {timer.case_id for timer in timers if timer.kind == UNANSWERED and timer.case_id}
         reminded = {timer.case_id for timer in timers if timer.kind == REMIND and timer.case_id}
-        due = {timer.case_id for timer in timers if timer.kind in {ACTIVITY_REMIND, ACTIVITY_DUE} and timer.case_id}
+        due = {UUID(timer.key) for timer in timers if timer.kind in {ACTIVITY_REMIND, ACTIVITY_DUE}}
         self._family = await tx.family(closing) if closing else Family()
         below = {child for children in self._family.children.values() for child in children}
-        if below - batch.cases.keys():
-            batch.cases |= await tx.lock_cases(below - batch.cases.keys())
-        self._facts = await tx.work(WorkWanted(cases=closing | below | due, answers=reminded))
+        self._facts = await tx.work(WorkWanted(cases=closing | below, activities=due, answers=reminded))
+        lie_in = {one.case_id for one in self._facts.activities.values() if one.id in due and one.case_id}
+        if others := (below | lie_in) - batch.cases.keys():
+            batch.cases |= await tx.lock_cases(others)
+        named = {one.owner for one in self._facts.activities.values() if one.id in due and one.owner}
+        self._agents = await _addresses(named, tx) if named else {}
 
     def fire(self, timer: Timer, batch: Batch, cause: Deed) -> None:
         """Do what it is for, if that is still wanted."""
@@ -81,22 +86,27 @@ class WaitTimers:
         desk.tell("case.noted", case, {}, activity=made)
 
     def _remind_agent(self, desk: WorkDesk, timer: Timer) -> None:
-        case = desk.case
-        open_ = next((one for one in self._activities(desk, timer) if one.state == "open"), None)
-        if open_ is None:
+        """In whichever case the activity lies by now."""
+        open_ = desk.facts.activities.get(UUID(timer.key))
+        case = desk.batch.cases.get(open_.case_id) if open_ is not None and open_.case_id else None
+        if open_ is None or case is None or open_.state != "open":
             return
         due = timer.kind == ACTIVITY_DUE
         subject, text = activity_reminder(open_.kind, open_.subject, case.number, due=due)
         template = "activity_due" if due else "activity_reminder"
         desk.batch.outbound.append(
-            NewMail(to=f"agent:{open_.owner}" if open_.owner else "owner", template=template, subject=subject,
-                    body=text, at=desk.at, case=case)
+            NewMail(to=self._agents.get(open_.owner or "", "owner"), template=template, subject=subject, body=text,
+                    at=desk.at, case=case)
         )  # fmt: skip
         desk.tell("case.noted", case, {}, activity=open_.id)
 
-    @staticmethod
-    def _activities(desk: WorkDesk, timer: Timer) -> list[Activity]:
-        return [one for case in desk.facts.of_case.values() for one in case if str(one.id) == timer.key]
+
+async def _addresses(agents: AbstractSet[str], tx: Transaction) -> Mapping[str, str]:
+    """Where agents get mail, by their external ids."""
+    known = (await tx.work(WorkWanted(agents=agents))).agents
+    reach = await tx.mail.reach({agent.id for agent in known.values()})
+    found = {name: reach[agent.id].address for name, agent in known.items() if agent.id in reach}
+    return {name: address for name, address in found.items() if address}
 
 
 def _close(desk: WorkDesk, timer: Timer) -> None:
