@@ -142,14 +142,21 @@ def build_routes(config: Config, publisher: "Publisher") -> "list[APIRouter]":
         pages = SocialConnector(config, publisher)
         healths["social"] = pages.health
         routes.append(SocialRoutes(pages, config.http).router())
-    return [*routes, build_monitor(config, lambda: healths)]
+    return [*routes, build_monitor(config, lambda: healths, rules_too=True)]
 
 
-def build_monitor(config: Config, healths: "Healths") -> "APIRouter":
-    """Where the figures of a process's connectors are read."""
+def build_monitor(config: Config, healths: "Healths", *, rules_too: bool = False) -> "APIRouter":
+    """Where the figures of a process's connectors are read; one process tells those of the rules as well."""
     from pipeline.connectors.monitor_http import MonitorRoutes
 
-    return MonitorRoutes(healths, config.metrics, config.http).router()
+    failures = None
+    if rules_too and config.route and config.postgres.dsn != "embedded":
+        from functools import partial
+
+        from pipeline.store.queues import rule_failures
+
+        failures = partial(rule_failures, config.postgres.dsn)
+    return MonitorRoutes(healths, config.metrics, config.http, failures).router()
 
 
 def build_intake(rules: "Rules") -> "Intake":

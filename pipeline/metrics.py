@@ -62,8 +62,28 @@ class ConnectorFigures(Collector):
                 yield name, "", health
 
 
-def exposition(healths: Healths) -> bytes:
+class RuleFigures(Collector):
+    """Tells how often rules of routing failed, which is kept where cases are."""
+
+    def __init__(self, failures: Mapping[str, int]) -> None:
+        self._failures = failures
+
+    def collect(self) -> Iterable[Metric]:
+        """A figure for each rule that ever failed."""
+        failed = CounterMetricFamily(
+            "casestream_rule_failures",
+            "Messages on which a rule of routing failed, and counted as no match.",
+            labels=("rule",),
+        )
+        for rule, count in self._failures.items():
+            failed.add_metric((rule,), count)
+        return (failed,)
+
+
+def exposition(healths: Healths, rule_failures: Mapping[str, int] | None = None) -> bytes:
     """All figures in Prometheus' text format."""
     registry = CollectorRegistry()
     registry.register(ConnectorFigures(healths))
+    if rule_failures is not None:
+        registry.register(RuleFigures(rule_failures))
     return generate_latest(registry)

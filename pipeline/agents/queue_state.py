@@ -4,19 +4,19 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from pipeline.domain.routing import RouteRule
-from pipeline.store.queue_ports import ItemKind, QueueItem, Waiting
+from pipeline.store.queue_ports import Failed, ItemKind, QueueItem, Waiting
 
 
 @dataclass(slots=True)
 class QueueState:
-    """Items as they are now (None: gone), and rules that failed, by name and reason.
+    """Items as they are now (None: gone), and rules that failed, by name.
 
     `assigning` are the rules by which cases are to be given to somebody, `waiting` what a fill has found to
     give, `overflowing` what is no case and waited too long.
     """
 
     items: dict[tuple[ItemKind, UUID], QueueItem | None] = field(default_factory=dict)
-    failures: dict[tuple[str, str], int] = field(default_factory=dict)
+    failures: dict[str, Failed] = field(default_factory=dict)
     assigning: dict[UUID, RouteRule] = field(default_factory=dict)
     waiting: Waiting | None = None
     overflowing: dict[UUID, QueueItem] = field(default_factory=dict)
@@ -28,3 +28,8 @@ class QueueState:
     def take(self, kind: ItemKind, ref: UUID) -> None:
         """Let it wait no more."""
         self.items[kind, ref] = None
+
+    def fail(self, rule: str, reason: str) -> None:
+        """Count that a rule failed."""
+        before = self.failures.get(rule)
+        self.failures[rule] = Failed((before.count if before else 0) + 1, reason)

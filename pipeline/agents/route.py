@@ -122,7 +122,7 @@ async def _owners(decided: Iterable[Routed], tx: Transaction) -> dict[str, Ref]:
 def _note_failure(case: Case, tried: Tried, at: datetime, batch: Batch) -> None:
     name = tried.rule.name
     batch.why(case, PART, f"{tried} — {tried.failure}; it counts as no match", at)
-    batch.queues.failures[name, tried.failure or ""] = batch.queues.failures.get((name, tried.failure or ""), 0) + 1
+    batch.queues.fail(name, tried.failure or "")
     if FAILED.format(name) not in case.flags:
         case.flags += (FAILED.format(name),)
 

@@ -1,6 +1,7 @@
 """How connectors fare, over HTTP: for Prometheus at `/metrics`, for people at `/health`."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
@@ -8,15 +9,22 @@ from fastapi.responses import JSONResponse
 from pipeline.config.sections import Http, Metrics
 from pipeline.connectors.clients import Clients, is_within
 from pipeline.connectors.contract import Health
+from pipeline.errors import Retry
 from pipeline.metrics import CONTENT_TYPE, Healths, exposition
 from pipeline.problems import problem
+
+RuleFailures = Callable[[], Awaitable[Mapping[str, int]]]
+"""How often each rule failed, as of now."""
 
 
 class MonitorRoutes:
     """`GET /metrics` and `GET /health`, for the networks that may read them."""
 
-    def __init__(self, healths: Healths, metrics: Metrics, settings: Http) -> None:
+    def __init__(
+        self, healths: Healths, metrics: Metrics, settings: Http, rule_failures: RuleFailures | None = None
+    ) -> None:
         self._healths = healths
+        self._rule_failures = rule_failures
         self._readers = metrics.readers
         self._clients = Clients(settings.proxies)
 
@@ -31,7 +39,11 @@ class MonitorRoutes:
         """The figures in Prometheus' text format."""
         if not self._may_read(request):
             return problem(404, "Not Found")
-        return Response(exposition(self._healths), headers={"Content-Type": CONTENT_TYPE})
+        failures: Mapping[str, int] | None = None
+        if self._rule_failures is not None:
+            with suppress(Retry):  # the other figures are told while PostgreSQL is away
+                failures = await self._rule_failures()
+        return Response(exposition(self._healths, failures), headers={"Content-Type": CONTENT_TYPE})
 
     async def health(self, request: Request) -> Response:
         """What each connector did and does now, with each of its sources."""

@@ -29,14 +29,19 @@ class RouteRule:
     continues: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Tried:
-    """A rule that was tried, whether it held, and the values that it saw; `failure` says why it could not be asked."""
+    """A rule that was tried on some facts, and whether it held; `failure` says why it could not be asked."""
 
     rule: RouteRule
     held: bool
-    saw: Mapping[str, object]
+    facts: Facts
     failure: str | None = None
+
+    @property
+    def saw(self) -> Mapping[str, object]:
+        """The values that it saw; they are looked up for those alone whom somebody asks about."""
+        return self.facts.seen(self.rule.condition)
 
     def __str__(self) -> str:
         return f"rule {self.rule.name}: {shown(self.saw)}"
@@ -111,4 +116,4 @@ def _tried(rule: RouteRule, facts: Facts) -> Tried:
     before = len(facts.failures)
     held = rule.condition.holds(facts)
     failure = facts.failures[before] if len(facts.failures) > before else None
-    return Tried(rule, held, facts.seen(rule.condition), failure)
+    return Tried(rule, held, facts, failure)

@@ -150,7 +150,7 @@ class Tables:
     presence: dict[UUID, Presence] = field(default_factory=dict)
     turns: dict[UUID, datetime] = field(default_factory=dict)
     queue_items: dict[tuple[str, UUID], QueueItem] = field(default_factory=dict)
-    rule_failures: dict[tuple[str, str], int] = field(default_factory=dict)
+    rule_failures: dict[str, int] = field(default_factory=dict)
 
     def copy(self) -> "Tables":
         """The tables as they are now."""

@@ -51,8 +51,8 @@ def write_queues(tables: "Tables", changes: QueueChanges) -> None:
             tables.queue_items[key] = item
     for agent, given in last_given(item for item in changes.items.values() if item is not None).items():
         tables.turns[agent] = max(given, tables.turns.get(agent, given))
-    for failed, count in changes.failures.items():
-        tables.rule_failures[failed] = tables.rule_failures.get(failed, 0) + count
+    for rule, failed in changes.failures.items():
+        tables.rule_failures[rule] = tables.rule_failures.get(rule, 0) + failed.count
 
 
 def _present(tables: "Tables", agent: Agent) -> Agent:

@@ -43,14 +43,22 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
+class Failed:
+    """How often a rule failed, and why it did last."""
+
+    count: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class QueueChanges:
     """What a batch changes in queues: items as they are now (None: gone), by kind and what they are.
 
-    `failures` counts the rules that could not be asked, by name and reason.
+    `failures` are the rules that could not be asked, by name.
     """
 
     items: Mapping[tuple[ItemKind, UUID], QueueItem | None] = field(default_factory=dict)
-    failures: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    failures: Mapping[str, Failed] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         """Whether anything changes."""

@@ -10,6 +10,7 @@ import psycopg
 
 from pipeline.domain.agents import Agent, Load, Presence
 from pipeline.domain.matching import Ref
+from pipeline.store.connection import connected
 from pipeline.store.queries import load_queries
 from pipeline.store.queue_ports import QueueChanges, QueueItem, Waiting, last_given
 
@@ -76,9 +77,15 @@ async def write_queues(connection: Connection, changes: QueueChanges) -> None:
         kinds, refs = zip(*gone, strict=True)
         await connection.execute(_SQL["take_items"], {"kinds": [*kinds], "refs": [*refs]})
     if changes.failures:
-        rules, reasons = zip(*changes.failures, strict=True)
-        counts = [*changes.failures.values()]
-        await connection.execute(_SQL["count_failures"], {"rules": [*rules], "reasons": [*reasons], "counts": counts})
+        rules, failed = [*changes.failures], [*changes.failures.values()]
+        counts, reasons = [one.count for one in failed], [one.reason for one in failed]
+        await connection.execute(_SQL["count_failures"], {"rules": rules, "counts": counts, "reasons": reasons})
+
+
+async def rule_failures(dsn: str) -> Mapping[str, int]:
+    """How often each rule failed. Raises Retry when PostgreSQL is away."""
+    async with connected(dsn) as connection:
+        return dict(await _rows(connection, "failures"))
 
 
 async def _rows(connection: Connection, name: str, **values: object) -> list[tuple[Any, ...]]:

@@ -17,7 +17,7 @@ SELECT id FROM agent
 WHERE queues && (%(queues)s::text[] || ARRAY(
     SELECT unnest(theirs.queues) FROM agent AS theirs WHERE theirs.id = ANY(%(agents)s::uuid[])
 ))
-ORDER BY id FOR UPDATE;
+ORDER BY id FOR NO KEY UPDATE;
 
 -- name: lock_waiting
 -- The cases that wait to be given to somebody in these queues, but those that somebody else has at hand.
@@ -78,8 +78,11 @@ DELETE FROM queue_item USING unnest(%(kinds)s::text[], %(refs)s::uuid[]) AS gone
 WHERE queue_item.kind = gone.kind AND queue_item.ref = gone.ref;
 
 -- name: count_failures
-INSERT INTO rule_failure (rule, reason, count)
-SELECT rule, reason, count FROM unnest(%(rules)s::text[], %(reasons)s::text[], %(counts)s::bigint[])
-    AS failed (rule, reason, count)
-ORDER BY rule, reason
-ON CONFLICT (rule, reason) DO UPDATE SET count = rule_failure.count + excluded.count;
+INSERT INTO rule_failure (rule, count, reason)
+SELECT rule, count, reason FROM unnest(%(rules)s::text[], %(counts)s::bigint[], %(reasons)s::text[])
+    AS failed (rule, count, reason)
+ORDER BY rule
+ON CONFLICT (rule) DO UPDATE SET count = rule_failure.count + excluded.count, reason = excluded.reason;
+
+-- name: failures
+SELECT rule, count FROM rule_failure ORDER BY rule;

@@ -10,7 +10,7 @@ from worlds import World, on_a_new_desk
 from pipeline.domain.agents import Agent, Load
 from pipeline.domain.matching import Ref
 from pipeline.store.ports import Changes
-from pipeline.store.queue_ports import QueueChanges, QueueItem
+from pipeline.store.queue_ports import Failed, QueueChanges, QueueItem
 
 MINUTE = timedelta(minutes=1)
 
@@ -108,5 +108,5 @@ async def test_items_are_replaced_and_go(world: World) -> None:
 async def test_rules_that_fail_are_counted(world: World) -> None:
     for count in (1, 2):
         async with world.store.transaction() as tx:
-            await tx.write(Changes(queues=QueueChanges(failures={("VIP", "no number"): count})))
-    assert await world.rule_failures() == {("VIP", "no number"): 3}
+            await tx.write(Changes(queues=QueueChanges(failures={"VIP": Failed(count, "no number")})))
+    assert await world.rule_failures() == {"VIP": 3}

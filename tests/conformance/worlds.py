@@ -45,8 +45,8 @@ class World(Protocol):
     async def add_staff(self, agent: Agent) -> Agent:
         """An agent with all that is known of them, but their presence."""
 
-    async def rule_failures(self) -> dict[tuple[str, str], int]:
-        """How often rules failed, by name and reason."""
+    async def rule_failures(self) -> dict[str, int]:
+        """How often rules failed, by name."""
 
     async def add_product(self, external_id: str, parent: Ref | None = None, thresholds: Thresholds = UNSET) -> Ref:
         """A product, a part of another maybe."""
@@ -97,7 +97,7 @@ class MemoryWorld:
         self.memory.tables.staff[agent.ref.id] = agent
         return agent
 
-    async def rule_failures(self) -> dict[tuple[str, str], int]:
+    async def rule_failures(self) -> dict[str, int]:
         return dict(self.memory.tables.rule_failures)
 
     async def add_product(self, external_id: str, parent: Ref | None = None, thresholds: Thresholds = UNSET) -> Ref:
@@ -172,10 +172,10 @@ class PostgresWorld:
         )  # fmt: skip
         return agent
 
-    async def rule_failures(self) -> dict[tuple[str, str], int]:
+    async def rule_failures(self) -> dict[str, int]:
         async with await psycopg.AsyncConnection.connect(self.dsn) as connection:
-            rows = await connection.execute("SELECT rule, reason, count FROM rule_failure")
-            return {(rule, reason): count for rule, reason, count in await rows.fetchall()}
+            rows = await connection.execute("SELECT rule, count FROM rule_failure")
+            return dict(await rows.fetchall())
 
     async def add_product(self, external_id: str, parent: Ref | None = None, thresholds: Thresholds = UNSET) -> Ref:
         product = Ref(uuid4(), external_id, external_id)

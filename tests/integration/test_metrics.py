@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
+import psycopg
 import pytest
 from http_port import http_port
 from prometheus_client.parser import text_string_to_metric_families
@@ -114,3 +115,31 @@ def test_a_connector_that_serves_no_http_may_have_a_port_for_them() -> None:
                     pass
 
     asyncio.run(scenario())
+
+
+def told_of_rules(dsn: str) -> str:
+    """The figures of a desk with a rule whose database is there."""
+    route = {"name": "VIP", "when": "int(message.subject) > 3"}
+    config = Config.model_validate({"postgres": {"dsn": dsn}, "route": [route]})
+
+    async def ask() -> str:
+        async with (
+            http_port(create_app([build_monitor(config, dict, rules_too=True)])) as port,
+            httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client,
+        ):
+            return (await client.get("/metrics")).text
+
+    return asyncio.run(ask())
+
+
+def test_rules_that_failed_are_counted_where_http_is_served(new_database: Callable[[], str]) -> None:
+    dsn = new_database()
+    with psycopg.connect(dsn) as connection:
+        connection.execute("INSERT INTO rule_failure (rule, count, reason) VALUES ('VIP', 3, 'no number')")
+    assert 'casestream_rule_failures_total{rule="VIP"} 3.0' in told_of_rules(dsn)
+
+
+def test_while_postgres_is_away_the_other_figures_are_told() -> None:
+    text = told_of_rules("postgresql://nobody@127.0.0.1:1/none")
+    assert "casestream_connector_received" in text
+    assert "casestream_rule_failures" not in text

@@ -30,10 +30,9 @@ CREATE TABLE agent_state (
     last_given timestamptz
 ) WITH (fillfactor = 50);
 
--- Rules that failed on a message: they count as no match, and how often that was, by rule and reason.
+-- Rules that failed on a message: they count as no match. How often that was, and why it was last.
 CREATE TABLE rule_failure (
-    rule text NOT NULL,
-    reason text NOT NULL,
+    rule text PRIMARY KEY,
     count bigint NOT NULL,
-    PRIMARY KEY (rule, reason)
+    reason text NOT NULL
 ) WITH (fillfactor = 50);
