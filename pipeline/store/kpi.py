@@ -10,6 +10,7 @@ import orjson
 import psycopg
 
 from pipeline.domain.kpi import Instance, Stretch
+from pipeline.store.connection import retryable
 from pipeline.store.kpi_ports import PromiseFacts
 from pipeline.store.queries import load_queries
 
@@ -44,6 +45,13 @@ async def write_promises(connection: psycopg.AsyncConnection, instances: Sequenc
     if instances:
         rows = orjson.dumps([_row(instance) for instance in instances]).decode()
         await connection.execute(_SQL["write_kpis"], {"rows": rows})
+
+
+async def promised_on(dsn: str, number: int) -> tuple[list[Instance], datetime] | None:
+    """What was promised on a case, and the time now; None when there is no such case. Raises Retry."""
+    async with retryable(), await psycopg.AsyncConnection.connect(dsn, autocommit=True) as connection:
+        rows = await (await connection.execute(_SQL["promised_on"], {"number": number})).fetchall()
+    return ([instance_of(row[1:]) for row in rows if row[1] is not None], rows[0][0]) if rows else None
 
 
 def instance_of(row: tuple[Any, ...]) -> Instance:

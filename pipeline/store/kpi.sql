@@ -22,3 +22,9 @@ SET sla = excluded.sla, key = excluded.key, state = excluded.state, warn_at = ex
     fail_at = excluded.fail_at, warned_at = excluded.warned_at, breached_at = excluded.breached_at,
     succeeded_at = excluded.succeeded_at, ended_at = excluded.ended_at, ended_by = excluded.ended_by,
     stretches = excluded.stretches;
+
+-- name: promised_on
+-- A case by its number, with what was promised on it; a row without an instance when nothing was.
+SELECT now(), kpi.id, case_id, kpi.number, kpi, kpi.sla, key, value, warn_at, fail_at, warned_at, breached_at,
+    succeeded_at, ended_at, ended_by, stretches
+FROM cases LEFT JOIN kpi ON kpi.case_id = cases.id WHERE cases.number = %(number)s ORDER BY kpi.number;
