@@ -70,9 +70,15 @@ class Scenario:
 
 
 def load(path: Path, scratch: Path) -> list[Scenario]:
-    """The scenarios of a file, a YAML document each."""
+    """The scenarios of a file, a YAML document each; `desk.yml` beside it is the desk of all in its folder."""
     documents = yaml.safe_load_all(path.read_text("utf-8"))
-    return [_scenario(f"{path.parent.name}/{path.stem}", document, scratch) for document in documents]
+    desk = path.with_name("desk.yml")
+    config = yaml.safe_load(desk.read_text("utf-8")) if desk.exists() else {}
+    name = f"{path.parent.name}/{path.stem}"
+    return [
+        _scenario(name, {**document, "config": {**config, **document.get("config", {})}}, scratch)
+        for document in documents
+    ]
 
 
 def _scenario(name: str, told: dict[str, Any], scratch: Path) -> Scenario:

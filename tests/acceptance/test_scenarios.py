@@ -124,10 +124,7 @@ def told(  # noqa: C901, PLR0911  # one answer for each word that an expectation
             ]
             return of_case[0]["time"].isoformat()
         case "kpis":
-            return [
-                {name: _as_told(kpi[name], value) for name, value in told.items()}
-                for kpi, told in zip_longest(case.get("kpis", []), wanted, fillvalue={})
-            ]
+            return promised(case["kpis"], wanted)
         case "case_account":
             return case.get("account")
         case "outcome" | "matched_by" | "customer_by" | "reason" | "account":
@@ -155,6 +152,20 @@ def sent_told(report: Report, mail: dict[str, Any], wanted: dict[str, Any]) -> d
         "headers": lambda value: {name: mail["headers"].get(name) for name in value},
     }
     return {key: telling[key](value) if key in telling else mail[key] for key, value in wanted.items()}
+
+
+def promised(kpis: list[dict[str, Any]], wanted: Any) -> object:  # noqa: ANN401  # what YAML can say
+    """The promises on a case: in a list all in their order, else the last one of each name; a word is its state."""
+    if isinstance(wanted, dict):
+        last = {kpi["name"]: kpi for kpi in kpis}
+        return {name: _promise(last.get(name, {}), told) for name, told in wanted.items()}
+    return [_promise(kpi, told) for kpi, told in zip_longest(kpis, wanted, fillvalue={})]
+
+
+def _promise(kpi: dict[str, Any], wanted: Any) -> object:  # noqa: ANN401  # the same
+    if not isinstance(wanted, dict):
+        return kpi.get("state")
+    return {name: _as_told(kpi.get(name), value) for name, value in wanted.items()}
 
 
 def _as_told(value: object, wanted: object) -> object:
