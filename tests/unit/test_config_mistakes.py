@@ -189,6 +189,40 @@ FAULTS = {
     "a calendar's unknown key": Wrong("[calendar.o]\nzone = 1\n", 2, '[calendar.o] has no key "zone"'),
     "a part without its country": Wrong('[calendar.o]\nsubdivision = "BY"\n', 1, 'subdivision needs "country" too'),
     "a part of another country": Wrong('[calendar.o]\ncountry = "FR"\nsubdivision = "BY"\n', 1, 'no subdivision "BY"'),
+    "days as a length of business time": Wrong(
+        '[[sla]]\nname = "G"\n[[sla.kpi]]\nname = "r"\nmet_when = "true"\nfail_after = "2d"\n',
+        6,
+        'write working days as fail_at = "2 working days"',
+    ),
+    "a promise without a deadline": Wrong(
+        '[[sla]]\nname = "G"\n[[sla.kpi]]\nname = "r"\nmet_when = "true"\n',
+        3,
+        'needs one of "fail_after" and "fail_at"',
+    ),
+    "a warning after the deadline": Wrong(
+        '[[sla]]\nname = "G"\n[[sla.kpi]]\nname = "r"\nmet_when = "true"\nwarn_after = "2h"\nfail_after = "1h"\n',
+        3,
+        "warns after 2h, and fails after 1h already",
+    ),
+    "an action that is none": Wrong(
+        '[[sla]]\nname = "G"\n[[sla.kpi]]\nname = "r"\nmet_when = "true"\nfail_after = "1h"\non_fail = ["call"]\n',
+        7,
+        '"call" is nothing that can be done; there are: "mail:owner"',
+    ),
+    "a calendar that is not there": Wrong(
+        '[[sla]]\nname = "G"\ncalendar = "office"\n', 3, 'there is no calendar "office"; there is none; write'
+    ),
+    "two defaults": Wrong(
+        '[[sla]]\nname = "G"\ndefault = true\n[[sla]]\nname = "S"\ndefault = true\n', 6, '"G" is the default already'
+    ),
+    "an SLA twice": Wrong('[[sla]]\nname = "G"\n[[sla]]\nname = "G"\n', 4, '[[sla]] "G" is there twice'),
+    "a condition that does not compile": Wrong(
+        '[[sla]]\nname = "G"\n[[sla.kpi]]\nname = "r"\nfail_after = "1h"\nmet_when = "case.stat == 1"\n', 6, "stat"
+    ),
+    "a promise on a message": Wrong('[[sla]]\nname = "G"\npause_when = "message.automatic"\n', 3, "message"),
+    "a queue to escalate to that is not there": Wrong(
+        '[[queue]]\nname = "A"\nescalate_to = "B"\n', 3, 'there is no queue "B" to escalate to; there are: "A"'
+    ),
     "a key in quotes": Wrong('[automatic]\n"auto-reply" = "keep"\n', 2, 'one of "append"'),
     "Windows line ends": Wrong('[desk]\r\nname = "A"\r\ncountry = "de"\r\n', 3, "two capital letters"),
     "below a text of several lines": Wrong('[desk]\nname = """A\nB"""\ncountry = "de"\n', 4, "two capital letters"),
