@@ -96,6 +96,14 @@ class Casebook:
         if case.status == "on hold" and not (message.from_us or message.automatic or message.is_folded):
             batch.outbound.append(_on_hold(message, case))
 
+    def watch_original(self, message: Incoming) -> None:
+        """Show the case of a mail to the other mailboxes that a later copy of it went to."""
+        case = message.original.case if message.original is not None else None
+        case_id = case.id if case is not None else message.original_case_id
+        if case_id is not None and message.outcome is not None and message.outcome.name == "duplicate":
+            for mailbox, queue in message.mail.others if message.mail else ():
+                self.batch.mail.changes.watches.append(Watch(case_id, mailbox, queue))
+
     def _watched(self, message: Incoming, case: Case) -> None:
         """Show the case to the other mailboxes that its message went to."""
         for mailbox, queue in message.mail.others if message.mail else ():

@@ -52,6 +52,8 @@ class OpenOrAppend:
         for message in batch.undecided():
             if not self._correlations.decide(message, book):
                 self._deciders[message.kind].decide(message, book)
+        for message in batch.messages:
+            book.watch_original(message)
 
     def _named(self, message: Incoming, batch: Batch) -> Iterator[UUID]:
         yield from self._correlations.named(message, batch)

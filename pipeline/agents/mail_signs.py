@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 
 from pipeline.agents.rules import Rules
 from pipeline.config.channels import Mailbox
-from pipeline.domain.storms import likeness, text_key
 from pipeline.domain.threading import person_key, subject_key
 from pipeline.parse.attached_text import attached_texts
 from pipeline.parse.message import Email
@@ -40,9 +39,3 @@ def references_in(rules: Rules, mail: Email, raw: bytes) -> Mapping[str, tuple[i
         proven = (number for text in attached_texts(raw) for number in rules.tokens.references(text)[0])
         found["attachment_reference"] = tuple(dict.fromkeys(proven))
     return found
-
-
-def likenesses(sender: str | None, mail: Email) -> tuple[str, str, str]:
-    """What storms are known by: of one sender, of one sender but for digits, of strangers."""
-    of_sender = likeness(sender, mail.subject, mail.text) if sender else ("", "")
-    return (*of_sender, text_key(mail.subject, mail.text))

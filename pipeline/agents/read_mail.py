@@ -4,7 +4,7 @@ from uuid_utils.compat import uuid7
 
 from pipeline.agents.batch import Incoming
 from pipeline.agents.facts import correlated
-from pipeline.agents.mail_signs import alike, likenesses, people_of, references_in
+from pipeline.agents.mail_signs import alike, people_of, references_in
 from pipeline.agents.rules import Rules
 from pipeline.agents.text import clean
 from pipeline.agents.told_mail import MailMessage
@@ -14,6 +14,7 @@ from pipeline.domain.acknowledging import is_nobody
 from pipeline.domain.duplicates import digest, mail_key, of_mailbox
 from pipeline.domain.matching import normal_address
 from pipeline.domain.speaker import Verdict, believe, read_verdict
+from pipeline.domain.storms import likeness
 from pipeline.domain.threading import thread_key
 from pipeline.parse.email import parse_email
 from pipeline.parse.headers import header_texts
@@ -55,7 +56,7 @@ def read_mail(rules: Rules, record: Record, envelope: Envelope, raw: bytes) -> I
     refuted = belief.standing == "refuted"
     subject_references, misses = rules.tokens.references(mail.subject) if "[#" in mail.subject else ([], 0)
     others = _foreign(rules, to_and_cc)
-    *like, text = likenesses(sender, mail)
+    alike_to = likeness(mail.subject, mail.text)
     notices = tuple(rules.tokens.notices_in(mentioned))
     tokens = (*rules.tokens.in_addresses((*to_and_cc, *delivered)), *rules.tokens.in_ids(mentioned))
     told = MailMessage(
@@ -76,8 +77,8 @@ def read_mail(rules: Rules, record: Record, envelope: Envelope, raw: bytes) -> I
         forwarded=mail.forwarded,
         written=split_reply(mail.text)[0] if notices else "",
         bounce=mail.bounce,
-        like=(like[0], like[1]),
-        text=text,
+        like=(alike_to.of(sender) if sender else "", alike_to.but_digits),
+        text=alike_to.text,
     )
     return correlated(
         rules,

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pipeline.agents.batch import Batch, Incoming
 from pipeline.domain.cases import Case
-from pipeline.domain.storms import HOUR, MOST_A_DAY, MOST_NEWCOMERS, Arrival, Fold, fold, kept, text_key
+from pipeline.domain.storms import HOUR, MOST_A_DAY, MOST_NEWCOMERS, Arrival, Fold, fold, kept, likeness
 from pipeline.store.mail_ports import Newcomer
 from pipeline.store.ports import Transaction
 
@@ -42,7 +42,7 @@ def text_of(message: Incoming) -> str | None:
     """By what its text is known when others send it too; None when it says too little."""
     if len(f"{message.subject} {message.text}".split(maxsplit=FEWEST_WORDS)) < FEWEST_WORDS:
         return None
-    return message.mail.text if message.mail is not None else text_key(message.subject, message.text)
+    return message.mail.text if message.mail is not None else likeness(message.subject, message.text).text
 
 
 def stormy_cases(message: Incoming, batch: Batch) -> Iterator[UUID]:

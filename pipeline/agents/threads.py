@@ -102,6 +102,7 @@ class Threads:
             message.is_folded = True
             message.flags += (STORM,)
             book.append(message, into, by="storm", reason=fold.reason, effect=Join())
+            book.batch.why(into, "storm", f"{message.source_id} was folded into it: {fold.reason}", message.received)
         elif stranger_to is not None:
             case, reason = stranger_to
             self._open(message, book, reason=reason, linked_to=case)

@@ -17,10 +17,9 @@ MOST_NEWCOMERS = 50
 """First-time senders of one text in an hour; more are no people."""
 
 KEPT = 16
-MAX_TEXT = 4_000
+MAX_TEXT = 2_000
 
 _DIGITS = re.compile(r"\d+")
-_TOLD = re.compile(r"\S*\d\S*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +40,23 @@ class Fold:
     reason: str
 
 
-def likeness(sender: str, subject: str, text: str) -> tuple[str, str]:
-    """By what a mail of a sender is like others: but for words that hold a digit; and but for its digits alone."""
-    whole = " ".join(f"{subject}\n{text[:MAX_TEXT]}".casefold().split())
-    return digest("like", sender, _TOLD.sub("#", whole)), digest(_DIGITS.sub("#", whole))[:16]
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """By what a mail is like others: `text` but for words that hold a digit, `but_digits` but for its digits alone."""
+
+    text: str = ""
+    but_digits: str = ""
+
+    def of(self, sender: str) -> str:
+        """By what it is like others of its sender."""
+        return digest("like", sender, self.text)
 
 
-def text_key(subject: str, text: str) -> str:
-    """By what mails of strangers are known to be one text."""
-    return digest("text", _TOLD.sub("#", " ".join(f"{subject}\n{text[:MAX_TEXT]}".casefold().split())))
+def likeness(subject: str, text: str) -> Likeness:
+    """What a mail says, however it is spaced and whatever numbers stand in it."""
+    whole = _DIGITS.sub("#", " ".join(f"{subject}\n{text[:MAX_TEXT]}".casefold().split()))
+    words = " ".join(["#" if "#" in word else word for word in whole.split(" ")]) if "#" in whole else whole
+    return Likeness(digest("text", words), digest(whole)[:16])
 
 
 def fold(arrivals: Sequence[Arrival], at: datetime, but_digits: str, touched: Iterable[datetime]) -> Fold | None:
