@@ -1,8 +1,8 @@
 """Fuzz one parser by hand: `python -m tests.fuzz email --seconds 600`.
 
-Guided by coverage, with atheris (`pip install --group fuzz`). It begins with what was found before, in
-`build/fuzz/TARGET`, and with the files of `--seeds`; it ends at the first input that raises, takes more than 2 s or
-512 MB, and leaves that input there as `crash-…` or `timeout-…`.
+Guided by coverage, with atheris (`pip install --group fuzz`). It begins with an example of each kind, what was found
+before, in `build/fuzz/TARGET`, and the files of `--seeds`; it ends at the first input that raises, takes more than 2 s
+or 512 MB, and leaves that input there as `crash-…` or `timeout-…`.
 """
 
 import argparse
@@ -19,7 +19,8 @@ def main() -> None:
     except ImportError:
         sys.exit("atheris is missing: pip install --group fuzz")
     with atheris.instrument_imports(include=["pipeline.parse"]):
-        from tests.fuzz.targets import TARGETS  # noqa: PLC0415 - instrumented as they are imported
+        from tests.fuzz.seeds import SEEDS  # noqa: PLC0415 - instrumented as they are imported
+        from tests.fuzz.targets import TARGETS  # noqa: PLC0415 - the same
     parser = argparse.ArgumentParser(
         prog="python -m tests.fuzz", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -30,6 +31,8 @@ def main() -> None:
     folder = Path("build", "fuzz", arguments.target)
     found = folder / "found"
     found.mkdir(parents=True, exist_ok=True)
+    for number, seed in enumerate(SEEDS.get(arguments.target, ())):
+        (found / f"seed-{number}").write_bytes(seed)
     options = [
         f"-max_total_time={arguments.seconds}",
         f"-max_len={LONGEST}",

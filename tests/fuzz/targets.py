@@ -7,7 +7,7 @@ import orjson
 
 from pipeline.commands.parsers import CHANNELS
 from pipeline.commands.parsers.channel import Asked
-from pipeline.config.channels import DeviceFeed
+from pipeline.config.channels import DeviceFeed, Form
 from pipeline.parse.email import parse_email
 from pipeline.parse.html import html_to_text
 from pipeline.parse.invitation import read_invitation
@@ -15,10 +15,27 @@ from pipeline.parse.iot import read_readings
 from pipeline.parse.reply import split_reply
 from pipeline.parse.sanitise import is_heavy, sanitise
 from pipeline.parse.tnef import read_tnef
+from pipeline.parse.web import parse_form
 
 Target = Callable[[bytes], None]
 
-IOT_TOPICS = ("te/device/main///m/temperature", "te/device/main///a/hot", "plant/pump-7", "spBv1.0/g/DBIRTH/e/pump-7")
+IOT_TOPICS = (
+    "te/device/main///m/temperature",
+    "te/device/main///a/hot",
+    "te/device/main///e/opened",
+    "te/device/main/service/agent/status/health",
+    "tedge/alarms/critical/hot/pump-7",
+    "plant/pump-7",
+    "spBv1.0/g/DBIRTH/e/pump-7",
+    "spBv1.0/g/NDATA/e",
+)
+FORM_TYPES = (
+    "application/json",
+    "application/x-www-form-urlencoded",
+    "multipart/form-data; boundary=b",
+    "text/plain; charset=utf-7",
+)
+FORM = Form(name="contact", required=("email", "serial"), fields={"anliegen": "text"})
 FEEDS = [DeviceFeed(name="feed", topics=("#",), format=name) for name in ("thin-edge", "json", "sparkplug")]
 PHONE_FORMATS = (None, *CHANNELS["phone"].formats)
 
@@ -87,6 +104,12 @@ def readings(raw: bytes) -> None:
             holds([replace(one, value=str(one.value)) for one in delivery.told.readings])
 
 
+def web(raw: bytes) -> None:
+    """A form, of each type that a site may send."""
+    for content_type in FORM_TYPES:
+        holds(asdict(parse_form(raw, content_type, FORM)))
+
+
 def _channel(name: str, options: Iterable[Asked]) -> Target:
     readers = [CHANNELS[name].reader(asked) for asked in options]
 
@@ -106,7 +129,7 @@ TARGETS: dict[str, Target] = {
     "invitation": invitation,
     "phone": _channel("phone", (Asked(format=name) for name in PHONE_FORMATS)),
     "social": _channel("social", [Asked()]),
-    "web": _channel("web", [Asked()]),
+    "web": web,
     "iot": _channel("iot", (Asked(topic=topic) for topic in IOT_TOPICS)),
     "readings": readings,
 }
