@@ -1,6 +1,6 @@
 """Sends cases where the desk's rules say: those that open, and those whose priority changes."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -93,12 +93,22 @@ class Route:
         if one.opened and (rule := routed.assigning) is not None:
             batch.queues.assigning[case.id] = rule
         if routed.held or one.opened:
-            batch.why(case, PART, _says(one, routed, sets), one.at)
+            batch.why(case, PART, self._says(one, routed, sets), one.at)
         if changed:
             if not one.opened:
                 batch.touch(case)
             rule_name = routed.held[-1].rule.name
             batch.events.append(CaseEvent("case.routed", one.cause, case, changed, rule=rule_name))
+
+    def _says(self, one: _Asked, routed: Routed, sets: Mapping[str, str]) -> str:
+        if not routed.held:
+            queue = one.case.queue
+            where = f"the default queue {queue}" if queue == self._rules.default_queue else queue
+            return f"none of {len(routed.tried)} rules holds; it {'goes to' if one.opened else 'stays in'} {where}"
+        anew = "" if one.opened else "its priority changed: "
+        decided = ", ".join(f"{name} {value}" for name, value in sets.items())
+        assigned = f", given by {_how(routed.assigning)}" if one.opened and routed.assigning else ""
+        return f"{anew}{'; '.join(map(str, routed.held))} → {decided or 'nothing'}{assigned}"
 
     def _unroutable(self, one: _Asked, batch: Batch) -> None:
         case, default = one.case, self._rules.default_queue
@@ -125,15 +135,6 @@ def _note_failure(case: Case, tried: Tried, at: datetime, batch: Batch) -> None:
     batch.queues.fail(name, tried.failure or "")
     if FAILED.format(name) not in case.flags:
         case.flags += (FAILED.format(name),)
-
-
-def _says(one: _Asked, routed: Routed, sets: dict[str, str]) -> str:
-    anew = "" if one.opened else "its priority changed: "
-    if not routed.held:
-        return f"none of {len(routed.tried)} rules holds; it stays in {one.case.queue}"
-    decided = ", ".join(f"{name} {value}" for name, value in sets.items())
-    assigned = f", given by {_how(routed.assigning)}" if one.opened and routed.assigning else ""
-    return f"{anew}{'; '.join(map(str, routed.held))} → {decided or 'nothing'}{assigned}"
 
 
 def _how(rule: RouteRule | None) -> str:

@@ -17,6 +17,7 @@ from pipeline.config.certificates import BadCertificateError, doubts, server_con
 from pipeline.config.channels import ONLY_FILES, ONLY_POSTED, DeviceFeed, Phone
 from pipeline.config.conditions import wrong_conditions
 from pipeline.config.lines import Lines
+from pipeline.config.routing import unreachable
 from pipeline.config.schema import choices, heading, homes, is_list, is_record, keys
 from pipeline.config.values import read_secret
 
@@ -246,6 +247,7 @@ def _warnings(values: Mapping[str, Any], config: Config, place: _Places) -> Iter
     if not config.desk.secret:
         says = '[desk] secret is not set; write secret = ["env:CASESTREAM_SECRET"], so that references can be signed'
         yield place.finding(("desk",), says, mistake=False)
+    yield from _never_asked(config, place)
     for index, page in enumerate(config.social):
         for key in page.lacking:
             says = f'[[social]] "{page.name}" lacks "{key}"; until it is there, nothing is taken from it'
@@ -278,6 +280,12 @@ def _unheard_commands(config: Config) -> Iterator[tuple[Location, str]]:
 def _commanded(feed: DeviceFeed) -> bool:
     """Whether devices of a feed may get commands."""
     return feed.format == "thin-edge" or bool(feed.commands)
+
+
+def _never_asked(config: Config, place: _Places) -> Iterator[Finding]:
+    for index, above in unreachable(config.route):
+        says = f'[[route]] "{config.route[index].name}" is never asked: "{above}" above it holds always'
+        yield place.finding(("route", index), says, mistake=False)
 
 
 def _deaf(exchange: Phone) -> str | None:

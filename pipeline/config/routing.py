@@ -107,6 +107,16 @@ def build_routes(values: Mapping[str, Any], routes: Iterable[Route]) -> tuple[tu
     return rules, View.of(names, [rule.condition for rule in rules])
 
 
+def unreachable(routes: Sequence[Route]) -> Iterator[tuple[int, str]]:
+    """The rules that are never asked, by their place, with the one above that holds always and does not continue."""
+    always: str | None = None
+    for index, rule in enumerate(routes):
+        if always is not None:
+            yield index, always
+        elif rule.when.strip() == "true" and not rule.continue_:
+            always = rule.name
+
+
 def routing_conflicts(values: Mapping[str, Any], queues: Sequence[str]) -> Iterator[tuple[Place, str]]:
     """Where queues overflow into none, or into one another without end, in values that need not be valid otherwise."""
     targets: dict[str, str] = {}

@@ -342,6 +342,11 @@ def test_a_wrong_address_of_an_embedded_part_names_its_file() -> None:
         ('[desk]\nsecret = "env:PATH"\n[kafka]\npassword = "p"\n', 4, "write env:NAME or file:PATH"),
         ('\n[desk]\nname = "A"\n', 2, "secret is not set"),
         ('[desk]\nsecret = "env:NO_SUCH_NAME"\n', 2, "the environment variable NO_SUCH_NAME is not set"),
+        (
+            f'{SIGNED}[[route]]\nname = "a"\nwhen = "true"\n[[route]]\nname = "b"\nwhen = "case.number > 1"\n',
+            6,
+            '"b" is never asked: "a" above it holds always',
+        ),
         (f'{SIGNED}[[phone]]\nname = "pbx"\n', 3, 'has no "token", so that nothing tells of its calls'),
         (f'{SIGNED}[[phone]]\nname = "pbx"\nformat = "asterisk-csv"\n', 3, 'has no "directory"'),
         (f'{SIGNED}[[phone]]\nname = "pbx"\ndirectory = "/d"\n', 3, "its directory is not read"),
