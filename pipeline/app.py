@@ -185,6 +185,7 @@ def build_consequences(rules: "Rules") -> "Consequences":
     """What follows when cases opened or changed, whoever did it, in order; at the end, the mail about it."""
     from pipeline.agents.consequences import Consequences
     from pipeline.agents.entitle import Entitle
+    from pipeline.agents.marks import Marks
     from pipeline.agents.post import Post
     from pipeline.agents.promise import Promise
     from pipeline.agents.queues import Queues
@@ -192,7 +193,7 @@ def build_consequences(rules: "Rules") -> "Consequences":
     from pipeline.agents.waits import Waits
 
     return Consequences(
-        (Route(rules), Entitle(rules), Promise(rules), Waits(rules), Queues(rules), Post(rules)),
+        (Route(rules), Entitle(rules), Promise(rules), Waits(rules), Marks(), Queues(rules), Post(rules)),
     )
 
 

@@ -15,7 +15,6 @@ def merge(desk: WorkDesk, order: Merge) -> Refused | None:
     case, into = desk.case, survivor(order.into, desk.batch.cases)
     if into is None:
         return Refused("there is no such case to merge into")
-    was_resolved = case.state == "resolved"
     done = merge_cases(
         case,
         into,
@@ -29,8 +28,6 @@ def merge(desk: WorkDesk, order: Merge) -> Refused | None:
         return done
     desk.batch.work.merged.append(done.record)
     desk.batch.participants.extend((into.id, who) for who in done.joined)
-    if was_resolved:
-        desk.batch.work.restored.append(case.id)
     _tell(desk, "case.merged", case, into, done)
     desk.batch.work.moved.extend(Moved(one, into.id) for one in done.activities)
     return None
@@ -51,8 +48,6 @@ def unmerge(desk: WorkDesk) -> Refused | None:
     desk.batch.work.unmerged.append(merged.id)
     desk.batch.work.left.extend((into.id, who) for who in done.left)
     desk.batch.work.moved.extend(Moved(one, merged.id) for one in done.activities)
-    if merged.state == "resolved":
-        desk.batch.work.consumed.append((merged.id, desk.at))
     _tell(desk, "case.unmerged", merged, into, done)
     return None
 

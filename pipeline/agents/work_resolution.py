@@ -35,7 +35,7 @@ def resolve(desk: WorkDesk, order: Resolve) -> UUID | Refused | None:
 
 
 def _solve(desk: WorkDesk, case: Case, order: Resolve, correction_s: int) -> UUID:
-    """Keep what solved it, with the time that took; mark that time as consumed."""
+    """Keep what solved it, with the time that took."""
     activities = desk.activities(case)
     billed_s = billable_s(lines(activities, desk.rules.rounding)) + correction_s
     desk.end_open(case)
@@ -51,7 +51,6 @@ def _solve(desk: WorkDesk, case: Case, order: Resolve, correction_s: int) -> UUI
                      duration_s=total_s(activities), billable_s=billed_s)
     )  # fmt: skip
     desk.tell("case.resolved", case, changed, activity=made)
-    desk.batch.work.consumed.append((case.id, desk.at))
     return made
 
 
@@ -63,7 +62,6 @@ def cancel(desk: WorkDesk) -> None:
 
 
 def reactivate(desk: WorkDesk) -> None:
-    """Work on it again; its time is not consumed any more."""
+    """Work on it again."""
     if changed := casework.reactivate(desk.case):
         desk.tell("case.reopened", desk.case, changed)
-        desk.batch.work.restored.append(desk.case.id)
