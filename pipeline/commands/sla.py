@@ -44,7 +44,7 @@ def register(app: typer.Typer) -> None:
             if json:
                 print_json(shown)
             else:
-                typer.echo("\n".join(_text(shown)))
+                typer.echo("\n".join(text_of(shown)))
         if not instances and not json:
             typer.echo(f"nothing was promised on case {case}")
 
@@ -89,7 +89,8 @@ def explained(case: int, instance: "Instance", terms: "Terms", now: datetime) ->
     }
 
 
-def _text(shown: Mapping[str, Any]) -> Iterator[str]:
+def text_of(shown: Mapping[str, Any]) -> Iterator[str]:
+    """The receipt as lines for people."""
     yield f"{shown['name']} ({shown['sla']}): {'met late' if shown['late'] else shown['state']}"
     if shown["fail_at"] is not None:
         yield f"  due        {_moment(shown['fail_at'])}"
