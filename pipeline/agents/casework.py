@@ -1,11 +1,9 @@
 """Carries out what an agent orders done to a case; what follows from it follows whoever did it."""
 
 from collections.abc import AsyncIterator
-from dataclasses import asdict
 from uuid import UUID
 
 import stamina
-from uuid_utils.compat import uuid7
 
 from pipeline.agents.batch import Batch, Deed
 from pipeline.agents.consequences import Consequences
@@ -15,7 +13,7 @@ from pipeline.agents.work_answers import note, reply
 from pipeline.agents.work_fields import assign, hold, resume, set_field
 from pipeline.agents.work_merging import attach, merge, unmerge
 from pipeline.agents.work_resolution import cancel, reactivate, resolve
-from pipeline.agents.workdesk import WorkDesk
+from pipeline.agents.workdesk import WorkDesk, deed_row
 from pipeline.domain.cases import survivor
 from pipeline.domain.orders import (
     Assign,
@@ -38,7 +36,7 @@ from pipeline.domain.orders import (
     Unmerge,
 )
 from pipeline.errors import Retry
-from pipeline.store.casework_ports import DeedRow, Family, WorkWanted
+from pipeline.store.casework_ports import Family, WorkWanted
 from pipeline.store.ports import Store, Transaction
 
 ATTEMPTS = 8
@@ -71,9 +69,7 @@ class Casework:
             return made
         if not (desk.batch.events or desk.batch.work):
             return Done(changed=False)
-        verb = type(order).__name__
-        row = DeedRow(uuid7(), desk.case.id, by.at, by.actor, by.actor_id, verb, asdict(order), made)
-        desk.batch.work.deeds.append(row)
+        desk.batch.work.deeds.append(deed_row(desk.case.id, order, by, made))
         await self._consequences(desk.batch, tx)
         return Done(changed=True, activity=made)
 

@@ -7,7 +7,9 @@ from pipeline.agents.batch import Batch, CaseEvent, Deed
 from pipeline.agents.consequences import Consequences
 from pipeline.agents.queues import FILL, PART
 from pipeline.agents.rules import Rules
+from pipeline.agents.workdesk import deed_row
 from pipeline.domain.agents import Agent, Presence
+from pipeline.domain.orders import Assign
 from pipeline.domain.timers import Timer
 from pipeline.store.ports import Store, Transaction
 from pipeline.store.queue_ports import QueueItem
@@ -56,6 +58,7 @@ class QueueDesk:
                 case.owner = agent.ref
                 batch.touch(case)
                 batch.why(case, PART, f"{agent.ref.name} picked it from {case.queue}", by.at)
+                batch.work.deeds.append(deed_row(case.id, Assign(name), by))
                 batch.events.append(CaseEvent("case.assigned", by, case, changed))
             await self._consequences(batch, tx)
             return Given(replace(item, owner=agent.ref.id), case.number if case else None)
@@ -76,6 +79,7 @@ class QueueDesk:
                 case.owner = None
                 batch.touch(case)
                 batch.why(case, PART, f"{agent.ref.name} released it to {case.queue}", by.at)
+                batch.work.deeds.append(deed_row(case.id, Assign(None), by))
                 batch.events.append(CaseEvent("case.assigned", by, case, changed))
             await self._consequences(batch, tx)
             return Given(replace(item, owner=None), case.number if case else None)

@@ -1,6 +1,6 @@
 """The desk of whoever works on a case: what they see, and what they change of it."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -12,7 +12,8 @@ from pipeline.config.sections import Queue
 from pipeline.domain.activities import Activity
 from pipeline.domain.cases import Case
 from pipeline.domain.casework import Changed
-from pipeline.store.casework_ports import Family, Finished, WorkActivity, WorkFacts
+from pipeline.domain.orders import Order
+from pipeline.store.casework_ports import DeedRow, Family, Finished, WorkActivity, WorkFacts
 
 
 @dataclass(slots=True)
@@ -85,6 +86,11 @@ class WorkDesk:
     def by_agent(self) -> str | None:
         """The agent who does it."""
         return self.by.actor_id if self.by.actor == "agent" else None
+
+
+def deed_row(case: UUID, order: Order, by: Deed, activity: UUID | None = None) -> DeedRow:
+    """What somebody ordered, for the journal of the past."""
+    return DeedRow(uuid7(), case, by.at, by.actor, by.actor_id, type(order).__name__, asdict(order), activity)
 
 
 def new_activity(case: Case, kind: str, at: datetime, **values: object) -> WorkActivity:
