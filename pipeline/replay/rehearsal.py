@@ -136,6 +136,8 @@ class _Run:
                     await self._do(part, inventory)
                 else:
                     await self._arrive(part)
+            if steps:
+                await self._until(max(step.at for step in steps))
 
     async def _arrive(self, arrivals: Sequence[Arrival]) -> None:
         """Settle messages in as few batches as may be: none reaches over the time of a timer that it armed itself."""
