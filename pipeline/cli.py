@@ -3,6 +3,7 @@
 import typer
 
 from pipeline.commands import (
+    billing,
     calendar,
     case,
     check,
@@ -47,6 +48,7 @@ for verbs in (
     topics,
     init,
     case,
+    billing,
     check,
     clock,
     connect,

@@ -56,7 +56,9 @@ def test_what_they_order_at_once_loses_nothing(seed: int, new_database: Callable
     messages = [a_message(cases[number % CASES]) for number in range(MESSAGES)]
     asyncio.run(everybody(dsn, seed, cases, messages))
     with psycopg.connect(dsn) as connection:
-        lie_in = dict(connection.execute("SELECT id, case_id FROM activity WHERE kind = 'email'").fetchall())
+        lie_in: dict[UUID, UUID] = dict(
+            connection.execute("SELECT id, case_id FROM activity WHERE kind = 'email'").fetchall()
+        )
         merged: dict[UUID, UUID] = dict(
             connection.execute("SELECT id, merged_into FROM cases WHERE merged_into IS NOT NULL").fetchall()
         )
