@@ -306,7 +306,7 @@ def build_importer(config: Config) -> "Importer":
     from pipeline.reference.importing import Importer
     from pipeline.store.reference import PostgresReference
 
-    return Importer(PostgresReference(config.postgres.dsn))
+    return Importer(PostgresReference(config.postgres.dsn, config.desk.timezone))
 
 
 def event_source(config: Config) -> str:

@@ -102,7 +102,11 @@ def decide(lines: Sequence[Line], known: Known) -> list[Decision]:
     """What becomes of each line when all that are not refused are written as one."""
     refused = dict(_doubled(lines))
     while True:
-        while more := {**_dangling(lines, known, refused), **_looped(lines, known, refused)}:
+        while more := {
+            **_dangling(lines, known, refused),
+            **_looped(lines, known, refused),
+            **_contradicting(lines, known, refused),
+        }:
             refused |= more
         judged = _Identities(lines, known, refused)
         if not judged.refused:
@@ -115,13 +119,45 @@ def _decided(place: int, line: Line, known: Known, refused: Mapping[int, str], j
     stored = known.records.get(line.record.key)
     if place in refused:
         return Decision(line, "refused", refused[place], line.record)
-    record = line.record.onto(stored.record if stored else None)
+    record = _after(line, known, judged.told)
     claims, drops = tuple(judged.claims.get(place, ())), tuple(judged.drops.get(place, ()))
     adopts = judged.adopts.get(place)
     notes = [*line.record.notes, *judged.notes.get(place, ())]
     same = stored is not None and record == stored.record and not claims and not drops
     outcome: Outcome = "unchanged" if same else "updated" if stored or adopts else "created"
     return Decision(line, outcome, "; ".join(notes), record, adopts, claims, drops)
+
+
+def _after(line: Line, known: Known, told: Mapping[Key, Line]) -> Record:
+    """What is known of a line's record once it is imported; a new one is made of its model, where it has one."""
+    stored = known.records.get(line.record.key)
+    record = line.record.onto(stored.record if stored else None)
+    if stored is not None or record.model is None:
+        return record
+    model = known.records.get(record.model)
+    by = _after(told[record.model], known, {}) if record.model in told else model.record if model else None
+    return record.like(by, line.record.given)
+
+
+def _contradicting(lines: Sequence[Line], known: Known, refused: Mapping[int, str]) -> dict[int, str]:
+    """Lines whose record contradicts itself, one that is known, or one of an earlier line."""
+    told = {line.record.key: line for place, line in enumerate(lines) if place not in refused}
+    rivals: dict[object, list[Record]] = {}
+    for key, stored in known.records.items():
+        if key not in told and stored.record.rivals is not None:
+            rivals.setdefault((key[0], stored.record.rivals), []).append(stored.record)
+    found: dict[int, str] = {}
+    for place, line in enumerate(lines):
+        if place in refused:
+            continue
+        record = _after(line, known, told)
+        others = rivals.setdefault((record.kind, record.rivals), []) if record.rivals is not None else []
+        says = record.unsound() or next(filter(None, map(record.contradicts, others)), None)
+        if says:
+            found[place] = says
+        elif record.rivals is not None:
+            others.append(record)
+    return found
 
 
 def _doubled(lines: Sequence[Line]) -> Iterator[tuple[int, str]]:
@@ -179,6 +215,7 @@ class _Identities:
 
     def __init__(self, lines: Sequence[Line], known: Known, refused: Mapping[int, str]) -> None:
         self.refused: dict[int, str] = {}
+        self.told = {line.record.key: line for place, line in enumerate(lines) if place not in refused}
         self.claims: dict[int, list[Claim]] = {}
         self.drops: dict[int, list[Identity]] = {}
         self.adopts: dict[int, UUID] = {}

@@ -40,6 +40,28 @@ class Record:
         found: str | None = getattr(self, self.parent_field) if self.parent_field else None
         return found
 
+    @property
+    def model(self) -> Key | None:
+        """The record that it is made of, when it is new."""
+        return None
+
+    def like(self, model: "Record | None", given: frozenset[str]) -> Self:  # noqa: ARG002  # most kinds have no model
+        """The record with what its model says of it, but for what is `given`."""
+        return self
+
+    def unsound(self) -> str | None:
+        """Why it contradicts itself, with what to change."""
+        return None
+
+    @property
+    def rivals(self) -> object | None:
+        """What records have in common that may contradict each other; None when it contradicts none."""
+        return None
+
+    def contradicts(self, other: "Record") -> str | None:  # noqa: ARG002  # most kinds never do
+        """Why it cannot be beside another one, with what to change."""
+        return None
+
     def references(self) -> list[tuple[str, Key]]:
         """The records that it names, with the name of the field that does."""
         found = []

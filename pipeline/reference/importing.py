@@ -83,6 +83,8 @@ def wanted_by(lines: Sequence[Line]) -> WantedRecords:
         records.setdefault(record.kind, set()).add(record.external_id)
         for _, (kind, name) in record.references():
             references.setdefault(kind, set()).add(name)
+        if record.model is not None:
+            records.setdefault(record.model[0], set()).add(record.model[1])
     return WantedRecords(
         records=records,
         identities={identity for line in lines for identity in line.record.identities},

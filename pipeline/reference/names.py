@@ -10,12 +10,14 @@ from pipeline.domain.fields import FieldType, wrong_fields
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """Queues, calendars, alarms and own fields of a desk, and the country of numbers that name none."""
+    """Queues, calendars, SLAs and own fields of a desk, its time zone, and the country of numbers that name none."""
 
     country: str | None = None
     language: str = "en"
+    timezone: str = "UTC"
     queues: Collection[str] = ()
     calendars: Collection[str] = ()
+    slas: Collection[str] = ()
     fields: Mapping[str, Mapping[str, FieldType]] = field(default_factory=dict)
 
     @classmethod
@@ -24,8 +26,10 @@ class Names:
         return cls(
             country=config.desk.country,
             language=config.desk.language,
+            timezone=config.desk.timezone,
             queues=tuple(queue.name for queue in config.queue),
             calendars=tuple(config.calendar),
+            slas=tuple(sla.name for sla in config.sla),
             fields=config.fields.model_dump(),
         )
 

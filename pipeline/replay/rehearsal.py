@@ -52,7 +52,7 @@ async def rehearse(steps: Sequence[Arrival | Deed], config: Config, data: Sequen
     if not config.desk.secret:
         config = config.model_copy(update={"desk": config.desk.model_copy(update={"secret": (_SECRET,)})})
     if steps:
-        await Importer(PostgresReference(dsn))(data, at=steps[0].at)
+        await Importer(PostgresReference(dsn, config.desk.timezone))(data, at=steps[0].at)
     store = PostgresStore(dsn)
     try:
         rules = compile_rules(config)

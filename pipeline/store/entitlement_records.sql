@@ -78,7 +78,7 @@ FROM entitlement_ledger AS line JOIN cases ON cases.id = line.case_id
 WHERE line.entitlement = ANY(%(names)s::text[]) ORDER BY line.entitlement, line.ord;
 
 -- name: set_state
-UPDATE entitlement SET state = %(state)s WHERE external_id = %(name)s;
+UPDATE entitlement SET state = %(state)s, waits = false WHERE external_id = %(name)s;
 
 -- name: rivals
 -- Every default that runs or will.

@@ -46,6 +46,7 @@ class MemoryReferenceTransaction:
             key: (id_, record)
             for key, (id_, record) in all_records.items()
             if record.external_id in wanted.records.get(record.kind, ())
+            or (record.kind in wanted.records and record.rivals is not None)
         }
         by_id = dict(all_records.values())
         return Known(

@@ -12,6 +12,7 @@ import orjson
 import psycopg
 from psycopg.rows import dict_row
 
+from pipeline.domain.agreed import EntitlementRecord, TemplateRecord
 from pipeline.domain.importing import Holder, Known, Stored
 from pipeline.domain.matching import Identity
 from pipeline.domain.reference import Absence, Account, Agent, Article, Contact, Device, Key, Product, Record
@@ -26,14 +27,17 @@ Row = TypeVar("Row")
 AT_ONCE = 10_000
 """Rows of one statement."""
 
-RECORDS: Mapping[str, type[Record]] = {kind.kind: kind for kind in (Account, Product, Agent, Contact, Device, Article)}
+RECORDS: Mapping[str, type[Record]] = {
+    kind.kind: kind for kind in (Account, Product, Agent, Contact, TemplateRecord, Device, EntitlementRecord, Article)
+}
 """The kinds that this store keeps."""
 
-_BEFORE = {"article": ("keep_versions",)}
+_BEFORE = {"article": ("keep_versions",), "entitlement": ("one_writer_of_entitlements",)}
 _AFTER = {
     "account": ("parents_account", "drop_domains", "add_domains"),
     "product": ("parents_product",),
     "agent": ("parents_agent",),
+    "device": ("begin_warranties", "end_warranties"),
 }
 """What is to be done beside writing the rows of a kind."""
 
@@ -41,29 +45,32 @@ _AFTER = {
 class PostgresReference:
     """Opens transactions of importing."""
 
-    def __init__(self, dsn: str) -> None:
+    def __init__(self, dsn: str, timezone: str = "UTC") -> None:
+        """Days end by the clock of the time zone."""
         self._dsn = dsn
+        self._timezone = timezone
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator["PostgresReferenceTransaction"]:
         """A transaction that commits at the end of the block. Raises Retry as `is_retry` says."""
         async with connected(self._dsn) as connection:
             await connection.execute(_SQL["one_at_a_time"])
-            yield PostgresReferenceTransaction(connection)
+            yield PostgresReferenceTransaction(connection, self._timezone)
 
 
 class PostgresReferenceTransaction:
     """The statements of one import."""
 
-    def __init__(self, connection: psycopg.AsyncConnection) -> None:
+    def __init__(self, connection: psycopg.AsyncConnection, timezone: str) -> None:
         self._connection = connection
+        self._timezone = timezone
 
     async def known(self, wanted: WantedRecords) -> Known:
         """What is known of what an import names."""
         rows: list[tuple[UUID, UUID, Record]] = []
         for kind, names in wanted.records.items():
             rows += [(row.pop("id"), row.pop("holder"), _record(kind, row))
-                     for row in await self._dicts(f"known_{kind}", names=[*names])]  # fmt: skip
+                     for row in await self._dicts(f"known_{kind}", names=[*names], **_customers(wanted))]  # fmt: skip
         listed: dict[UUID, set[Identity]] = {}
         for holder, kind, value in await self._rows("imported_identities", ids=[holder for _, holder, _ in rows]):
             listed.setdefault(holder, set()).add(Identity(kind, value))
@@ -93,7 +100,8 @@ class PostgresReferenceTransaction:
         for kind, records in changes.records.items():
             for name in (*_BEFORE.get(kind, ()), f"write_{kind}", *_AFTER.get(kind, ())):
                 for some in _batched(records, AT_ONCE):
-                    await self._run(name, rows=_json([_row(written) for written in some]), at=at)
+                    rows = _json([_row(written) for written in some])
+                    await self._run(name, rows=rows, at=at, timezone=self._timezone)
         for name, held in (("move_identities", changes.moved), ("add_identities", changes.new)):
             for few in _batched(sorted(held, key=lambda one: one.identity), AT_ONCE):
                 await self._run(name, rows=_json([_held_row(one) for one in few]))
@@ -119,6 +127,12 @@ class PostgresReferenceTransaction:
 
     async def _run(self, name: str, **values: object) -> None:
         await self._connection.execute(_SQL[name], values)
+
+
+def _customers(wanted: WantedRecords) -> dict[str, list[str]]:
+    """Whose entitlements may contradict those of an import."""
+    kinds = {"accounts": "account", "contacts": "contact", "devices": "device"}
+    return {name: [*wanted.references.get(kind, ())] for name, kind in kinds.items()}
 
 
 def _record(kind: str, row: dict[str, Any]) -> Record:

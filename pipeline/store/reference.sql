@@ -42,6 +42,30 @@ WHERE device.external_id = ANY(%(names)s::text[]);
 SELECT id, id AS holder, external_id, language, state, title, body, keywords
 FROM article WHERE external_id = ANY(%(names)s::text[]);
 
+-- name: known_entitlement_template
+SELECT md5(external_id)::uuid AS id, md5(external_id)::uuid AS holder, external_id, allotment,
+    total / CASE allotment WHEN 'hours' THEN 3600 ELSE 1 END::float AS total,
+    coalesce((SELECT jsonb_object_agg(key, value::float / CASE allotment WHEN 'hours' THEN 3600 ELSE 1 END)
+        FROM jsonb_each_text(channels)), '{}') AS channels,
+    only_listed, decrement_on, restrict, products, sla
+FROM entitlement_template WHERE external_id = ANY(%(names)s::text[]);
+
+-- name: known_entitlement
+-- Those of these names, and the defaults of these customers, who may have one at a time.
+SELECT md5(e.external_id)::uuid AS id, md5(e.external_id)::uuid AS holder, e.external_id,
+    account.external_id AS account,
+    array(SELECT external_id FROM contact WHERE id = ANY(e.contacts) ORDER BY external_id COLLATE "C") AS contacts,
+    e.device, CASE WHEN e.waits THEN 'waiting' ELSE e.state END AS state, e.starts_at AS starts, e.ends_at AS ends, e.is_default AS default, e.template, e.allotment,
+    e.total / CASE e.allotment WHEN 'hours' THEN 3600 ELSE 1 END::float AS total,
+    coalesce((SELECT jsonb_object_agg(key, value::float / CASE e.allotment WHEN 'hours' THEN 3600 ELSE 1 END)
+        FROM jsonb_each_text(e.channels)), '{}') AS channels,
+    e.only_listed, e.decrement_on, e.restrict, e.products, e.sla
+FROM entitlement AS e LEFT JOIN account ON account.id = e.account_id
+WHERE e.external_id = ANY(%(names)s::text[])
+    OR (e.is_default AND e.state IN ('active', 'waiting') AND (
+        account.external_id = ANY(%(accounts)s::text[]) OR e.device = ANY(%(devices)s::text[])
+        OR EXISTS (SELECT FROM contact WHERE id = ANY(e.contacts) AND external_id = ANY(%(contacts)s::text[]))));
+
 -- name: holders
 -- Whose these identities are.
 SELECT identity.kind, identity.value, identity.origin = 'import',
@@ -80,6 +104,9 @@ SELECT external_id, id FROM contact WHERE external_id = ANY(%(names)s::text[]);
 
 -- name: ids_of_device
 SELECT external_id, id FROM device WHERE external_id = ANY(%(names)s::text[]);
+
+-- name: ids_of_entitlement_template
+SELECT external_id, md5(external_id)::uuid FROM entitlement_template WHERE external_id = ANY(%(names)s::text[]);
 
 -- name: above_account
 SELECT account.external_id, parent.external_id FROM account JOIN account AS parent ON parent.id = account.parent_id;
@@ -159,6 +186,70 @@ LEFT JOIN product ON product.external_id = r.product
 ON CONFLICT (id) DO UPDATE SET name = excluded.name, account_id = excluded.account_id,
     product_id = excluded.product_id, gateway = excluded.gateway, warranty_until = excluded.warranty_until,
     thresholds = excluded.thresholds, fields = excluded.fields;
+
+-- name: begin_warranties
+-- A device's warranty is an entitlement on it until the end of its last day, by the template of that name if any.
+INSERT INTO entitlement (external_id, device, state, ends_at, template, allotment, total, channels, only_listed,
+    decrement_on, restrict, products, sla)
+SELECT 'warranty of ' || r.external_id, r.external_id, 'active',
+    (r.warranty_until + 1)::timestamp AT TIME ZONE %(timezone)s, template.external_id,
+    coalesce(template.allotment, 'cases'), template.total, coalesce(template.channels, '{}'),
+    coalesce(template.only_listed, false), coalesce(template.decrement_on, 'open'), coalesce(template.restrict, true),
+    coalesce(template.products, '{}'), template.sla
+FROM json_to_recordset(%(rows)s::json) AS r (external_id text, warranty_until date)
+LEFT JOIN entitlement_template AS template ON template.external_id = 'warranty'
+WHERE r.warranty_until IS NOT NULL
+ON CONFLICT (external_id) DO UPDATE SET state = 'active', ends_at = excluded.ends_at;
+
+-- name: end_warranties
+UPDATE entitlement SET state = 'cancelled'
+FROM json_to_recordset(%(rows)s::json) AS r (external_id text, warranty_until date)
+WHERE entitlement.external_id = 'warranty of ' || r.external_id AND r.warranty_until IS NULL;
+
+-- name: write_entitlement_template
+-- Entitlements that were made of one stay as they are.
+INSERT INTO entitlement_template (external_id, allotment, total, channels, only_listed, decrement_on, restrict, products,
+    sla)
+SELECT external_id, allotment, round(total * unit), (SELECT coalesce(jsonb_object_agg(key, round(value::numeric * unit)),
+    '{}') FROM jsonb_each_text(channels)), only_listed, decrement_on, restrict, products, sla
+FROM json_to_recordset(%(rows)s::json) AS r (external_id text, allotment text, total numeric, channels jsonb,
+    only_listed boolean, decrement_on text, restrict boolean, products text[], sla text),
+    LATERAL (SELECT CASE allotment WHEN 'hours' THEN 3600 ELSE 1 END AS unit) AS counted
+ON CONFLICT (external_id) DO UPDATE SET
+    allotment = excluded.allotment, total = excluded.total, channels = excluded.channels,
+    only_listed = excluded.only_listed, decrement_on = excluded.decrement_on, restrict = excluded.restrict,
+    products = excluded.products, sla = excluded.sla;
+
+-- name: one_writer_of_entitlements
+-- As those who activate or make one do, so that no two make a customer two defaults.
+SELECT pg_advisory_xact_lock(4921858);
+
+-- name: write_entitlement
+-- What is used stays as it is. One that was used up is told of anew when more was agreed. One that is said to wait
+-- runs from its beginning on, unless that was over when it was said.
+INSERT INTO entitlement AS e (external_id, account_id, contacts, device, products, state, waits, starts_at, ends_at,
+    is_default, sla, template, allotment, total, channels, only_listed, decrement_on, restrict)
+SELECT r.external_id, account.id,
+    array(SELECT contact.id FROM contact WHERE contact.external_id = ANY(r.contacts) ORDER BY contact.id),
+    r.device, r.products, CASE WHEN to_come THEN 'active' ELSE r.state END, to_come, r.starts, r.ends, r."default", r.sla, r.template, r.allotment, round(r.total * unit),
+    (SELECT coalesce(jsonb_object_agg(key, round(value::numeric * unit)), '{}') FROM jsonb_each_text(r.channels)),
+    r.only_listed, r.decrement_on, r.restrict
+FROM json_to_recordset(%(rows)s::json) AS r (external_id text, account text, contacts text[], device text,
+    products text[], state text, starts timestamptz, ends timestamptz, "default" boolean, sla text, template text,
+    allotment text, total numeric, channels jsonb, only_listed boolean, decrement_on text, restrict boolean)
+LEFT JOIN account ON account.external_id = r.account
+LEFT JOIN entitlement AS before ON before.external_id = r.external_id,
+    LATERAL (SELECT CASE r.allotment WHEN 'hours' THEN 3600 ELSE 1 END AS unit,
+        r.state = 'waiting' AND (coalesce(before.waits, false) OR coalesce(r.starts > %(at)s, false)) AS to_come)
+    AS counted
+ON CONFLICT (external_id) DO UPDATE SET
+    account_id = excluded.account_id, contacts = excluded.contacts, device = excluded.device,
+    products = excluded.products, state = excluded.state, waits = excluded.waits, starts_at = excluded.starts_at,
+    ends_at = excluded.ends_at, is_default = excluded.is_default, sla = excluded.sla, template = excluded.template,
+    allotment = excluded.allotment,
+    total = excluded.total, channels = excluded.channels, only_listed = excluded.only_listed,
+    decrement_on = excluded.decrement_on, restrict = excluded.restrict,
+    exhausted_at = CASE WHEN excluded.total IS NULL OR excluded.total > e.used THEN NULL ELSE e.exhausted_at END;
 
 -- name: keep_versions
 -- An article whose words change keeps the earlier ones.

@@ -7,6 +7,7 @@ from pipeline.reference.kinds.agent import ToldAgent
 from pipeline.reference.kinds.article import ToldArticle
 from pipeline.reference.kinds.contact import ToldContact
 from pipeline.reference.kinds.device import ToldDevice
+from pipeline.reference.kinds.entitlement import ToldEntitlement, ToldTemplate
 from pipeline.reference.kinds.product import ToldProduct
 from pipeline.reference.kinds.told import Told
 
@@ -15,6 +16,8 @@ KINDS: Mapping[str, type[Told]] = {
     "product": ToldProduct,
     "agent": ToldAgent,
     "contact": ToldContact,
+    "entitlement_template": ToldTemplate,
     "device": ToldDevice,
+    "entitlement": ToldEntitlement,
     "article": ToldArticle,
 }

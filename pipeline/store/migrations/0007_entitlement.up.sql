@@ -15,7 +15,8 @@ CREATE TABLE entitlement_template (
 
 -- Totals and what is used are units: cases, or seconds of what is agreed in hours. `used` and `used_by` (by channel)
 -- are the sums of the ledger, so that nobody adds up years of it under a lock. The state of one that is `active`
--- follows from its dates: before `starts_at` it waits, from `ends_at` on it has expired.
+-- follows from its dates: before `starts_at` it waits, from `ends_at` on it has expired. `waits` when an import called
+-- such a one waiting; one that is `waiting` here is held back whatever its dates.
 CREATE TABLE entitlement (
     external_id text COLLATE "C" PRIMARY KEY,
     account_id uuid REFERENCES account,
@@ -25,6 +26,7 @@ CREATE TABLE entitlement (
     state text NOT NULL CHECK (state IN ('draft', 'waiting', 'active', 'expired', 'cancelled')),
     starts_at timestamptz,
     ends_at timestamptz,
+    waits boolean NOT NULL DEFAULT false,
     is_default boolean NOT NULL DEFAULT false,
     sla text,
     template text,
