@@ -91,7 +91,7 @@ class Drawing:
         choice = choose(theirs, claim, case.opened_at)
         if choice.entitlement is not None:
             case.entitlement = self._seen[case.id]["entitlement"] = choice.entitlement.external_id
-        elif case.queue in strict and isinstance(event.cause, Incoming) and event.cause.alarm is None:
+        elif case.queue in strict and isinstance(event.cause, Incoming) and event.cause.kind != "iot":
             self.refused[event.cause.id] = Quarantined(f"{choice.why}, and {case.queue} asks a person then")
         elif choice.used_up:
             _flag(case)
@@ -102,7 +102,9 @@ class Drawing:
         """One transition of a case on an entitlement; one that nobody knows is drawn on by nobody."""
         one = self._book.get(name)
         if one is None:
-            self._batch.why(case, PART, f"there is no entitlement {name}", _at(event))
+            if by != "withdraw":
+                self._take_away(event, case, name)
+                self._batch.why(case, PART, f"there is no entitlement {name}", _at(event))
             return
         done = turn(one, case.id, standing, by=by, work=self._worked(case), before=self._lines[case.id])
         self._book[name] = done.entitlement
@@ -132,11 +134,14 @@ class Drawing:
         _flag(case)
         says = f"{by} would take {told(one.terms, done.missing)} more of {one.external_id} than are left"
         if one.terms.allotment == "cases" and one.terms.decrement_on == "open":
-            case.entitlement = self._seen[case.id]["entitlement"] = None
-            changed = {"entitlement": (one.external_id, None)}
-            self._told.append(CaseEvent("case.updated", event.cause, case, changed))
+            self._take_away(event, case, one.external_id)
             says += "; it goes on without"
         self._batch.why(case, PART, says, _at(event))
+
+    def _take_away(self, event: CaseEvent, case: Case, name: str) -> None:
+        case.entitlement = self._seen[case.id]["entitlement"] = None
+        changed = {"entitlement": (name, None)}
+        self._told.append(CaseEvent("case.updated", event.cause, case, changed))
 
     def _worked(self, case: Case) -> list[Work]:
         """The case's billable work; what this batch tells of it counts as it tells it."""

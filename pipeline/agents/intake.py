@@ -36,7 +36,7 @@ class Intake:
         facts = await tx.read(_wanted(singles, telemetry))
         undecided = [replace(message) for message in singles] if self._may_refuse else []
         while True:
-            batch = Batch(singles, facts, telemetry=telemetry, channels=channels_of(facts.channels))
+            batch = Batch([*singles], facts, telemetry=telemetry, channels=channels_of(facts.channels))
             try:
                 await self._decide(batch, tx)
                 break

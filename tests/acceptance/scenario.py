@@ -13,7 +13,8 @@ the reason. `case 1001` says what became of a case, `has` which activities it ha
 
 `call: ID` is a call of so many `minutes` that somebody answered, `from` a number; without `minutes` it goes on.
 `data` is what `casestream import` takes, known before the first step; what of it is refused, by line, is expected as
-`refused`. `contacts` are expected by external id or name, with what they are known by and the `origins` of that.
+`refused`. `contacts` are expected by external id or name, with what they are known by and the `origins` of that;
+`entitlements` by external id, as they are at the end.
 
 On Facebook, `by` someone, or `us`: `comment: ID` stands `under` our post and may be what `answers` another comment;
 `edit: ID` and `remove: ID` change it; `direct: ID` is a message in the talk `with` someone.

@@ -49,6 +49,9 @@ def test_it_is_so(scenario: Scenario, new_database: Callable[[], str]) -> None: 
     if (wanted_contacts := expect.pop("contacts", None)) is not None:
         assert contacts_told(report, wanted_contacts) == wanted_contacts
     hold_queues(report, expect)
+    for name, wanted in expect.pop("entitlements", {}).items():
+        held = next(one for one in report["entitlements"] if one["external_id"] == name)
+        assert {key: held[key] for key in wanted} == wanted, name
     for kind in ("activities", "cases"):
         assert len(report[kind]) == expect.pop(kind, len(report[kind])), report[kind]
     for number in [name for name in expect if isinstance(name, int)]:
