@@ -8,10 +8,12 @@ from urllib.parse import parse_qsl
 
 from pipeline.parse.filename import safe_name
 from pipeline.parse.message import Attachment
+from pipeline.parse.mime import MEDIA_TYPE
 from pipeline.parse.strict_json import Malformed, read_json
 
 MAX_PARTS = 1000
 _MAX_PART_HEADER = 16_384
+_MAX_TYPE = 255
 
 _PARAMETER = re.compile(r';\s*([A-Za-z]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;"]+))')
 _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,./:=? -]{1,200}")
@@ -51,7 +53,7 @@ def read_body(raw: bytes, content_type: str) -> Submitted:
     if reader is None:
         raise Unsupported("a form is sent as JSON, urlencoded or multipart")
     submitted = reader(raw, content_type)
-    for text in (*submitted.fields, *submitted.fields.values()):
+    for text in (*submitted.fields, *submitted.fields.values(), *(file.field for file in submitted.files)):
         if "\0" in text or _SURROGATE.search(text):
             raise Malformed("a field holds NUL or half a character")
     return submitted
@@ -142,7 +144,8 @@ def _add_part(submitted: Submitted, part: bytes) -> None:
     if "filename" not in given:
         _add(submitted, given["name"], _decoded(content))
     elif given["filename"] or content:
-        type_ = media_type(headers.get("content-type", "")) or "application/octet-stream"
+        type_ = media_type(headers.get("content-type", "")[:_MAX_TYPE])
+        type_ = type_ if MEDIA_TYPE.fullmatch(type_) else "application/octet-stream"
         name = safe_name(given["filename"]) or "file"
         attachment = Attachment(name, type_, len(content), sha256(content).hexdigest(), inline=False, content_id=None)
         submitted.files.append(SubmittedFile(given["name"], attachment))

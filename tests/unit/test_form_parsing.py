@@ -120,3 +120,15 @@ def test_any_bytes_are_read_or_malformed(raw: bytes, content_type: str) -> None:
 def test_any_object_is_read_or_malformed(value: dict[str, object]) -> None:
     seen = of_json(value)
     assert seen.malformed or "\0" not in "".join(seen.fields.values())
+
+
+@pytest.mark.parametrize("type_", ["text/pl*=utf\x01\0\0t", "text", "a/" + "b" * 5000, "text/html\0", "<script>/x"])
+def test_a_file_whose_type_is_none_is_any_file(type_: str) -> None:
+    part = f'name="f"; filename="a.txt"\r\nContent-Type: {type_}\r\n\r\nhello'
+    (attachment,) = parse_form(multipart(part), MULTIPART, LOOSE).attachments
+    assert attachment.content_type in {"application/octet-stream", "a/" + "b" * 253}
+
+
+def test_nul_in_the_name_of_a_files_field_is_malformed() -> None:
+    part = 'name="f\0"; filename="a.txt"\r\n\r\nhello'
+    assert parse_form(multipart(part), MULTIPART, LOOSE).malformed == "a field holds NUL or half a character"
