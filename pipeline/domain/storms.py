@@ -17,7 +17,7 @@ MOST_NEWCOMERS = 50
 """First-time senders of one text in an hour; more are no people."""
 
 KEPT = 16
-MAX_TEXT = 2_000
+MAX_TEXT = 20_000
 
 _DIGITS = re.compile(r"\d+")
 

@@ -14,7 +14,7 @@ def test_each_failure_doubles_the_wait_of_which_chance_takes_up_to_half(chances:
         longest = min(2.0**number, 60.0)
         wait = backoff.failed()
         assert wait == longest * (1 - chance / 2)
-        assert longest / 2 < wait <= longest
+        assert longest / 2 <= wait <= longest
 
 
 def test_many_that_fail_together_come_back_one_by_one() -> None:
