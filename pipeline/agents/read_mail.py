@@ -1,5 +1,7 @@
 """Reads a mail into a typed message."""
 
+import re
+
 from uuid_utils.compat import uuid7
 
 from pipeline.agents.batch import Incoming
@@ -27,6 +29,8 @@ MAX_COPIED = 100
 
 _MAX_MENTIONS = 24
 _MAX_OURS = 20
+_MAX_TRACE = 16_384
+_NULL_SENDER = re.compile(rb"^return-path:[ \t]*<>", re.IGNORECASE | re.MULTILINE)
 
 
 def read_mail(rules: Rules, record: Record, envelope: Envelope, raw: bytes) -> Incoming:
@@ -110,7 +114,7 @@ def read_mail(rules: Rules, record: Record, envelope: Envelope, raw: bytes) -> I
             defects=mail.defects,
             mail=told,
             acknowledge=bool(mailbox and mailbox.acknowledge)
-            and _is_answerable(sender, auto, envelope)
+            and _is_answerable(sender, auto, envelope, raw)
             and not is_ours,
             shown=_shown(rules, mail, mailbox, raw),
         ),
@@ -187,9 +191,11 @@ def _ours(rules: Rules, mail: Email, mentioned: tuple[str, ...]) -> tuple[str, .
     return tuple(one for one in ids if one.lower().endswith(end))[:_MAX_OURS]
 
 
-def _is_answerable(sender: str | None, auto: str | None, envelope: Envelope) -> bool:
+def _is_answerable(sender: str | None, auto: str | None, envelope: Envelope, raw: bytes) -> bool:
     """Whether it may be answered automatically: a person wrote it, to us and not by a list (RFC 3834, section 2)."""
-    return sender is not None and auto is None and envelope.facts.get("envelopefrom") != "" and not is_nobody(sender)
+    if sender is None or auto is not None or is_nobody(sender):
+        return False
+    return envelope.facts.get("envelopefrom") != "" and _NULL_SENDER.search(raw, 0, _MAX_TRACE) is None
 
 
 def _mentions(mail: Email) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from pipeline.agents.dedupe import variant_key
 from pipeline.agents.rules import Rules
 from pipeline.agents.told_mail import MailMessage
 from pipeline.domain import automatic
-from pipeline.domain.matching import Identity, Party, Ref, normal_address
+from pipeline.domain.matching import Identity, Ref, normal_address
 from pipeline.store.ports import Transaction
 
 
@@ -38,7 +38,7 @@ class Speak:
             batch.facts = replace(batch.facts, parties={**batch.facts.parties, **known})
             for message in batch.messages:
                 if message.from_us and message.mail is not None:
-                    message.behalf = _behalf(message, message.mail, batch)
+                    message.behalf = self._behalf(message, message.mail, batch)
 
     def _came_back(self, message: Incoming) -> None:
         """A mail that we sent and that came back to us, whoever passed it on."""
@@ -46,6 +46,18 @@ class Speak:
         policy = self._rules.automatic.policy("loop")
         message.automatic = automatic.is_automatic("loop", policy)
         message.may_append, message.may_open = automatic.may_append("loop", policy), automatic.may_open("loop", policy)
+
+    def _behalf(self, message: Incoming, mail: MailMessage, batch: Batch) -> Identity | None:
+        """The customer of the case that it opens, if it opens one: who wrote what it forwards, else whom it is to."""
+
+        def is_customer(address: str) -> bool:
+            party = batch.facts.parties.get(Identity("email", address))
+            return not self._rules.is_ours(address) and (party is None or party.agent is None)
+
+        if is_forward(message, batch):
+            inner = normal_address(mail.forwarded.address) if mail.forwarded else ""
+            return Identity("email", inner) if inner and is_customer(inner) else None
+        return next((Identity("email", address) for address in mail.recipients if is_customer(address)), None)
 
 
 def _judge(message: Incoming, mail: MailMessage, agent: Ref) -> None:
@@ -63,19 +75,6 @@ def _judge(message: Incoming, mail: MailMessage, agent: Ref) -> None:
 def _addressed(mail: MailMessage) -> tuple[str, ...]:
     inner = (normal_address(mail.forwarded.address),) if mail.forwarded else ()
     return (*inner, *mail.recipients)
-
-
-def _behalf(message: Incoming, mail: MailMessage, batch: Batch) -> Identity | None:
-    """The customer of the case that it opens, if it opens one: who wrote what it forwards, else whom it is to."""
-
-    def is_customer(address: str) -> bool:
-        party: Party | None = batch.facts.parties.get(Identity("email", address))
-        return party is None or party.agent is None
-
-    if is_forward(message, batch):
-        inner = normal_address(mail.forwarded.address) if mail.forwarded else ""
-        return Identity("email", inner) if inner and is_customer(inner) else None
-    return next((Identity("email", address) for address in mail.recipients if is_customer(address)), None)
 
 
 def is_forward(message: Incoming, batch: Batch) -> bool:

@@ -39,8 +39,11 @@ def is_newcomer(message: Incoming) -> bool:
 
 
 def text_of(message: Incoming) -> str | None:
-    """By what its text is known when others send it too; None when it says too little."""
-    if len(f"{message.subject} {message.text}".split(maxsplit=FEWEST_WORDS)) < FEWEST_WORDS:
+    """By what its text is known when others send it too.
+
+    None when it says too little, or answers something: very many people may answer one newsletter in the same words.
+    """
+    if message.mentioned or len(f"{message.subject} {message.text}".split(maxsplit=FEWEST_WORDS)) < FEWEST_WORDS:
         return None
     return message.mail.text if message.mail is not None else likeness(message.subject, message.text).text
 

@@ -71,7 +71,7 @@ def parse_email(
     from_, sender = _speakers(headers, defects)
     via = came_by(headers, our_lists)
     if via:
-        from_ = writer(headers, {*our_lists, *ours}) or from_
+        from_ = writer(headers, from_, {*our_lists, *ours})
         headers = without_list(headers)
     in_reply_to, references = read_ids(headers.raw("in-reply-to")), _references(headers, defects)
     to, cc = _people(headers, "to", defects), _people(headers, "cc", defects)

@@ -13,7 +13,7 @@ LIST_HEADERS = frozenset({
 """What a list adds (RFC 2369, RFC 2919, and what Google Groups, Mailman and Sympa add beside)."""
 
 _PRECEDENCES_OF_LISTS = frozenset({"list", "bulk"})
-_NAMING = ("from", "sender", "reply-to", "to", "cc", "list-post", "x-beenthere", "mailing-list", "x-mailing-list")
+_NAMING = ("from", "sender", "list-post", "x-beenthere", "mailing-list", "x-mailing-list")
 _TELLING = LIST_HEADERS - {"precedence", "x-loop"} | {"x-original-sender", "x-original-from"}
 _VIA = (" via ", " über ", " par ", " por ", " tramite ")
 
@@ -38,13 +38,19 @@ def without_list(headers: Headers) -> Headers:
     return headers.without(dropped)
 
 
-def writer(headers: Headers, ours: Collection[str]) -> Address | None:
-    """X-Original-Sender, else the first address in Reply-To that is not ours; None when neither is there."""
+def writer(headers: Headers, author: Address | None, ours: Collection[str]) -> Address | None:
+    """X-Original-Sender, else the first address in Reply-To that is not ours, else `author`.
+
+    Only where the list wrote itself into From: what stands there otherwise is judged by DMARC, which nobody gets
+    around by naming somebody else beside it.
+    """
+    if author is not None and author.address.lower() not in ours:
+        return author
     said = read_speaker(headers.raw("x-original-sender"))[0] if "x-original-sender" in headers else None
     replies = (person for value in headers.all("reply-to") for person in read_addresses(value))
     found = said or next((person for person in replies if person.address and person.address.lower() not in ours), None)
     if found is None or found.name:
-        return found
+        return found or author
     shown = read_addresses(headers.raw("from"))
     name = shown[0].name if shown else ""
     for word in _VIA:
