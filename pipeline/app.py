@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pipeline.agents.intake import Intake
     from pipeline.agents.queue_desk import QueueDesk
     from pipeline.agents.reading import Reading
+    from pipeline.agents.recount import Recount
     from pipeline.agents.relay import Relay
     from pipeline.agents.retrial import Retrial
     from pipeline.agents.rules import Rules
@@ -320,6 +321,14 @@ def build_relay(config: Config, ready: Callable[[], None]) -> "Relay":
     from pipeline.publish import KafkaPublisher
 
     return Relay(config.postgres.direct, lambda: KafkaPublisher(config.kafka, event_source(config)), ready)
+
+
+def build_recount(config: Config) -> "Recount":
+    """What has promises reckoned anew that are configured otherwise than when they were made."""
+    from pipeline.agents.promises import compile_pledges
+    from pipeline.agents.recount import Recount
+
+    return Recount(config.postgres.dsn, list(compile_pledges(config).terms.kpis))
 
 
 def build_clock(config: Config, ready: Callable[[], None]) -> "Clock":

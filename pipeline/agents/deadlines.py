@@ -8,7 +8,7 @@ from pipeline.agents.rules import Rules
 from pipeline.domain.cases import Case
 from pipeline.domain.escalation import escalate, reassign
 from pipeline.domain.kpi import Instance, Kpi
-from pipeline.domain.sla import Happening
+from pipeline.domain.sla import RECOMPUTED, Happening
 from pipeline.domain.timers import ON_TIME, Timer
 from pipeline.store.outbound_ports import NewMail
 
@@ -16,7 +16,6 @@ WARN, FAIL = "sla.warn", "sla.fail"
 """The kinds of timers."""
 
 _FIRED = frozenset({"warned", "breached"})
-_TELLS_WHY = frozenset({"started", "cancelled"})
 
 
 class Deadlines:
@@ -38,7 +37,7 @@ class Deadlines:
             actions = _actions(kpi, one) if kpi is not None else ()
             told = self._told(one, actions)
             batch.events.append(CaseEvent(f"sla.{one.kind}", by, case, kpi=told))
-            if one.kind in _TELLS_WHY:
+            if one.kind == "cancelled" or one.why.startswith(RECOMPUTED):
                 batch.why(case, "sla", _why(one), one.at)
             for action in actions:
                 self._act(action, batch, case, one)
@@ -130,6 +129,7 @@ def _why(one: Happening) -> str:
 
 def _keep(batch: Batch, kind: str, instance: Instance, at: datetime | None) -> None:
     if at is None or not instance.is_open:
-        batch.disarm(kind, str(instance.id))
+        if not instance.is_new:
+            batch.disarm(kind, str(instance.id))
     else:
         batch.arm(Timer(kind, str(instance.id), at, instance.case_id, "messages"))

@@ -17,6 +17,9 @@ from pipeline.domain.timers import Timer
 from pipeline.store.kpi_ports import PromiseFacts
 from pipeline.store.ports import Transaction
 
+_CONFIGURED = "promises.configured"
+"""Stands in the place of what happened to a case when only what is promised changed; it is told to nobody."""
+
 _TIMES = ("opened_at", "waiting_since")
 _ROUNDS = 4
 """How often what is done about a broken promise may change the case, and so its promises, in one go."""
@@ -31,9 +34,13 @@ class Promise:
 
     async def __call__(self, batch: Batch, tx: Transaction) -> None:
         """Look at the cases that opened or changed; without any SLA there is nothing to do."""
-        if not self._pledges.slas:
+        if not self._pledges.slas and not batch.promises:
             return
         concerned = _concerned(batch.events)
+        for case_id, promises in batch.promises.items():
+            if promises.stale_since is not None:
+                change = CaseEvent(_CONFIGURED, Deed(promises.stale_since, "clock"), batch.cases[case_id])
+                concerned.setdefault(case_id, []).append(change)
         if concerned:
             cases = {case.id: case for events in concerned.values() if (case := events[0].case) is not None}
             slas = await self._read(cases, concerned, batch, tx)
@@ -174,7 +181,11 @@ class KpiTimers:
             return
         promises = batch.promises[case.id]
         for instance in promises.instances:
-            if str(instance.id) == timer.key:
-                instance.changed = True
+            if str(instance.id) != timer.key:
+                continue
+            instance.changed = True
+            if promises.is_known(instance):
                 promises.fall_due(instance, timer.at, cause.at)
+            else:
+                promises.stale_since = cause.at
         self._deadlines.tell(batch, case, cause)

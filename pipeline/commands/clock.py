@@ -22,4 +22,10 @@ def register(app: typer.Typer) -> None:
         from pipeline.ready import announce
 
         settings = load_config(config, data)
-        run(house.build_clock(settings, announce).run)
+        recount, clock = house.build_recount(settings), house.build_clock(settings, announce)
+
+        async def start() -> None:
+            await recount()
+            await clock.run()
+
+        run(start)

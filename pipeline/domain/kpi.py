@@ -81,7 +81,8 @@ class Stretch:
 class Instance:
     """One promise on one case; `number` orders those of a case, `value` is what it counts from.
 
-    `ended_by` says why it is over, `late` that it was met after its breach.
+    `ended_by` says why it is over, `late` that it was met after its breach. `changed` and `is_new` tell whoever keeps
+    it what is to be written.
     """
 
     id: UUID
@@ -100,6 +101,7 @@ class Instance:
     ended_at: datetime | None = None
     ended_by: Ending | None = None
     changed: bool = True
+    is_new: bool = True
 
     @property
     def is_open(self) -> bool:

@@ -11,6 +11,9 @@ from pipeline.domain.kpi import Ending, Instance, Kpi, Sla, State, Stretch
 
 Kind = Literal["started", "warned", "breached", "met", "paused", "resumed", "cancelled"]
 
+RECOMPUTED = "recomputed: "
+"""Begins why an instance that was there before is told to start."""
+
 _ALWAYS = Calendar(UTC)
 
 
@@ -57,13 +60,17 @@ class Terms:
 
 
 class Promises:
-    """The instances of one case, and what happens to them; `happened` is for whoever must tell."""
+    """The instances of one case, and what happens to them; `happened` is for whoever must tell.
+
+    `stale_since` is when somebody noticed that they were promised by another configuration than today's.
+    """
 
     def __init__(self, case_id: UUID, instances: Iterable[Instance], terms: Terms, new_id: Callable[[], UUID]) -> None:
         self._case_id = case_id
         self._terms = terms
         self._new_id = new_id
         self.instances = list(instances)
+        self.stale_since: datetime | None = None
         self.happened: list[Happening] = []
 
     def attend(self, sla: Sla | None, moment: Moment) -> None:
@@ -83,6 +90,10 @@ class Promises:
                 latest = self._begin(latest, kpi, moment) if kpi is not None and moment.state == "active" else None
             if latest is not None:
                 self._go_on(latest, kpi, moment)
+
+    def is_known(self, instance: Instance) -> bool:
+        """Whether its promise is still configured as it was when its deadlines were reckoned."""
+        return instance.key in self._terms.kpis
 
     def fall_due(self, instance: Instance, due: datetime, at: datetime) -> None:
         """The time of a warning or of the deadline itself has come; what stands still, or is over, lets it pass."""
@@ -204,10 +215,10 @@ class Promises:
         """Another promise of that name applies now: what was used and paused is carried over."""
         kind: Literal["counted", "paused"] = "paused" if instance.is_paused else "counted"
         at = instance.close(moment.at, self._terms.hours(instance))
-        instance.stretches.append(Stretch(at, None, kind, f"recomputed: {moment.why}", kpi.calendar))
+        instance.stretches.append(Stretch(at, None, kind, f"{RECOMPUTED}{moment.why}", kpi.calendar))
         instance.key, instance.sla = kpi.key, kpi.sla
         self._reckon(instance, kpi)
-        self._tell("started", instance, moment.at, f"recomputed: {moment.why}")
+        self._tell("started", instance, moment.at, f"{RECOMPUTED}{moment.why}")
 
     def _meet(self, instance: Instance, moment: Moment) -> None:
         at = instance.close(moment.at, self._terms.hours(instance))

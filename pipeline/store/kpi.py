@@ -54,10 +54,16 @@ async def promised_on(dsn: str, number: int) -> tuple[list[Instance], datetime] 
     return ([instance_of(row[1:]) for row in rows if row[1] is not None], rows[0][0]) if rows else None
 
 
+async def look_again(dsn: str, keys: Collection[str]) -> int:
+    """Let the timers of promises that are configured otherwise now fire at once; how many. Raises Retry."""
+    async with retryable(), await psycopg.AsyncConnection.connect(dsn, autocommit=True) as connection:
+        return (await connection.execute(_SQL["look_again"], {"keys": list(keys)})).rowcount
+
+
 def instance_of(row: tuple[Any, ...]) -> Instance:
     """The instance that a row of `read_kpis` holds."""
     *columns, stretches = row
-    instance = Instance(**dict(zip(_COLUMNS, columns, strict=True)), changed=False)
+    instance = Instance(**dict(zip(_COLUMNS, columns, strict=True)), changed=False, is_new=False)
     instance.stretches = [_stretch(*stretch) for stretch in stretches]
     return instance
 

@@ -28,3 +28,10 @@ SET sla = excluded.sla, key = excluded.key, state = excluded.state, warn_at = ex
 SELECT now(), kpi.id, case_id, kpi.number, kpi, kpi.sla, key, value, warn_at, fail_at, warned_at, breached_at,
     succeeded_at, ended_at, ended_by, stretches
 FROM cases LEFT JOIN kpi ON kpi.case_id = cases.id WHERE cases.number = %(number)s ORDER BY kpi.number;
+
+-- name: look_again
+-- Lets the timers of open promises fire now whose key is none of these, so that they are reckoned anew.
+UPDATE timer SET at = now(), due = now()
+FROM kpi
+WHERE kpi.ended_at IS NULL AND kpi.key <> ALL(%(keys)s::text[])
+    AND timer.kind IN ('sla.warn', 'sla.fail') AND timer.key = kpi.id::text AND timer.at > now();

@@ -18,7 +18,7 @@ def known_promises(tables: "Tables", cases: Collection[UUID], entitlements: Coll
     for instance in sorted(tables.kpis.values(), key=lambda one: one.number):
         if instance.case_id in cases:
             copied = deepcopy(instance)
-            copied.changed = False
+            copied.changed = copied.is_new = False
             found.setdefault(instance.case_id, []).append(copied)
     return PromiseFacts(found)
 

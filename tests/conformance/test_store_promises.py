@@ -20,7 +20,7 @@ def an_instance(number: int) -> Instance:
             Stretch(NOW, NOW + timedelta(hours=1), "counted", "from opened_at", "office", timedelta(minutes=59)),
             Stretch(NOW + timedelta(hours=1), None, "paused", "status in progress → on hold", "office"),
         ],
-        changed=False,
+        changed=False, is_new=False,
     )  # fmt: skip
 
 
