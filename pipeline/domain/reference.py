@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import date
+from functools import cache
 from typing import Any, ClassVar, Self
 
 from pipeline.domain.matching import Identity
@@ -73,7 +74,7 @@ class Record:
     def onto(self, old: Self | None) -> Self:
         """The record after this was imported onto what was known; own fields one by one, null takes one away."""
         known = old if old is not None else self.blank(self)
-        names = {one.name for one in fields(self)}
+        names = _names(type(self))  # type: ignore[arg-type]  # a class is hashable
         changes: dict[str, Any] = {name: getattr(self, name) for name in self.given & names}
         if old is None and "name" in names:
             changes.setdefault("name", self.external_id)
@@ -86,6 +87,11 @@ class Record:
     def blank(cls, like: Self) -> Self:
         """A new record of which nothing else is known."""
         return cls(external_id=like.external_id)
+
+
+@cache
+def _names(kind: type[Record]) -> frozenset[str]:
+    return frozenset(one.name for one in fields(kind))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,11 +6,15 @@ from typing import Self
 
 from pipeline.config import Config
 from pipeline.domain.fields import FieldType, wrong_fields
+from pipeline.reference.thresholds import Thresholds
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """Queues, calendars, SLAs and own fields of a desk, its time zone, and the country of numbers that name none."""
+    """Queues, calendars, SLAs, alarms and own fields of a desk, its time zone, the country of numbers that name none.
+
+    `skills` are those that rules ask for; an agent may have others.
+    """
 
     country: str | None = None
     language: str = "en"
@@ -19,6 +23,8 @@ class Names:
     calendars: Collection[str] = ()
     slas: Collection[str] = ()
     fields: Mapping[str, Mapping[str, FieldType]] = field(default_factory=dict)
+    skills: Collection[str] = ()
+    thresholds: Thresholds = field(default_factory=Thresholds)
 
     @classmethod
     def of(cls, config: Config) -> Self:
@@ -31,6 +37,8 @@ class Names:
             calendars=tuple(config.calendar),
             slas=tuple(sla.name for sla in config.sla),
             fields=config.fields.model_dump(),
+            skills=tuple(sorted({skill for route in config.route for skill in route.skills})),
+            thresholds=Thresholds.of(config),
         )
 
     def unknown(self, kind: str, names: Collection[str], there: Collection[str]) -> list[str]:

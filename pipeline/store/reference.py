@@ -72,8 +72,8 @@ class PostgresReferenceTransaction:
             rows += [(row.pop("id"), row.pop("holder"), _record(kind, row))
                      for row in await self._dicts(f"known_{kind}", names=[*names], **_customers(wanted))]  # fmt: skip
         listed: dict[UUID, set[Identity]] = {}
-        for holder, kind, value in await self._rows("imported_identities", ids=[holder for _, holder, _ in rows]):
-            listed.setdefault(holder, set()).add(Identity(kind, value))
+        for told_of, kind, value in await self._rows("imported_identities", ids=[holder for _, holder, _ in rows]):
+            listed.setdefault(told_of, set()).add(Identity(kind, value))
         references = {kind: set(names) for kind, names in wanted.references.items()}
         for _, _, record in rows:
             for _, (kind, name) in record.references():
@@ -81,8 +81,7 @@ class PostgresReferenceTransaction:
         domains = await self._rows("domain_holders", domains=[*wanted.domains])
         return Known(
             records={
-                record.key: Stored(id_, holder, record, frozenset(listed.get(holder, ())))
-                for id_, holder, record in rows
+                record.key: Stored(id_, holder, record, frozenset(listed.get(id_, ()))) for id_, holder, record in rows
             },
             holders=await self._holders(wanted.identities),
             domains={domain: external_id or str(id_) for domain, external_id, id_ in domains},

@@ -80,8 +80,18 @@ LEFT JOIN agent ON agent.id = identity.agent_id
 LEFT JOIN account AS employer ON employer.id = contact.account_id;
 
 -- name: imported_identities
--- What imports told of how these are known.
-SELECT coalesce(contact_id, account_id, agent_id), kind, value FROM identity
+-- What imports told of how these are known; what came with a merge is still told of the contact that was merged.
+WITH came AS (
+    SELECT DISTINCT ON (kind, value) contact.id, contact.survivor_id, one ->> 0 AS kind, one ->> 1 AS value
+    FROM contact_merge
+    JOIN contact ON contact.id = contact_merge.contact_id AND contact.survivor_id = ANY(%(ids)s::uuid[])
+    CROSS JOIN jsonb_array_elements(moved -> 'identities') AS one
+    WHERE undone_at IS NULL
+    ORDER BY kind, value, contact_merge.at, contact_merge.id
+)
+SELECT coalesce(came.id, identity.contact_id, identity.account_id, identity.agent_id), identity.kind, identity.value
+FROM identity
+LEFT JOIN came ON came.kind = identity.kind AND came.value = identity.value AND came.survivor_id = identity.contact_id
 WHERE origin = 'import' AND (contact_id = ANY(%(ids)s::uuid[]) OR account_id = ANY(%(ids)s::uuid[])
     OR agent_id = ANY(%(ids)s::uuid[]));
 

@@ -100,4 +100,9 @@ class ToldAgent(Told):
             **values,
             known_by=self.known_by(REACHED_BY),
             identities=tuple(dict.fromkeys([*addresses(self.emails), *numbers(self.phones, names)])),
+            notes=tuple(
+                f'no rule asks for the skill "{skill}"; rules ask for: {", ".join(names.skills)}'
+                for skill in (self.skills or {})
+                if names.skills and skill not in names.skills
+            ),
         )

@@ -24,6 +24,7 @@ class ToldDevice(Told):
     def wrong(self, names: Names) -> Iterator[str]:
         """What the configuration says against it."""
         yield from names.wrong_fields("device", self.fields)
+        yield from names.thresholds.wrong(self.thresholds or {})
 
     def record(self, names: Names) -> Device:  # noqa: ARG002  # every kind has this form
         """The record that is told."""

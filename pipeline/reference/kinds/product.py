@@ -1,6 +1,6 @@
 """What a file may say of a product."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from pipeline.domain.reference import Product
@@ -15,6 +15,10 @@ class ToldProduct(Told):
     name: Name | None = None
     parent: Id | None = None
     thresholds: Mapping[str, Mapping[str, Any]] | None = None
+
+    def wrong(self, names: Names) -> Iterator[str]:
+        """What the configuration says against it."""
+        yield from names.thresholds.wrong(self.thresholds or {})
 
     def record(self, names: Names) -> Product:  # noqa: ARG002  # every kind has this form
         """The record that is told."""

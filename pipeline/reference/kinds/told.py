@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from pipeline.domain.matching import SHORTEST_RANGE, Identity, normal_address
 from pipeline.domain.reference import Record
-from pipeline.parse.numbers import e164, read_number
+from pipeline.parse.numbers import Number, e164, read_number
 from pipeline.reference.names import Names
 
 MAX_LIST = 1000
@@ -101,8 +102,14 @@ def wrong_numbers(numbers: Iterable[str], names: Names, *, ranges: bool = False)
             yield f'"{one}" is no telephone number'
 
 
+@lru_cache(maxsize=64)
+def _read(text: str, country: str | None) -> Number:
+    """Each number of a record is looked at several times."""
+    return read_number(text, country)
+
+
 def _number(text: str, names: Names) -> str:
-    return read_number(text, names.country).text or ""
+    return _read(text, names.country).text or ""
 
 
 def _range(text: str, names: Names) -> str | None:
@@ -129,7 +136,7 @@ def numbers_notes(told: Sequence[str], names: Names) -> list[str]:
     """What to say of numbers that are taken as they stand."""
     found = []
     for one in told:
-        number = read_number(one, names.country)
+        number = _read(one, names.country)
         if "*" not in one and number.text and not number.text.startswith("+") and len(number.text) > 6:  # noqa: PLR2004  # no extension
             why = number.defect or "nobody knows its country; set [desk] country, or write it like +49…"
             found.append(f'"{one}" is compared as {number.text}: {why}')

@@ -6,16 +6,23 @@ from pathlib import Path
 import orjson
 import pytest
 
+from pipeline.config.alarms import Alarm
 from pipeline.domain.matching import Identity
 from pipeline.domain.reference import Absence, Account, Agent, Article, Contact, Device, Product, Record
+from pipeline.domain.vocabulary import vocabulary
 from pipeline.reference.importing import read_known
 from pipeline.reference.names import Names
 from pipeline.reference.reading import read_records
+from pipeline.reference.thresholds import Thresholds
 
 NAMES = Names(
     country="DE",
     queues=("Support",),
     calendars=("office",),
+    skills=("pump", "motor"),
+    thresholds=Thresholds(
+        {"overheat": Alarm(name="overheat", when="value > 70.0")}, {"value": vocabulary({})["value"]}
+    ),
     fields={"account": {"tier": ("gold", "silver"), "seats": "number"}, "contact": {"vip": "boolean"}},
 )
 
@@ -62,7 +69,7 @@ def test_a_contact_is_known_by_addresses_numbers_handles_and_devices(tmp_path: P
 
 def test_products_devices_agents_and_articles_are_records_too(tmp_path: Path) -> None:
     told = [
-        {"kind": "product", "external_id": "P100", "parent": "pumps", "thresholds": {"overheat": {"above": 80}}},
+        {"kind": "product", "external_id": "P100", "parent": "pumps", "thresholds": {"overheat": {"for_s": 30}}},
         {"kind": "device", "external_id": "pump-7", "account": "a1", "product": "P100", "gateway": "gw-1",
          "warranty_until": "2027-01-31"},
         {"kind": "agent", "external_id": "ana", "name": "Ana", "emails": ["ana@desk.example"], "phones": ["21"],
@@ -74,7 +81,7 @@ def test_products_devices_agents_and_articles_are_records_too(tmp_path: Path) ->
     records, wrong = read(tmp_path, *told)
     assert not wrong
     assert records == [
-        Product(external_id="P100", parent="pumps", thresholds={"overheat": {"above": 80}}),
+        Product(external_id="P100", parent="pumps", thresholds={"overheat": {"for_s": 30}}),
         Device(
             external_id="pump-7", account="a1", product="P100", gateway="gw-1", warranty_until=date(2027, 1, 31)
         ),
@@ -136,6 +143,18 @@ def test_products_devices_agents_and_articles_are_records_too(tmp_path: Path) ->
             "ends (2026-08-01) before it begins",
         ),
         ({"kind": "device", "external_id": "d", "warranty_until": "soon"}, '"warranty_until"'),
+        (
+            {"kind": "product", "external_id": "p", "thresholds": {"heat": {}}},
+            '"thresholds" names the alarm "heat", which is no [[alarm]]; there are: overheat',
+        ),
+        (
+            {"kind": "device", "external_id": "d", "thresholds": {"overheat": {"above": 80}}},
+            '"thresholds" of overheat: above: Extra inputs are not permitted',
+        ),
+        (
+            {"kind": "device", "external_id": "d", "thresholds": {"overheat": {"when": "volue > 80.0"}}},
+            '"thresholds" of overheat: "volue > 80.0":',
+        ),
         ({"kind": "article", "external_id": "a", "language": "English!"}, '"English!" is no language'),
         ({"kind": "article", "external_id": "a", "body": "a\0b"}, "text cannot hold the character NUL"),
     ],
@@ -213,3 +232,9 @@ def test_a_desk_that_knows_nothing_refuses_what_names_nothing(tmp_path: Path) ->
         '1: "account" names account "a9", which is neither known nor ',
         '2: there is no kind "robot"; there are: account, product, ag',
     ]
+
+
+def test_a_skill_that_no_rule_asks_for_is_noted(tmp_path: Path) -> None:
+    (agent,), wrong = read(tmp_path, {"kind": "agent", "external_id": "ana", "skills": {"pmup": 3, "motor": 1}})
+    assert not wrong
+    assert agent.notes == ('no rule asks for the skill "pmup"; rules ask for: pump, motor',)
