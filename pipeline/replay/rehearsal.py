@@ -35,9 +35,12 @@ from pipeline.wire import Bounds, Partition, Record
 
 BATCH = 500
 BATCH_BYTES = 16 * 1024 * 1024
-FEW = 500
+FEW = 100
 SHORT, LONG = timedelta(seconds=1), timedelta(days=36500)
-"""Few messages are settled as an idle worker does, those of one second together; many as one who has to catch up."""
+"""Few messages are settled as an idle worker does, those of one second together; many as one who has to catch up.
+
+Devices are always heard as they speak: how long something lasted is judged by when it was heard.
+"""
 
 _LIKE_TOKEN = re.compile(rb"\.[0-9a-f]{32}@|\[#|=\?")
 _SECRET = "a rehearsal signs with a secret of its own"  # noqa: S105  # it signs what nobody ever gets
@@ -238,4 +241,7 @@ def _parts(steps: Sequence[Arrival | Deed], longest: timedelta) -> Iterator[list
 
 def _parted(first: Arrival, step: Arrival | Deed, longest: timedelta) -> bool:
     """Whether a step cannot be in one batch with what came before it."""
-    return isinstance(step, Deed) or step.at - first.at >= longest or _may_bear_token(step.envelope.raw)
+    if isinstance(step, Deed) or _may_bear_token(step.envelope.raw):
+        return True
+    heard = "iot" in {first.envelope.channel, step.envelope.channel}
+    return step.at - first.at >= (SHORT if heard else longest)
