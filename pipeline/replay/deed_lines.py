@@ -152,6 +152,8 @@ class _Reader:
 
     def _set(self) -> Order | None:
         field, value = self._values.get("field"), self._values.get("value")
+        if field == "decrement" and value in {"true", "false"}:
+            value = value == "true"
         fields = (*FIELDS, "owner", "parent", *(OWN + name for name in self._known.own_fields))
         if field not in fields:
             self.says.append(f'"field" is {shown(field)}, which cannot be set; there are: {", ".join(fields)}')
