@@ -152,7 +152,7 @@ class _Reader:
 
     def _set(self) -> Order | None:
         field, value = self._values.get("field"), self._values.get("value")
-        if field == "decrement" and value in {"true", "false"}:
+        if field == "decrement" and value in ("true", "false"):
             value = value == "true"
         fields = (*FIELDS, "owner", "parent", *(OWN + name for name in self._known.own_fields))
         if field not in fields:
