@@ -1,6 +1,6 @@
 """Decides which case a mail or form belongs to, by what it answers."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from uuid import UUID
 
 from pipeline.agents.batch import Batch, Incoming
@@ -42,6 +42,16 @@ class Threads:
             sources=self._rules.sources,
         )
 
+    def _in_order(self, message: Incoming, batch: Batch) -> Iterable[Candidate]:
+        """The best first; of several that one sign names, where each mailbox has its own case, that of this queue."""
+        found = self._candidates(message, batch)
+        if not self._rules.each_mailbox:
+            return found
+        listed = [*found]
+        signs = [*dict.fromkeys(candidate.reason for candidate in listed)]
+        queue_of = {case.id: case.queue for case in batch.cases.values()}
+        return sorted(listed, key=lambda one: (signs.index(one.reason), queue_of.get(one.case_id) != message.queue))
+
     def _named_by_us(self, message: Incoming, batch: Batch) -> Mapping[str, Sequence[UUID]]:
         """The cases of what we signed, by source; automatic mail quotes without knowing what stands in it."""
         known, mail = batch.facts.case_ids, message.mail
@@ -70,7 +80,7 @@ class Threads:
             self._from_us.decide(message, self._candidates(message, book.batch), book, set(self._notices(message)))
             return
         stranger_to: tuple[Case, str] | None = None
-        for candidate in self._candidates(message, book.batch):
+        for candidate in self._in_order(message, book.batch):
             case = survivor(candidate.case_id, book.batch.cases)
             if case is None:
                 continue
