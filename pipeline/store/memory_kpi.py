@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pipeline.store.memory import Tables
 
 
-def known_promises(tables: "Tables", cases: Collection[UUID], entitlements: Collection[str]) -> PromiseFacts:  # noqa: ARG001  # until the fake knows entitlements
+def known_promises(tables: "Tables", cases: Collection[UUID], entitlements: Collection[str]) -> PromiseFacts:
     """What was promised on these cases."""
     found: dict[UUID, list[Instance]] = {}
     for instance in sorted(tables.kpis.values(), key=lambda one: one.number):
@@ -20,7 +20,8 @@ def known_promises(tables: "Tables", cases: Collection[UUID], entitlements: Coll
             copied = deepcopy(instance)
             copied.changed = copied.is_new = False
             found.setdefault(instance.case_id, []).append(copied)
-    return PromiseFacts(found)
+    brought = {name: tables.entitlements[name].sla for name in entitlements if name in tables.entitlements}
+    return PromiseFacts(found, {name: sla for name, sla in brought.items() if sla is not None})
 
 
 def write_promises(table: dict[UUID, Instance], instances: Sequence[Instance]) -> None:

@@ -6,6 +6,7 @@ from uuid import uuid4
 from rows import NOW, a_case
 from worlds import World, on_a_new_desk
 
+from pipeline.domain.entitlement import Entitlement, Terms
 from pipeline.domain.kpi import Instance, Stretch
 from pipeline.store.ports import Changes
 
@@ -47,3 +48,12 @@ async def test_an_instance_that_is_there_is_replaced(world: World) -> None:
         await tx.write(Changes(kpis=[instance]))
     async with world.store.transaction() as tx:
         assert (await tx.promises([CASE.id], [])).instances == {CASE.id: [instance]}
+
+
+@on_a_new_desk
+async def test_an_entitlement_tells_the_sla_that_it_brings(world: World) -> None:
+    acme = await world.add_account("acme")
+    for name, sla in (("e1", "Gold"), ("e2", None)):
+        await world.add_entitlement(Entitlement(external_id=name, terms=Terms(), account=acme.id, sla=sla))
+    async with world.store.transaction() as tx:
+        assert (await tx.promises([], ["e1", "e2", "e3"])).slas == {"e1": "Gold"}
