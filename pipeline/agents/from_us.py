@@ -36,11 +36,12 @@ class FromUs:
         message.party = None
         written = message.mail.written.strip() if message.mail else ""
         by, reason = candidate.by, candidate.reason
+        notified = candidate.case_id in {book.batch.facts.case_ids.get(number) for number in notices}
         if goes_to_customer(message, case, book.batch):
             message.direction = "out"
             book.append(message, case, by=by, reason=f"{reason}, to its customer", effect=Join(), event="case.replied")
             book.answered(message, case, message.received, message.source_id)
-        elif case.number in notices and written and (case.contact is not None or case.account is not None):
+        elif notified and written and (case.contact is not None or case.account is not None):
             message.direction, message.text = "out", written
             told = f"{reason}, a notification to its writer, and goes on to the customer"
             book.append(message, case, by=by, reason=told, effect=Join(), event="case.replied")

@@ -9,6 +9,7 @@ from pipeline.agents.batch import Batch
 from pipeline.agents.post import Post
 from pipeline.agents.rules import compile_rules
 from pipeline.domain.cases import Case
+from pipeline.store.mail_ports import Reach
 from pipeline.store.outbound_ports import NewMail, OutboundMail
 from pipeline.store.ports import Facts
 
@@ -89,3 +90,26 @@ def test_a_case_opened_by_the_batch_has_its_number_by_then() -> None:
     asyncio.run(post())
     assert case.number == 1001
     assert desk.tokens.in_ids([batch.posted[0].message_id]) == [1001]
+
+
+def test_our_own_mail_is_known_again_by_the_table_even_when_it_bears_no_token() -> None:
+    desk = Desk()
+    [sent] = posted(desk, a_mail(None, to="lead@desk.example", template="storm"))
+    assert desk.one(mail("x", message_id=sent.message_id)).outcome == "opened"
+    desk.memory.tables.outbound[sent.message_id] = sent
+    assert desk.one(mail("y", sender="relay@third.example", message_id=sent.message_id)).outcome == "suppressed"
+
+
+def test_an_owner_is_written_to_with_a_token_of_their_own_and_a_manager_by_name() -> None:
+    desk = Desk('[[queue]]\nname = "Support"\nnotify = "lead@desk.example"\n')
+    rui = desk.agent("rui", "rui@desk.example")
+    desk.memory.tables.reach[rui.id] = Reach("rui", "rui@desk.example", "eva", "eva@desk.example")
+    case = desk.case_with(mail("a"))
+    case.owner = rui
+    owner, manager = posted(desk, a_mail(case, to="owner", template="sla_warned"), a_mail(case, to="manager"))
+    assert (owner.recipient, manager.recipient) == ("rui@desk.example", "eva@desk.example")
+    [notice] = desk.tokens.notices_in([owner.message_id])
+    assert desk.tokens.is_for(notice, "rui")
+    assert not desk.tokens.is_for(notice, "eva")
+    case.owner = None
+    assert [sent.recipient for sent in posted(desk, a_mail(case, to="owner"))] == ["lead@desk.example"]
