@@ -94,11 +94,13 @@ class Route:
             batch.queues.assigning[case.id] = rule
         if routed.held or one.opened:
             batch.why(case, PART, self._says(one, routed, sets), one.at)
-        if changed:
-            if not one.opened:
-                batch.touch(case)
-            rule_name = routed.held[-1].rule.name
-            batch.events.append(CaseEvent("case.routed", one.cause, case, changed, rule=rule_name))
+        if changed and not one.opened:
+            batch.touch(case)
+        given = {"owner": changed.pop("owner")} if "owner" in changed else {}
+        for kind, of_kind in (("case.routed", changed), ("case.assigned", given)):
+            if of_kind:
+                rule_name = routed.held[-1].rule.name
+                batch.events.append(CaseEvent(kind, one.cause, case, of_kind, rule=rule_name))
 
     def _says(self, one: _Asked, routed: Routed, sets: Mapping[str, str]) -> str:
         if not routed.held:
