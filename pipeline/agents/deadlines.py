@@ -15,6 +15,7 @@ from pipeline.store.outbound_ports import NewMail
 WARN, FAIL = "sla.warn", "sla.fail"
 """The kinds of timers."""
 
+_BY_QUEUE = frozenset({"owner", "manager"})
 _FIRED = frozenset({"warned", "breached"})
 
 
@@ -53,13 +54,19 @@ class Deadlines:
     def _act(self, action: str, batch: Batch, case: Case, one: Happening) -> None:
         by = Deed(one.at, "clock", f"sla.{one.kind}")
         if action.startswith("mail:"):
-            batch.outbound.append(self._mail(action.removeprefix("mail:"), case, one))
+            batch.outbound.append(self._mail(self._reader(action.removeprefix("mail:"), case), case, one))
         elif action == "escalate":
             queue = self._rules.queues.get(case.queue)
             changed = escalate(case, queue.escalate_to if queue else None)
             _change(batch, "case.escalated", by, case, changed)
         elif action == "reassign":
             _change(batch, "case.assigned", by, case, reassign(case))
+
+    def _reader(self, to: str, case: Case) -> str:
+        """Who is meant; of a case without an owner whom its queue names, before it moves to another one."""
+        queue = self._rules.queues.get(case.queue)
+        by_queue = queue.notify if queue is not None and case.owner is None and to in _BY_QUEUE else None
+        return by_queue or to
 
     def _mail(self, to: str, case: Case, one: Happening) -> NewMail:
         zone = self._terms.hours(one.instance).zone
@@ -71,7 +78,7 @@ class Deadlines:
             to=to,
             template=f"sla_{one.kind}",
             subject=f"{one.instance.kpi} {says}: {case.title}",
-            body=f"The promise {one.instance.kpi} ({one.instance.sla}) {says} on case {case.number}: {case.title}\n"
+            body=f"The promise {one.instance.kpi} ({one.instance.sla}) {says}: {case.title}\n"
             f"Deadline: {deadline:%Y-%m-%d %H:%M:%S %Z}\n",
             at=one.at,
             case=case,

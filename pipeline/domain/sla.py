@@ -186,7 +186,9 @@ class Promises:
         return latest
 
     def _go_on(self, instance: Instance, kpi: Kpi | None, moment: Moment) -> None:
-        """An open instance, after what happened."""
+        """An open instance, after what happened; one that was broken may still be met when it would apply no longer."""
+        if kpi is None and instance.breached_at is not None:
+            kpi = self._terms.kpis.get(instance.key)
         if kpi is None:
             return self._end(instance, "not applicable", moment.at, f"it does not apply any more: {moment.why}")
         met = kpi.met_when.holds(moment.facts)

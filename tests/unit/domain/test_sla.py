@@ -192,6 +192,14 @@ def test_what_applies_no_longer_is_cancelled_and_comes_back_with_what_was_used()
     assert story.last().fail_at == at(11.5)
 
 
+def test_what_was_broken_may_still_be_met_when_it_applies_no_longer() -> None:
+    story = Story((URGENT,)).turn(at(9), priority="high").clock(at(11)).turn(at(11), priority="urgent")
+    assert story.last().state == "non-compliant"
+    story.turn(at(12), state="resolved")
+    assert (story.last().state, story.last().late) == ("succeeded", True)
+    assert story.kinds == ["started", "breached", "met"]
+
+
 def test_it_counts_from_the_opening_even_when_it_applies_later() -> None:
     assert Story((URGENT,)).turn(at(10), priority="high").last().fail_at == at(11)
 
