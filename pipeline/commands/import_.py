@@ -50,7 +50,7 @@ def register(app: typer.Typer) -> None:
         config: ConfigFile = None,
         json: Json = False,
     ) -> None:
-        r"""Import accounts, contacts, products, devices, agents, articles; who is known by external id is updated.
+        r"""Import accounts, contacts, devices, agents, entitlements and the like; what is known by its id is updated.
 
         Each line of a file is a record. What it leaves out stays as it was; null takes a value away. Either all lines
         go in or none, unless --partial says otherwise; exits with 1 when a line is refused and nothing was written.

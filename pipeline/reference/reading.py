@@ -116,9 +116,10 @@ def _sentence(error: ErrorDetails, model: type[Told], names: Names) -> str:
 
 def _unknown(name: str, model: type[Told], names: Names) -> str:
     kind = str(model.model_fields["kind"].annotation.__args__[0])  # type: ignore[union-attr]  # a Literal of one word
-    known = [*model.model_fields, *names.fields.get(kind, {})]
+    called = [field.alias or field_name for field_name, field in model.model_fields.items()]
+    known = [*called, *names.fields.get(kind, {})]
     close = get_close_matches(name, known, n=1)
     meant = f'; did you mean "{close[0]}"?' if close else ""
     own = ", ".join(names.fields.get(kind, {})) or "none"
-    has = ", ".join(one for one in model.model_fields if one != "fields")
+    has = ", ".join(one for one in called if one != "fields")
     return f'"{name}" is nothing that {kind}s have{meant} They have: {has}; fields of your own: {own}'

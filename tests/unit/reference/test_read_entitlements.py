@@ -85,6 +85,7 @@ def test_a_template_has_terms_alone(tmp_path: Path) -> None:
         ({"total": -1}, "greater than or equal to 0"),
         ({"total": "many"}, "valid number"),
         ({"totl": 3}, 'did you mean "total"?'),
+        ({"form": "2026-01-01"}, 'did you mean "from"?'),
     ],
 )
 def test_what_is_wrong_is_said(tmp_path: Path, told: dict[str, Any], says: str) -> None:
