@@ -12,15 +12,13 @@ from pydantic import ValidationError
 
 from pipeline.config import Config
 from pipeline.config.alarms import Alarm, Threshold
+from pipeline.config.conditions import READING_NAMES
 from pipeline.domain.alarm_rules import ALWAYS, AlarmRule, Group, Holds, Level
 from pipeline.domain.cel_judge import Names
 from pipeline.domain.cel_syntax import BadConditionError
 from pipeline.domain.conditions import Condition, Facts, View
 from pipeline.domain.maintenance import Window
 from pipeline.domain.vocabulary import vocabulary
-
-NAMES = ("name", "value", "unit", "severity", "device")
-"""What conditions of alarms may name."""
 
 MOST_NAMES = 10_000
 """Names of readings of which it is remembered which rules they concern."""
@@ -78,6 +76,11 @@ class AlarmRules:
         return bool(self._alarms)
 
     @property
+    def read_accounts(self) -> bool:
+        """Whether any rule, of any device so far, asks about accounts."""
+        return any(rules.view.reads("account") for rules in (self._plain, *self._sets.values()))
+
+    @property
     def longest_silence(self) -> timedelta:
         """How long ago a device may have been heard that is silent now, as far as the rules themselves say."""
         return max((rule.silent_for for rule in self._plain.silences if rule.silent_for), default=timedelta(0))
@@ -128,7 +131,7 @@ def compile_alarms(config: Config) -> AlarmRules:
 def alarm_names(config: Config) -> Names:
     """What conditions of alarms may name on this desk."""
     known = vocabulary(config.fields.model_dump())
-    return {name: known[name] for name in NAMES}
+    return {name: known[name] for name in READING_NAMES}
 
 
 def _rule_set(rules: Iterable[AlarmRule], names: Names) -> RuleSet:

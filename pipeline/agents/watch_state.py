@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pipeline.agents.told import PlainItem
 from pipeline.domain.alarm_rules import AlarmRule, Move, RuleAlarm
-from pipeline.domain.customers import DeviceFacts
+from pipeline.domain.customers import AccountFacts, DeviceFacts
 from pipeline.domain.maintenance import Place, Window, window_of
 from pipeline.store.watch_ports import AlarmGroup, AlarmName, GroupName, NewCommand, WatchChanges, Watched
 
@@ -58,6 +58,7 @@ class WatchState:
     moved: set[AlarmName] = field(default_factory=set)
     windows: Sequence[Window] = ()
     known: Mapping[str, DeviceFacts] = field(default_factory=dict)
+    accounts: Mapping[UUID, AccountFacts] = field(default_factory=dict)
     moves: list[Moved] = field(default_factory=list)
     groups: dict[GroupName, AlarmGroup] = field(default_factory=dict)
     grouped: set[GroupName] = field(default_factory=set)

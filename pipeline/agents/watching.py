@@ -52,11 +52,16 @@ class Watching:
         """What is known of these devices, which are claimed; nothing is told of them that is older than `since`."""
         facts = await tx.watched(devices, since - max(_MOST_BACK, 2 * rules.longest_silence))
         customers = await tx.customers(devices=devices)
+        for device in customers.devices.values():
+            rules.of(device.thresholds)
+        owners = {device.account.id for device in customers.devices.values() if device.account}
+        accounts = (await tx.customers(accounts=owners)).accounts if owners and rules.read_accounts else {}
         batch.watch = WatchState(
             devices=dict(facts.devices),
             alarms=dict(facts.alarms),
             windows=[*rules.windows, *facts.windows],
             known=customers.devices,
+            accounts=accounts,
         )
         return cls(rules, batch)
 
@@ -108,6 +113,7 @@ class Watching:
                 "unit": observed.unit,
                 "severity": severity,
                 "device": self._record(state.device) if rules.view.reads("device") else None,
+                "account": self._account(state.device) if rules.view.reads("account") else None,
             }
         )
         sample: Sample | None = None
@@ -119,6 +125,10 @@ class Watching:
             maintained = self.state.maintained(state.device, state.at)
             judged = judge(rule, alarm, sample, silent_since=self._silent, maintained=maintained)
             self._keep(rule, state.device, alarm, judged, teller)
+        for failure in facts.failures:
+            name, _, reason = failure.partition(" failed: ")
+            counts = self._batch.queues.failures
+            counts[name, reason] = counts.get((name, reason), 0) + 1
 
     def has_heard(self, teller: Teller, device: str, *, alive: bool) -> None:
         """All readings of a message are judged: what waited for its device to be heard is raised now."""
@@ -310,6 +320,11 @@ class Watching:
             facts = self.state.known.get(device)
             known = self._records[device] = facts.record() if facts else {"external_id": device, "name": device}
         return known
+
+    def _account(self, device: str) -> Mapping[str, object] | None:
+        facts = self.state.known.get(device)
+        account = self.state.accounts.get(facts.account.id) if facts and facts.account else None
+        return account.record() if account else None
 
     def _group_key(self, rule: AlarmRule, device: str) -> str | None:
         value = self._record(device).get(rule.group.by.partition(".")[2]) if rule.group else None

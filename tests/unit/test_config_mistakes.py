@@ -18,6 +18,41 @@ class Wrong(NamedTuple):
 
 SIGNED = '[desk]\nsecret = "env:PATH"\n'
 FAULTS = {
+    "an alarm about nothing": Wrong(
+        '[[alarm]]\nname = "a"\n', 1, 'an alarm has either "when", on readings, or "silent_s"'
+    ),
+    "a silence with levels": Wrong(
+        '[[alarm]]\nname = "a"\nsilent_s = 60\nlevels = [{ severity = "high" }]\n',
+        1,
+        'has no "clear", "for_s" or "levels"',
+    ),
+    "an alarm that asks for a name there is not": Wrong(
+        '[[alarm]]\nname = "a"\nwhen = "temperature > 70.0"\n', 3, "temperature"
+    ),
+    "an alarm with an unknown severity": Wrong(
+        '[[alarm]]\nname = "a"\nwhen = "value > 1.0"\nseverity = "hig"\n', 4, 'did you mean "high"?'
+    ),
+    "an alarm that does something unknown": Wrong(
+        '[[alarm]]\nname = "a"\nwhen = "value > 1.0"\non_raise = ["reset"]\n', 4, 'as "command:NAME"'
+    ),
+    "a group by nothing of a device": Wrong(
+        '[[alarm]]\nname = "a"\nwhen = "value > 1.0"\ngroup = { by = "gateway", more_than = 2, within_s = 60 }\n',
+        4,
+        'for example "device.gateway"',
+    ),
+    "two alarms of one name": Wrong(
+        '[[alarm]]\nname = "a"\nsilent_s = 60\n[[alarm]]\nname = "a"\nsilent_s = 90\n',
+        5,
+        '[[alarm]] "a" is there twice',
+    ),
+    "a maintenance that ends before it begins": Wrong(
+        '[[maintenance]]\nname = "m"\nfrom = 2026-03-02T10:00:00Z\nto = 2026-03-02T09:00:00Z\n', 1, "must be later"
+    ),
+    "commands without answers": Wrong(
+        '[[device_feed]]\nname = "p"\ntopics = ["p/#"]\nformat = "json"\ncommands = "p/{device}/c"\n',
+        5,
+        '[[device_feed]] commands needs "answers" too',
+    ),
     "a key without a value": Wrong("[desk]\nname = \n", 2, "a value is missing or not in quotes"),
     "text without quotes": Wrong("[desk]\nname = Contoso\n", 2, "not in quotes"),
     "two keys on a line": Wrong('[desk]\nname = "A" country = "DE"\n', 2, "each key needs a line of its own"),
