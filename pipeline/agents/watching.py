@@ -127,8 +127,7 @@ class Watching:
             self._keep(rule, state.device, alarm, judged, teller)
         for failure in facts.failures:
             name, _, reason = failure.partition(" failed: ")
-            counts = self._batch.queues.failures
-            counts[name, reason] = counts.get((name, reason), 0) + 1
+            self._batch.queues.fail(name, reason)
 
     def has_heard(self, teller: Teller, device: str, *, alive: bool) -> None:
         """All readings of a message are judged: what waited for its device to be heard is raised now."""
