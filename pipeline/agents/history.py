@@ -35,14 +35,14 @@ class Turn:
 
 def happened_at(event: CaseEvent) -> datetime:
     """When it happened; a call is told of after it was answered."""
-    at = event.cause.received if isinstance(event.cause, Incoming) else event.cause.at
+    at = _told_at(event)
     _, answered = event.changed.get("first_response_at", (None, None))
     return min(at, answered) if isinstance(answered, datetime) else at
 
 
 def turns(case: Case, events: Iterable[CaseEvent]) -> list[Turn]:
-    """The case after each time at which something happened, in the order of time."""
-    ordered = sorted(events, key=happened_at)
+    """The case after each time at which something was told of it, in the order of time."""
+    ordered = sorted(events, key=_told_at)
     record: Mapping[str, Any] = record_of(case)
     after: list[Mapping[str, Any]] = []
     for event in reversed(ordered):
@@ -51,12 +51,17 @@ def turns(case: Case, events: Iterable[CaseEvent]) -> list[Turn]:
     after.reverse()
     found: list[Turn] = []
     place = 0
-    for at, together in groupby(ordered, key=happened_at):
+    for _, together in groupby(ordered, key=_told_at):
         same = list(together)
+        at = min(map(happened_at, same))
         place += len(same)
         found.append(Turn(at, record["state"], after[place - 1], same))
         record = after[place - 1]
     return found
+
+
+def _told_at(event: CaseEvent) -> datetime:
+    return event.cause.received if isinstance(event.cause, Incoming) else event.cause.at
 
 
 def record_of(case: Case) -> Mapping[str, Any]:

@@ -5,6 +5,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from pipeline import app
 from pipeline.agents.batch import Batch, CaseEvent, Deed
 from pipeline.agents.rules import Rules, compile_rules
@@ -107,3 +110,67 @@ def test_a_promise_that_nobody_makes_any_more_ends() -> None:
     memory = asyncio.run(scene())
     assert the_promise(memory).state == "cancelled"
     assert memory.tables.timers == {}
+
+
+CHANGES = st.sampled_from([
+    {"status": "on hold"}, {"status": "in progress"}, {"priority": "high"}, {"priority": "normal"},
+    {"state": "resolved"}, {"state": "cancelled"}, {"state": "active"}, {"first_response_at": AT + hours(1)},
+])  # fmt: skip
+STORIES = st.lists(st.tuples(st.integers(1, 300), CHANGES), min_size=1, max_size=8)
+SPLIT = compile_rules(Config.model_validate({
+    "desk": {"secret": "0123456789abcdef"},
+    "sla": [{"name": "Gold", "default": True, "pause_when": "case.status == 'on hold'", "kpi": [
+        {"name": "resolution", "applies_when": "case.priority == 'high'", "fail_after": "2h", "warn_after": "1h",
+         "met_when": "case.state == 'resolved'"},
+        RESOLUTION,
+        {"name": "first_response", "fail_after": "1h", "met_when": "case.first_response_at != null"},
+    ]}],
+}))  # fmt: skip
+
+
+def changed(case: Case, wanted: dict[str, Any]) -> dict[str, tuple[object, object]]:
+    """Change the case as a deed does."""
+    found = {name: (getattr(case, name), value) for name, value in wanted.items() if getattr(case, name) != value}
+    for name, (_, value) in found.items():
+        setattr(case, name, value)
+    if "state" in found:
+        case.resolved_at = AT if case.state == "resolved" else None
+    return found
+
+
+async def lived(story: list[tuple[int, dict[str, Any]]], *, together: bool) -> list[dict[str, Any]]:
+    """The promises on a case after the story, told in one transaction or one for each turn."""
+    memory = Memory()
+    store, follow = MemoryStore(memory), app.build_consequences(SPLIT)
+    case = await open_case(store, SPLIT)
+    now, events, wanted = AT, list[tuple[datetime, dict[str, Any]]](), story
+    for minutes, one in wanted:
+        now += timedelta(minutes=minutes)
+        events.append((now, one))
+    for part in [events] if together else [[event] for event in events]:
+        async with store.transaction() as tx:
+            cases = dict(await tx.lock_cases([case.id]))
+            batch = Batch(cases=cases)
+            for at, one in part:
+                if told_as := changed(cases[case.id], one):
+                    batch.touch(cases[case.id])
+                    batch.events.append(CaseEvent("case.updated", Deed(at), cases[case.id], told_as))
+            await follow(batch, tx)
+    return [
+        {**{name: getattr(one, name) for name in Instance.__slots__}, "id": None, "case_id": None, "is_new": None}
+        for one in sorted(memory.tables.kpis.values(), key=lambda one: one.number)
+    ]
+
+
+@settings(deadline=None)  # the first one takes its time
+@given(STORIES)
+def test_however_what_happens_is_split_into_transactions_the_promises_are_the_same(
+    story: list[tuple[int, dict[str, Any]]],
+) -> None:
+    async def both() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        return await lived(story, together=True), await lived(story, together=False)
+
+    one, other = asyncio.run(both())
+    for instance in (*one, *other):
+        instance["changed"] = None
+    assert one == other
