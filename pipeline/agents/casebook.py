@@ -169,8 +169,7 @@ def _makes_wait(message: Incoming) -> bool:
 
 
 def _on_hold(message: Incoming, case: Case) -> NewMail:
-    """What tells the owner that the customer wrote on a case that rests."""
+    """What tells the owner that the customer wrote on a case that rests; once an hour, as the same mail."""
     text = f"{case.title}\n\nThe customer wrote; the case stays on hold.\n"
-    return NewMail(
-        to="owner", template="on_hold_message", subject=case.title, body=text, at=message.received, case=case
-    )
+    hour = message.received.replace(minute=0, second=0, microsecond=0)
+    return NewMail(to="owner", template="on_hold_message", subject=case.title, body=text, at=hour, case=case)
