@@ -61,7 +61,7 @@ met_when = "case.first_response_at != null"
 [[sla.kpi]]
 name = "resolve"
 counts_from = "case.opened_at"
-warn_after = "20h"
+warn_after = "{hours * 5}h"
 fail_after = "{hours * 10}h"
 met_when = "case.state == 'resolved'"
 """
