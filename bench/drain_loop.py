@@ -83,7 +83,7 @@ async def settle(connection: psycopg.AsyncConnection, records: list[Any], known_
             )
             links: dict[str, list[Any]] = defaultdict(list)
             for row in await c_links.fetchall():
-                links[row[0]].append(row[1:])
+                links[row[0]].append(row[1:4])
             known = {row[0]: (row[1], row[4]) for row in await c_known.fetchall()}
             contacts = {row[1]: (row[2], row[4]) for row in await c_party.fetchall()}
             await c_acct.fetchall()
@@ -91,7 +91,8 @@ async def settle(connection: psycopg.AsyncConnection, records: list[Any], known_
         for _, envelope, mail, sender, _, _ in taken:
             if sender and sender not in contacts and sender not in new and (not mail.auto or mail.auto == "list"):
                 new[sender] = {"id": uuid7(), "name": clean(mail.from_.name or sender), "kind": "email",
-                               "value": sender, "account_id": None, "created_at": envelope.time}  # fmt: skip
+                               "value": sender, "account_id": None, "origin": "message",
+                               "created_at": envelope.time}  # fmt: skip
         if new:
             rows = orjson.dumps([new[a] for a in sorted(new)]).decode()
             await connection.execute(SQL["insert_contacts"], {"rows": rows})
@@ -139,7 +140,8 @@ async def settle(connection: psycopg.AsyncConnection, records: list[Any], known_
                         "status": "in progress", "priority": "normal", "origin": "email", "queue": "Support",
                         "contact_id": contact[0], "name": contact[1], "account_id": None, "opened_at": envelope.time,
                         "resolved_at": None, "follow_up_of": None, "linked_to": None, "flags": [], "revision": 0,
-                        "event_seq": 0, "escalated": False, "decrement": True, "fields": {}}  # fmt: skip
+                        "event_seq": 0, "escalated": False, "decrement": True,
+                        "only_answer": {}, "fields": {}}  # fmt: skip
                 cases[case["id"]] = case
                 opened.append(case)
             elif case:
@@ -156,7 +158,7 @@ async def settle(connection: psycopg.AsyncConnection, records: list[Any], known_
                     if i and not any(link[0] == case["id"] for link in links.get(i, ())):
                         links[i].append((case["id"], own_id, contact[0]))
                         out["insert_links"].append(
-                            {"id": i, "case_id": case["id"], "own": own_id, "contact_id": contact[0]}
+                            {"id": i, "case_id": case["id"], "own": own_id, "contact_id": contact[0], "people": []}
                         )
                 added = {a.address.lower() for a in (*mail.to, *mail.cc)} | ({sender} if sender else set())
                 for address in sorted(added - people[case["id"]]):
