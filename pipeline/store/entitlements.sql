@@ -9,8 +9,9 @@ SELECT external_id, account_id,
     exhausted_at IS NOT NULL, allotment, total, channels, only_listed, decrement_on, restrict
 FROM entitlement
 WHERE external_id = ANY(%(names)s::text[])
-    OR (state = 'active' AND account_id = ANY(%(accounts)s::uuid[]) AND (ends_at IS NULL OR ends_at > %(since)s))
-    OR (state = 'active' AND account_id IS NULL AND contacts && array(
+    OR (state = 'active' AND account_id IS NOT NULL AND account_id = ANY(%(accounts)s::uuid[])
+        AND (ends_at IS NULL OR ends_at > %(since)s))
+    OR (state = 'active' AND account_id IS NULL AND cardinality(contacts) > 0 AND contacts && array(
             SELECT id FROM contact WHERE id = ANY(%(contacts)s::uuid[]) OR survivor_id = ANY(%(contacts)s::uuid[]))
         AND (ends_at IS NULL OR ends_at > %(since)s))
     OR (state = 'active' AND device IS NOT NULL AND device = ANY(%(devices)s::text[])

@@ -43,9 +43,10 @@ CREATE TABLE entitlement (
     CHECK (account_id IS NOT NULL OR device IS NOT NULL OR cardinality(contacts) > 0),
     CHECK (starts_at < ends_at)
 ) WITH (fillfactor = 70);
-CREATE INDEX entitlement_account ON entitlement (account_id) WHERE state = 'active';
+CREATE INDEX entitlement_account ON entitlement (account_id) WHERE state = 'active' AND account_id IS NOT NULL;
 CREATE INDEX entitlement_device ON entitlement (device) WHERE state = 'active' AND device IS NOT NULL;
-CREATE INDEX entitlement_contacts ON entitlement USING gin (contacts) WHERE state = 'active' AND account_id IS NULL;
+CREATE INDEX entitlement_contacts ON entitlement USING gin (contacts) WITH (fastupdate = off)
+    WHERE state = 'active' AND account_id IS NULL AND cardinality(contacts) > 0;
 
 -- What cases drew (above zero) and gave back (below): the remainder is the total less the sum of the units.
 -- `turn` counts the transitions of a case on an entitlement, so that a transition told again writes nothing.
