@@ -75,16 +75,19 @@ class PostgresStore:
         """A transaction that commits at the end of the block. Raises Retry as `is_retry` says."""
         async with retryable():
             connection = await self._connected()
+            transaction = PostgresTransaction(connection)
             try:
                 async with connection.transaction():
-                    yield PostgresTransaction(connection)
-                    crash_point("before_commit")
+                    yield transaction
+                    if transaction.settles:
+                        crash_point("before_commit")
             except BaseException:
                 if connection.info.transaction_status is not TransactionStatus.IDLE:
                     self._connection = None
                     await connection.close()
                 raise
-            crash_point("after_commit")
+            if transaction.settles:
+                crash_point("after_commit")
 
     async def begin(self, partitions: Collection[Partition], *, alone: bool) -> Mapping[Partition, int]:
         """Note that these partitions' next records are begun, and how often that was now."""
@@ -103,10 +106,14 @@ class PostgresStore:
 
 
 class PostgresTransaction:
-    """The statements of one transaction; each method's lock follows the one before."""
+    """The statements of one transaction; each method's lock follows the one before.
+
+    It `settles` records when it locks their positions.
+    """
 
     def __init__(self, connection: psycopg.AsyncConnection) -> None:
         self._connection = connection
+        self.settles = False
         self.mail = PostgresMail(connection)
 
     async def _rows(self, name: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
@@ -115,6 +122,7 @@ class PostgresTransaction:
 
     async def lock_positions(self, partitions: Collection[Partition]) -> Mapping[Partition, Position]:
         """The ledger's rows of these partitions, locked until the end."""
+        self.settles = True
         rows = await self._rows("lock_positions", _split(partitions))
         return {Partition(topic, number): Position(*rest) for topic, number, *rest in rows}
 
