@@ -22,18 +22,22 @@ def throwaway_server() -> Iterator[PostgresServer]:
         runner.run(opened.__aexit__(None, None, None))
 
 
-@pytest.fixture(scope="session")
-def new_database(throwaway_server: PostgresServer) -> Callable[[], str]:
-    """Makes an empty database in which the migrations have run, and returns its dsn."""
+@pytest.fixture
+def new_database(throwaway_server: PostgresServer) -> Iterator[Callable[[], str]]:
+    """Makes an empty database in which the migrations have run, and returns its dsn; gone when the test is over."""
+    made: list[str] = []
 
     def make() -> str:
-        name = f"t{uuid.uuid4().hex[:12]}"
+        made.append(f"t{uuid.uuid4().hex[:12]}")
+        create = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy")
         with psycopg.connect(throwaway_server.dsn("postgres"), autocommit=True) as connection:
-            create = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy")
-            connection.execute(create.format(sql.Identifier(name), sql.Identifier(DATABASE)))
-        return throwaway_server.dsn(name)
+            connection.execute(create.format(sql.Identifier(made[-1]), sql.Identifier(DATABASE)))
+        return throwaway_server.dsn(made[-1])
 
-    return make
+    yield make
+    with psycopg.connect(throwaway_server.dsn("postgres"), autocommit=True) as connection:
+        for name in made:
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 @pytest.hookimpl(wrapper=True)
