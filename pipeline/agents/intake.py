@@ -80,6 +80,7 @@ def _wanted(messages: Sequence[Incoming], telemetry: Sequence[Incoming]) -> Want
     claim: set[str] = set()
     keys: set[str] = set()
     identities: set[Identity] = set()
+    about: set[Identity] = set()
     numbers: set[int] = set()
     for message in messages:
         genuine = {message.dedupe_genuine} if message.dedupe_genuine else set()
@@ -87,10 +88,12 @@ def _wanted(messages: Sequence[Incoming], telemetry: Sequence[Incoming]) -> Want
         claim |= {message.dedupe_key, *message.dedupe_near, *genuine, *message.mentioned}
         claim |= {message.own} if message.own else set()
         numbers |= {*message.tokens, *message.references}
-        identities |= {*message.identities} | written_for(message)
+        identities |= {*message.identities}
+        about |= written_for(message)
         claim |= claims_of(message) | mail_claims(message)
         numbers |= mail_numbers(message)
     for record in telemetry:
         claim |= {device_claim(device) for device in record.telemetry.devices} if record.telemetry else set()
-    domains = {domain for kind, value in identities if kind == "email" and (domain := account_domain(value, FREEMAIL))}
+    addresses = {value for kind, value in identities | about if kind == "email"}
+    domains = {domain for address in addresses if (domain := account_domain(address, FREEMAIL))}
     return Wanted(claim, keys, identities, domains, numbers, channel_wanted(messages, telemetry), mail_wanted(messages))

@@ -34,12 +34,12 @@ def mail_numbers(message: Incoming) -> set[int]:
 
 
 def written_for(message: Incoming) -> set[Identity]:
-    """Whose account it may be about if one of us wrote it: who wrote what it forwards, else whom it is to."""
+    """Whose account it may be about if one of us wrote it, which is not known yet: whom it forwards, whom it is to."""
     mail = message.mail
-    if mail is None or not (mail.forwarded or mail.as_mailbox):
+    if mail is None:
         return set()
     inner = (normal_address(mail.forwarded.address),) if mail.forwarded else ()
-    return {Identity("email", address) for address in (*inner, *mail.recipients[:1])}
+    return {Identity("email", address) for address in (*inner, *mail.recipients)}
 
 
 def mail_wanted(messages: Sequence[Incoming]) -> MailWanted:
