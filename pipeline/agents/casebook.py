@@ -12,11 +12,14 @@ from pipeline.agents.storms import note_arrival
 from pipeline.config.sections import Queue
 from pipeline.domain.alarms import raised_priority
 from pipeline.domain.answers import answered, customer_wrote
-from pipeline.domain.cases import MAX_PARTICIPANTS, Case, Join, case_title, may_copy
+from pipeline.domain.cases import MAX_PARTICIPANTS, Case, Join, case_title, may_append, may_copy
 from pipeline.domain.outcomes import Appended, Opened
 from pipeline.domain.threading import ThreadLink
 from pipeline.store.mail_ports import Watch
 from pipeline.store.outbound_ports import NewMail
+
+BY_RULE = "correlation"
+"""The signal of what a rule of the desk says belongs to a case."""
 
 
 class Casebook:
@@ -28,7 +31,7 @@ class Casebook:
 
     def queue(self, case: Case) -> Queue:
         """The policy of the queue that a case waits in; of the first one, when its own is no more."""
-        return self._rules.queues.get(case.queue) or self._rules.queues[self._rules.default_queue]
+        return self._rules.queue(case.queue)
 
     def open(
         self,
@@ -152,6 +155,8 @@ class Casebook:
             return
         policy = self._rules.participants
         opens = isinstance(message.outcome, Opened)
+        if _by_rule(message) and not may_append(case, sender=message.sender, party=message.party, policy=policy):
+            return  # whoever writes what a rule looks for adds to the case, and gains nothing by it
         may = opens or message.from_us or may_copy(case, message.party, policy)
         copied = tuple(sorted(message.copied)) if may and message.activity_kind != "note" else ()
         wrote = message.behalf.value if message.behalf and opens else None if message.from_us else message.sender
@@ -160,6 +165,11 @@ class Casebook:
         if added := [address for address in people if address not in case.participants][:room]:
             case.participants |= set(added)
             batch.participants.extend((case.id, address) for address in added)
+
+
+def _by_rule(message: Incoming) -> bool:
+    """Whether it joined its case because a rule of the desk found there what it tells of."""
+    return isinstance(message.outcome, Appended) and message.outcome.by == BY_RULE
 
 
 def _makes_wait(message: Incoming) -> bool:

@@ -34,6 +34,7 @@ from pipeline.domain.orders import (
     Resume,
     SetField,
     Unmerge,
+    unbelievable,
 )
 from pipeline.errors import Retry
 from pipeline.store.casework_ports import Family, WorkWanted
@@ -55,6 +56,8 @@ class Casework:
 
         Raises LookupError when there is no such case; Retry when the store is away.
         """
+        if (refused := unbelievable(order)) is not None:
+            return refused
         concerned = {case_id}
         async for attempt in _again():
             with attempt:

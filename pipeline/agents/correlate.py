@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from uuid import UUID
 
 from pipeline.agents.batch import Batch, CaseEvent, Incoming
-from pipeline.agents.casebook import Casebook
+from pipeline.agents.casebook import BY_RULE, Casebook
 from pipeline.agents.workdesk import new_activity
 from pipeline.domain import casework
 from pipeline.domain.cases import Case, Join, survivor
@@ -30,7 +30,7 @@ class Correlations:
         last = batch.channels.conversations.get(told.key)
         case = survivor(last, batch.cases) if last is not None else None
         if case is not None and case.state == "active":
-            book.append(message, case, by="correlation", reason=str(told), effect=Join())
+            book.append(message, case, by=BY_RULE, reason=str(told), effect=Join())
             if told.resolves:
                 _resolve(message, told, case, batch)
         elif told.resolves:

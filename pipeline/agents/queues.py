@@ -90,7 +90,7 @@ class Queues:
         rule = batch.queues.assigning.get(case.id)
         owner = case.owner.id if case.owner else None
         since, given = at, at if owner else None
-        units, assign, skills = self._rules.queues[case.queue].units, None, {}
+        units, assign, skills = self._rules.queue(case.queue).units, None, {}
         if known is not None:
             since, units, assign, skills = known.since, known.units, known.assign, dict(known.skills)
             given = known.given if known.owner == owner else given

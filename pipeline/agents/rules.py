@@ -61,6 +61,10 @@ class Rules:
     each_mailbox: bool
     desk: str
 
+    def queue(self, name: str) -> Queue:
+        """The policy of a queue; of the first one, when there is none of that name any more."""
+        return self.queues.get(name) or self.queues[self.default_queue]
+
     def queue_of_form(self, name: str) -> str:
         """The queue that a form's messages go to."""
         form = self.forms.get(name)

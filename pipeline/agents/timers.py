@@ -63,7 +63,10 @@ class Timers:
             raise
         except Exception as error:  # noqa: BLE001  # the one that met it is found below
             _log.warning("timers failed, looking for the one", error=repr(error)[:500])
-        return await self._fire_alone(awaited, now)
+        count = 0
+        while count < BATCH and (fired := await self._fire_alone(awaited, now)).more:
+            count += fired.count
+        return Fired(count, more=count == BATCH)
 
     async def look(self) -> tuple[datetime, datetime | None]:
         """The store's clock, and when the next timer is due, if there is one. Raises Retry when the store is away."""

@@ -24,6 +24,9 @@ ALARM = "alarm"
 _MOST_BACK = timedelta(days=2)
 """How far back maintenance is looked for: a message may have been so long on its way."""
 
+_LONGEST_KEY = 400
+"""A longer one is kept as its digest, so that it fits an index."""
+
 
 def device_claim(device: str) -> str:
     """What is claimed so that whatever is told of a device is judged one after the other."""
@@ -327,7 +330,10 @@ class Watching:
 
     def _group_key(self, rule: AlarmRule, device: str) -> str | None:
         value = self._record(device).get(rule.group.by.partition(".")[2]) if rule.group else None
-        return str(value) if value not in {None, ""} else None
+        if value in (None, "") or isinstance(value, list):  # of several, none is what devices have in common
+            return None
+        text = str(value)
+        return text if len(text) <= _LONGEST_KEY else digest(text)
 
 
 def _key(device: str, rule: AlarmRule) -> str:

@@ -98,10 +98,14 @@ def register(app: typer.Typer) -> None:
 
 
 def _moment(text: str, zone: Any) -> datetime:  # noqa: ANN401  # a zone, which this file need not load for --help
+    from pipeline.domain.maintenance import FIRST_YEAR, LAST_YEAR
+
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
         refuse(f'"{text}" is no time; write one like 2026-03-02T08:00 or 2026-03-02T08:00+01:00')
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        refuse(f'"{text}" is in the year {moment.year}; write one from {FIRST_YEAR} to {LAST_YEAR}')
     return moment if moment.tzinfo else moment.replace(tzinfo=zone)
 
 

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from pipeline.config.conditions import ReadingConditionText
 from pipeline.config.values import AlarmAction, DevicePath, FeedName, Section
+from pipeline.domain.maintenance import FIRST_YEAR, LAST_YEAR
 
 Severity = Literal["critical", "major", "high", "medium", "minor", "normal", "low", "warning"]
 """How bad an alarm is; critical makes its case urgent, major and high make it high."""
@@ -95,6 +96,9 @@ class Maintenance(Section):
         zones = {self.begins.tzinfo is None, self.ends.tzinfo is None}
         if len(zones) > 1:
             raise ValueError('write "from" and "to" both with a zone, or both without')
+        for key, moment in (("from", self.begins), ("to", self.ends)):
+            if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+                raise ValueError(f'"{key}" is in the year {moment.year}; write one from {FIRST_YEAR} to {LAST_YEAR}')
         if self.ends <= self.begins:
             raise ValueError('"to" must be later than "from"')
         return self

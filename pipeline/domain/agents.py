@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Literal
 
 from pipeline.domain.calendar import Calendar, NoBusinessTimeError
@@ -26,6 +26,10 @@ class Agent:
     manager: Ref | None = None
     away: tuple[tuple[str, str], ...] = ()
     presence: Presence = "available"
+
+
+FOR_EVER = datetime(9999, 1, 1, tzinfo=UTC)
+"""The end of what ends in the last year there is, as systems write that have no other word for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,8 @@ class Hours:
         """When the agent works next, after `at`; None when that is not foreseeable."""
         for _ in range(len(agent.away) + 2):
             if (end := self.absent_until(agent, at)) is not None:
+                if end == FOR_EVER:
+                    return None
                 at = end
             calendar = self.calendars.get(agent.calendar or "")
             opens = _opening(calendar, at) if calendar is not None else at
@@ -99,6 +105,8 @@ def _stretch(away: tuple[str, str], zone: tzinfo) -> tuple[datetime, datetime]:
 
 def _instant(text: str, zone: tzinfo, day: timedelta) -> datetime:
     """An instant, or the midnight that begins (or, with a `day` more, ends) a day."""
+    if text.startswith("9999-"):
+        return FOR_EVER
     if len(text) == len("2026-03-02"):
         return datetime.combine(date.fromisoformat(text) + day, time(), zone)
     moment = datetime.fromisoformat(text)

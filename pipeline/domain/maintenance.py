@@ -4,6 +4,9 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 
+FIRST_YEAR, LAST_YEAR = 1970, 2999
+"""The years in which a maintenance may be; time is reckoned from its end on."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:

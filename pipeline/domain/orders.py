@@ -1,6 +1,6 @@
 """Orders: what an agent may want done to a case, each a value that a journal can hold."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
@@ -153,3 +153,20 @@ Order = (
     Reply | Note | Assign | SetField | Hold | Resume | Resolve | Cancel | Reactivate | Merge | Unmerge | Attach
     | Plan | Log | Finish
 )  # fmt: skip
+
+LONGEST_S = 10 * 366 * 86_400
+"""Nobody works longer on anything."""
+
+YEARS = range(1970, 3000)
+"""The years in which something may be due."""
+
+
+def unbelievable(order: Order) -> Refused | None:
+    """Why an order cannot be meant: a length or a time in it is beyond all that agents deal with."""
+    for one in fields(order):
+        value = getattr(order, one.name)
+        if isinstance(value, datetime) and value.year not in YEARS:
+            return Refused(f'"{one.name}" is in the year {value.year}; write one from {YEARS[0]} to {YEARS[-1]}')
+        if one.name.endswith("_s") and isinstance(value, int) and not 0 <= value <= LONGEST_S:
+            return Refused(f'"{one.name}" is {value}; write seconds from 0 to {LONGEST_S}')
+    return None

@@ -34,6 +34,7 @@ _RFC_3339 = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9})\d*)?)?\s?(?:[Zz]|([+-])(\d\d):?(\d\d)?)?",
     re.ASCII,
 )
+_FIRST = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST = 253_402_300_799
 _SCALES = ((1e17, 1e9), (1e14, 1e6), (1e11, 1e3))
 """Larger counts since 1970 are nano-, micro- and milliseconds: as seconds they would lie after the year 5000."""
@@ -125,6 +126,8 @@ def _of_text(text: str) -> tuple[datetime | None, tuple[str, ...]]:
     leap = second == "60"  # RFC 3339 allows it; the instant after its 59th second is near enough
     clock = (int(hour), int(minute), 59 if leap else int(second or 0), micro)
     moment = datetime(int(year), int(month), int(day), *clock, tzinfo=zone)
+    if moment < _FIRST:
+        raise ValueError("no time a device can have")
     naive = sign is None and text[-1] not in "Zz"
     return moment.astimezone(UTC), ("its time has no zone and counts as UTC",) if naive else ()
 

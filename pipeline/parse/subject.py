@@ -23,6 +23,7 @@ def base_subject(subject: str) -> str:
 
     Source: RFC 5256, section 2.1, with the marks of other languages and counted ones like `RE[2]:`.
     """
+    subject = " ".join(subject.split())  # long runs of spaces would take the square of the time
     for _ in range(MAX_PREFIXES):
         found = _BEFORE.match(subject)
         if found is None:

@@ -198,11 +198,13 @@ ON CONFLICT (id) DO UPDATE SET name = excluded.name, account_id = excluded.accou
     thresholds = excluded.thresholds, fields = excluded.fields;
 
 -- name: begin_warranties
--- A device's warranty is an entitlement on it until the end of its last day, by the template of that name if any.
+-- A device's warranty is an entitlement on it until the end of its last day, by the template of that name if any; one
+-- to the last year there is has no end.
 INSERT INTO entitlement (external_id, device, state, ends_at, template, allotment, total, channels, only_listed,
     decrement_on, restrict, products, sla)
 SELECT 'warranty of ' || r.external_id, r.external_id, 'active',
-    (r.warranty_until + 1)::timestamp AT TIME ZONE %(timezone)s, template.external_id,
+    CASE WHEN r.warranty_until < '9999-01-01' THEN (r.warranty_until + 1)::timestamp AT TIME ZONE %(timezone)s END,
+    template.external_id,
     coalesce(template.allotment, 'cases'), template.total, coalesce(template.channels, '{}'),
     coalesce(template.only_listed, false), coalesce(template.decrement_on, 'open'), coalesce(template.restrict, true),
     coalesce(template.products, '{}'), template.sla

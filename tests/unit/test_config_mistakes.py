@@ -45,6 +45,11 @@ FAULTS = {
         5,
         '[[alarm]] "a" is there twice',
     ),
+    "a maintenance for ever": Wrong(
+        '[[maintenance]]\nname = "m"\nfrom = 2026-03-02T10:00:00Z\nto = 9999-12-31T23:59:59Z\n',
+        1,
+        "in the year 9999",
+    ),
     "a maintenance that ends before it begins": Wrong(
         '[[maintenance]]\nname = "m"\nfrom = 2026-03-02T10:00:00Z\nto = 2026-03-02T09:00:00Z\n', 1, "must be later"
     ),

@@ -1,11 +1,11 @@
 """What a file may say of an entitlement, and of a template that makes some."""
 
 from collections.abc import Iterator, Mapping
-from datetime import date, datetime, time, timedelta
+from datetime import MAXYEAR, MINYEAR, date, datetime, time, timedelta
 from typing import Annotated, Any, ClassVar, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from pipeline.domain.agreed import EntitlementRecord, TemplateRecord
 from pipeline.domain.entitlement import CHANNELS, State, channel_of
@@ -50,7 +50,22 @@ def _decrement(value: object) -> object:
     return _AT.get(value, value) if isinstance(value, str) else value
 
 
-Moment = Annotated[datetime | date | None, BeforeValidator(_moment)]
+def _no_end(moment: datetime | date | None) -> datetime | date | None:
+    """Many systems write the last day there is for "without end"; what ends with the first day never was."""
+    if moment is not None and moment.year == MINYEAR:
+        raise ValueError(f"{moment.isoformat()} is no day on which it ends")
+    return None if moment is None or moment.year == MAXYEAR else moment
+
+
+def _no_start(moment: datetime | date | None) -> datetime | date | None:
+    """The same for the first day there is, and "from ever"."""
+    if moment is not None and moment.year == MAXYEAR:
+        raise ValueError(f"{moment.isoformat()} is no day on which it begins")
+    return None if moment is None or moment.year == MINYEAR else moment
+
+
+Start = Annotated[datetime | date | None, BeforeValidator(_moment), AfterValidator(_no_start)]
+End = Annotated[datetime | date | None, BeforeValidator(_moment), AfterValidator(_no_end)]
 _DECREMENT = Literal["open", "resolution"]
 
 
@@ -98,8 +113,8 @@ class ToldEntitlement(_ToldTerms):
     contacts: Words = ()
     device: Id | None = None
     state: State = "active"
-    start: Annotated[Moment, Field(alias="from")] = None
-    end: Annotated[Moment, Field(alias="to")] = None
+    start: Annotated[Start, Field(alias="from")] = None
+    end: Annotated[End, Field(alias="to")] = None
     default: bool = False
     template: Id | None = None
 

@@ -13,6 +13,7 @@ from pipeline.agents.queue_desk import Given, NotGiven
 from pipeline.agents.rules import compile_rules
 from pipeline.domain.agents import Agent
 from pipeline.domain.matching import Ref
+from pipeline.domain.orders import Resolve
 from pipeline.store.queue_ports import QueueItem
 
 CONFIG = """
@@ -137,3 +138,12 @@ def test_who_becomes_available_is_given_what_waits() -> None:
     owner = office.desk.memory.tables.cases[case.id].owner
     assert owner is not None
     assert owner.external_id == "ines"
+
+
+def test_a_case_of_a_queue_that_is_no_more_goes_on(office: Office) -> None:
+    case = office.desk.case_with(mail("a"))
+    office.desk.memory.tables.cases[case.id].queue = "Gone"
+    office.desk.do(case, Resolve(text="done"))
+    became = office.desk.one(mail("b", answers="<a@x>"))
+    assert (became.outcome, became.case) == ("appended", case.number)
+    assert office.desk.memory.tables.cases[case.id].state == "active"

@@ -104,6 +104,12 @@ def test_one_that_fails_holds_up_nobody_and_is_tried_again() -> None:
     assert ("note", "a") in desk.memory.tables.timers, "it is never dropped"
 
 
+def test_however_many_fail_the_others_are_not_tried_again_for_each() -> None:
+    desk = Desk(*(a_timer(f"a{number}", poison=True) for number in range(40)), a_timer("b"), a_timer("c"))
+    assert desk.fire() == ["b", "c"]
+    assert [size for size in desk.note.prepared if size > 1] == [42]
+
+
 def test_a_store_that_is_away_is_told_to_the_caller() -> None:
     class Away(MemoryStore):
         def transaction(self) -> object:  # type: ignore[override]  # it never gets as far as opening one
