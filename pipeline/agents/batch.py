@@ -44,9 +44,10 @@ class Incoming:
     `may_be_new`, by its first message (`is_new`); whom the queue does not take is `refused` once a case is to be
     opened. `from_us` holds when an agent wrote it (`agent`), or someone as a mailbox of ours; `behalf` is the customer
     they wrote it for, if it opens a case. `activity_kind` is what it is kept as, if not as its kind; `acknowledge`
-    holds when its sender is to be told that it came, `is_folded` when it is one of a storm. At most one of `call`,
-    `post`, `alarm` and `telemetry` is there; with the last, it stands for all messages of its record. `shown` is what
-    else conditions may ask of it, `correlated` what it tells of as another system's mail.
+    holds when its sender is to be told that it came, `is_folded` when it is one of a storm, `asks` unless it only tells
+    more of an item that is known, or of a call that was answered before. At most one of `call`, `post`, `alarm` and
+    `telemetry` is there; with the last, it stands for all messages of its record. `shown` is what else conditions may
+    ask of it, `correlated` what it tells of as another system's mail.
     """
 
     record: Record
@@ -89,6 +90,7 @@ class Incoming:
     activity_kind: str | None = None
     acknowledge: bool = False
     is_folded: bool = False
+    asks: bool = True
     is_new: bool = False
     refused: Quarantined | Suppressed | None = None
     dedupe_genuine: str | None = None

@@ -56,6 +56,7 @@ class Calls:
                 message.defects += ("no ring was told before",)
         else:
             before = call_view(calls_of(ongoing))
+            message.asks = not _was_answered(before)
         message.party = message.party or ongoing.party
         ongoing.party = message.party
         if is_kept(call.told, calls_of(ongoing)):

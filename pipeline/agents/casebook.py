@@ -96,7 +96,7 @@ class Casebook:
         if changed:
             kind = "case.reopened" if effect.reopens else "case.status_changed"
             batch.events.append(CaseEvent(kind, message, case, changed))
-        if case.status == "on hold" and not (message.from_us or message.automatic or message.is_folded):
+        if case.status == "on hold" and message.asks and not (message.from_us or by_nobody):
             batch.outbound.append(_on_hold(message, case))
 
     def watch_original(self, message: Incoming) -> None:
@@ -175,7 +175,7 @@ def _by_rule(message: Incoming) -> bool:
 def _makes_wait(message: Incoming) -> bool:
     """Whether a customer wrote or called, who may wait for an answer now."""
     by_agent = message.party is not None and message.party.agent is not None
-    return message.direction == "in" and message.kind != "iot" and not by_agent
+    return message.asks and message.direction == "in" and message.kind != "iot" and not by_agent
 
 
 def _on_hold(message: Incoming, case: Case) -> NewMail:

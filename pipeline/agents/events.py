@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -78,16 +78,16 @@ def _data(event: CaseEvent, views: dict[UUID, Mapping[str, Any]]) -> Mapping[str
         views[case.id] = case_view(case)
     data: dict[str, Any] = {
         "case": views[case.id] if case is not None else None,
-        "changed": event.changed,
+        "changed": _utc(event.changed),
         "actor": {"kind": "rule", "id": event.rule} if event.rule is not None else _actor(event.cause),
         "cause": str(event.cause.id) if isinstance(event.cause, Incoming) else None,
     }
     if isinstance(event.cause, Incoming):
         data["message"] = _message(event.cause)
     if event.alarm is not None:
-        data["alarm"] = _alarm(event.alarm)
+        data["alarm"] = _utc(_alarm(event.alarm))
     if event.kpi is not None:
-        data["kpi"] = event.kpi
+        data["kpi"] = _utc(event.kpi)
     if event.entitlement is not None:
         data["entitlement"] = _drawn(event.entitlement)
     if event.linked is not None:
@@ -103,6 +103,18 @@ def _data(event: CaseEvent, views: dict[UUID, Mapping[str, Any]]) -> Mapping[str
     if isinstance(event.cause, Deed) and event.cause.late_s is not None:
         data["late_s"] = event.cause.late_s
     return data
+
+
+def _utc(value: object) -> Any:  # noqa: ANN401  # whatever an event tells
+    """The value with each time in it in UTC, whatever zone the one who told it counts in."""
+    match value:
+        case datetime():
+            return value.astimezone(UTC)
+        case Mapping():
+            return {name: _utc(one) for name, one in value.items()}
+        case tuple():
+            return tuple(_utc(one) for one in value)
+    return value
 
 
 def case_view(case: Case) -> Mapping[str, Any]:

@@ -56,6 +56,7 @@ class Posts:
             message.outcome = Duplicate("it tells nothing new of an item", ongoing.first)
             message.original_case_id = ongoing.case_id
         elif ongoing.case_id is not None and (case := survivor(ongoing.case_id, book.batch.cases)):
+            message.asks = created
             book.append(message, case, by="item", reason=f"it tells of the same item: {post.reason}", effect=Join())
         elif post.own:
             self._answer(message, post, book)

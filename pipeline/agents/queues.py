@@ -160,6 +160,7 @@ def _is_customers(event: CaseEvent) -> bool:
         event.type == "case.appended"
         and isinstance(cause, Incoming)
         and cause.direction == "in"
+        and cause.asks
         and not cause.automatic
         and not (cause.party and cause.party.agent)
     )

@@ -4,7 +4,8 @@ from uuid import UUID
 
 from pipeline.agents.workdesk import WorkDesk
 from pipeline.domain import casework
-from pipeline.domain.casework import FIELDS, OWN, PRIORITIES, STATUSES
+from pipeline.domain.cases import Case
+from pipeline.domain.casework import FIELDS, OWN, PRIORITIES, SETTABLE, STATUSES
 from pipeline.domain.fields import wrong_fields
 from pipeline.domain.orders import Assign, Hold, Refused, SetField
 
@@ -71,4 +72,13 @@ def _wrong(desk: WorkDesk, order: SetField) -> str | None:
         return f'"{value}" is no {name}; there are: {", ".join(map(str, choices[name]))}'
     if name not in choices and not isinstance(value, str | None):
         return f"{name} is a text"
+    return _unfit(desk.case, name, value)
+
+
+def _unfit(case: Case, name: str, value: object) -> str | None:
+    """What this case, as it stands, cannot have."""
+    if name == "title" and not (isinstance(value, str) and value.strip()):
+        return "a title is never empty"
+    if name == "status" and value not in {case.status, *SETTABLE[case.state]}:
+        return f'"{value}" is no status of a case that is {case.state}; there are: {", ".join(SETTABLE[case.state])}'
     return None

@@ -49,11 +49,6 @@ def correction_s(lines: Iterable[Line], wanted_s: int) -> int:
     return wanted_s - billable_s(lines)
 
 
-def unconsumed(lines: Iterable[Line]) -> list[Line]:
-    """What resolving consumes: all that bears no mark yet."""
-    return [line for line in lines if not line.consumed]
-
-
 def told_time(seconds: int) -> str:
     """A time as a person reads it, such as 1:05:00."""
     minutes, left = divmod(abs(seconds), 60)

@@ -141,12 +141,6 @@ class View:
         return facts
 
 
-def place_in(text: str, at: int) -> tuple[int, int]:
-    """The line and the column of a place in a text, both counted from 1."""
-    before = text[:at]
-    return before.count("\n") + 1, at - (before.rfind("\n") + 1) + 1
-
-
 def _compiled(text: str, names: Names) -> tuple[Judged, frozenset[tuple[str, ...]], Program]:
     judge = Judge(names)
     judged = judge.judge(read(text))

@@ -99,7 +99,7 @@ class _Reader:
             self.says.append(f'"do" is {shown(verb)}, which cannot be rehearsed; there are: {there}')
             return None
         if verb in OF_TIME:
-            return Deed(at) if at is not None else None
+            return Deed(at, verb=verb) if at is not None else None
         came = "case_opened_by" in self._values
         case_of = self._text("case_opened_by" if came else "case_of", needed=verb not in OF_CONTACTS)
         other = self._other(verb)
@@ -117,6 +117,7 @@ class _Reader:
             where_it_came=came,
             other_where_it_came=not self._values.keys().isdisjoint(_OPENED_BY),
             before=self._flag("before"),
+            verb=verb,
         )
 
     def _other(self, verb: str) -> str | None:

@@ -115,7 +115,7 @@ def _deed(done: DeedDone) -> dict[str, Any]:
     result = done.result
     return {
         "id": done.deed.id,
-        "do": type(done.deed.order).__name__.lower(),
+        "do": done.deed.verb,
         "case_of": done.deed.case_of,
         "outcome": "refused" if isinstance(result, Refused) else "done" if result.changed else "unchanged",
         "reason": result.reason if isinstance(result, Refused) else None,

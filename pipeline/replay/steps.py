@@ -34,7 +34,7 @@ class Deed:
 
     The case is that of the message `case_of`; with `where_it_came`, the one to which that message came in the first
     place, wherever it lies now. Of another case, message or activity, `other` is the name in the journal. What was done
-    `before` is there for what comes after.
+    `before` is there for what comes after; `verb` is how the journal calls it.
     """
 
     at: datetime
@@ -46,6 +46,7 @@ class Deed:
     where_it_came: bool = False
     other_where_it_came: bool = False
     before: bool = False
+    verb: str = "tick"
 
 
 def makes_activity(order: Order | ContactOrder | None) -> bool:

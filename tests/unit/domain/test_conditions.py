@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pipeline.domain.cel_judge import Names
 from pipeline.domain.cel_syntax import BadConditionError, read
-from pipeline.domain.conditions import Condition, Expression, View, place_in
+from pipeline.domain.conditions import Condition, Expression, View
 from pipeline.domain.vocabulary import vocabulary
 
 NAMES = vocabulary(
@@ -149,11 +149,6 @@ def test_what_is_wrong_is_said_at_its_place(text: str, refusal: tuple[int, str])
         Condition.compile(text, NAMES)
     assert refusal[1] in caught.value.says
     assert abs(caught.value.at - refusal[0]) <= 1
-
-
-def test_a_place_is_a_line_and_a_column() -> None:
-    assert place_in("a ||\n  b", 0) == (1, 1)
-    assert place_in("a ||\n  b", 7) == (2, 3)
 
 
 def test_what_fails_when_it_runs_does_not_hold_and_is_noted() -> None:

@@ -77,8 +77,8 @@ def test_deeds_are_read_with_what_they_need(tmp_path: Path, config: Config) -> N
     )
     at = datetime.fromisoformat(AT)
     assert journal.steps[1:] == [
-        Deed(at, SetField("priority", "high"), "m1"),
-        Deed(at, Resolve(text="done"), "m1", id="s1"),
+        Deed(at, SetField("priority", "high"), "m1", verb="set"),
+        Deed(at, Resolve(text="done"), "m1", id="s1", verb="resolve"),
         Deed(at),
     ]
 
