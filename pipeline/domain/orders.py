@@ -1,5 +1,6 @@
 """Orders: what an agent may want done to a case, each a value that a journal can hold."""
 
+import re
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Literal
@@ -157,14 +158,18 @@ Order = (
 LONGEST_S = 10 * 366 * 86_400
 """Nobody works longer on anything."""
 
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")
+
 YEARS = range(1970, 3000)
 """The years in which something may be due."""
 
 
 def unbelievable(order: Order) -> Refused | None:
-    """Why an order cannot be meant: a length or a time in it is beyond all that agents deal with."""
+    """Why an order cannot be meant: a length or a time in it is beyond all that agents deal with, a text is none."""
     for one in fields(order):
         value = getattr(order, one.name)
+        if isinstance(value, str) and _NO_TEXT.search(value):
+            return Refused(f'"{one.name}" holds the character NUL, or half a character; leave it out')
         if isinstance(value, datetime) and value.year not in YEARS:
             return Refused(f'"{one.name}" is in the year {value.year}; write one from {YEARS[0]} to {YEARS[-1]}')
         if one.name.endswith("_s") and isinstance(value, int) and not 0 <= value <= LONGEST_S:

@@ -17,7 +17,7 @@ from pipeline.store.queue_ports import QueueChanges, QueueItem, Waiting, last_gi
 _SQL = load_queries("queues.sql")
 
 MOST = 500
-"""What is given out in one transaction; the rest comes with the next."""
+"""What is given out in one transaction of those that ask for the same; the rest comes with the next."""
 
 _TRIES = 50
 

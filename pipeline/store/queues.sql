@@ -20,11 +20,16 @@ WHERE queues && (%(queues)s::text[] || ARRAY(
 ORDER BY id FOR NO KEY UPDATE;
 
 -- name: lock_waiting
--- The cases that wait to be given to somebody in these queues, but those that somebody else has at hand.
-SELECT cases.id FROM queue_item AS item JOIN cases ON cases.id = item.ref
-WHERE item.kind = 'case' AND item.queue = ANY(%(queues)s::text[]) AND item.owner IS NULL AND item.assign IS NOT NULL
+-- The cases that wait to be given to somebody in these queues, but those that somebody else has at hand; so many of each
+-- kind, for where nobody can take one of them nobody can take the others, and those must not stand in the way.
+SELECT cases.id FROM (
+    SELECT ref, rank, since,
+        row_number() OVER (PARTITION BY queue, skills, units ORDER BY rank DESC, since, ref) AS place
+    FROM queue_item
+    WHERE kind = 'case' AND queue = ANY(%(queues)s::text[]) AND owner IS NULL AND assign IS NOT NULL
+) AS item JOIN cases ON cases.id = item.ref
+WHERE item.place <= %(most)s
 ORDER BY item.rank DESC, item.since, item.ref
-LIMIT %(most)s
 FOR UPDATE OF cases SKIP LOCKED;
 
 -- name: items

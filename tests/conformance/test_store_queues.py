@@ -93,6 +93,14 @@ async def test_what_waits_to_be_given_comes_with_who_works_there_and_how_loaded(
 
 
 @on_a_new_desk
+async def test_however_many_wait_for_what_nobody_can_the_others_come_too(world: World) -> None:
+    await open_cases(world, 501, rank=3, assign="round_robin", skills={"latin": 5})
+    (plain,) = await open_cases(world, 1, assign="round_robin")
+    async with world.store.transaction() as tx:
+        assert (await tx.waiting(["Support"], [])).items[-1] == plain
+
+
+@on_a_new_desk
 async def test_items_are_replaced_and_go(world: World) -> None:
     (item,) = await open_cases(world, 1)
     moved = replace(item, queue="Second", assign="round_robin", skills={"pump": 2}, units=0)
