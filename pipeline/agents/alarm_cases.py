@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
@@ -125,7 +125,7 @@ class AlarmCases:
             batch.events.append(CaseEvent("case.linked", cause, case, linked=before))
         if facts is not None and facts.warranty_until is not None:
             stands = "ended on" if facts.warranty_until < moved.move.at.date() else "lasts until"
-            batch.why(case, "alarm", f"the warranty of {alarm.device} {stands} {facts.warranty_until}", _at(cause))
+            batch.why(case, "alarm", f"the warranty of {alarm.device} {stands} {facts.warranty_until}", cause.at)
         return case
 
     def _new(self, alarm: RuleAlarm, cause: Incoming | Deed, title: str) -> Case:
@@ -137,7 +137,7 @@ class AlarmCases:
             priority=raised_priority("normal", alarm.severity),
             origin="iot",
             queue=self._queue(alarm.source),
-            opened_at=_at(cause),
+            opened_at=cause.at,
         )
         self._batch.cases[case.id] = self._batch.opened[case.id] = case
         return case
@@ -164,7 +164,7 @@ class AlarmCases:
         own = uuid7()
         device = case.device if direction == "in" else None
         self._batch.activities.append(
-            NewActivity(own, case.id, "iot", direction, "closed", says[:300], says, device, None, _at(cause))
+            NewActivity(own, case.id, "iot", direction, "closed", says[:300], says, device, None, cause.at)
         )
         self._batch.touch(case)
         return own
@@ -190,14 +190,14 @@ class AlarmCases:
                                                     if event.case and _by_person(event)}:  # fmt: skip
             self._note(case, cause, f"{alarm.rule} is cleared; the case stays open, since a person works on it")
             return
-        rule = Deed(_at(cause), "rule", alarm.rule)
-        if changed := casework.resolve(case, at=_at(cause)):
+        rule = Deed(cause.at, "rule", alarm.rule)
+        if changed := casework.resolve(case, at=cause.at):
             self._batch.touch(case)
             self._batch.events.append(CaseEvent("case.resolved", rule, case, changed))
             text = f"{alarm.rule} on {alarm.device} is cleared: {alarm.text}"
             self._batch.activities.append(
                 NewActivity(
-                    uuid7(), case.id, "resolution", "internal", "closed", case.status, text, None, None, _at(cause)
+                    uuid7(), case.id, "resolution", "internal", "closed", case.status, text, None, None, cause.at
                 )
             )
 
@@ -250,7 +250,7 @@ class AlarmCases:
             if move.late:
                 if case is not None:
                     says = f"{name} is not sent to {move.alarm.device}: what it would answer came late"
-                    self._batch.why(case, "alarm", says, _at(cause))
+                    self._batch.why(case, "alarm", says, cause.at)
                 continue
             activity = self._note(case, cause, f"{name} to {move.alarm.device}", "out") if case else None
             command = NewCommand(
@@ -261,8 +261,8 @@ class AlarmCases:
                 rule=rule.name,
                 case_id=case.id if case else None,
                 activity_id=activity,
-                created_at=_at(cause),
-                expires_at=_at(cause) + COMMAND_LIVES,
+                created_at=cause.at,
+                expires_at=cause.at + COMMAND_LIVES,
             )
             self._batch.watch.commands.append(command)
 
@@ -272,7 +272,7 @@ class AlarmCases:
         severity = f" as {move.alarm.severity}" if move.alarm.is_active else ""
         late = ", from what came late" if move.late else ""
         says = f"[[alarm]] {move.alarm.rule} is {move.kind}{severity} at {move.at.isoformat()}{again}{late}"
-        self._batch.why(case, "alarm", f"{says}: {move.alarm.text}", _at(cause))
+        self._batch.why(case, "alarm", f"{says}: {move.alarm.text}", cause.at)
 
     def _cause(self, teller: Teller) -> Incoming | Deed:
         """What moved the alarm; one of many messages becomes one by itself."""
@@ -308,10 +308,6 @@ def _messages_of(record: Incoming, batch: Batch) -> Iterator[Incoming]:
     """Those of a record that holds one message alone, as the record of a dead letter does."""
     if record.envelope.count == 1:
         yield from (message for message in batch.messages if message.record is record.record)
-
-
-def _at(cause: Incoming | Deed) -> datetime:
-    return cause.received if isinstance(cause, Incoming) else cause.at
 
 
 def _by_person(event: CaseEvent) -> bool:

@@ -112,6 +112,11 @@ class Incoming:
         return self.envelope.time
 
     @property
+    def at(self) -> datetime:
+        """When it happened, as of a deed: when it was received."""
+        return self.envelope.time
+
+    @property
     def identity(self) -> Identity | None:
         """What its sender is known by; of what one of us sent, the customer they sent it for."""
         if self.from_us:

@@ -51,7 +51,6 @@ def _resolve(message: Incoming, told: Correlated, case: Case, batch: Batch) -> N
         return
     made = new_activity(case, "resolution", at, subject=case.status, body=f"{told}: it is over")
     batch.work.activities.append(made)
-    batch.work.consumed.append((case.id, at))
     batch.touch(case)
     batch.why(case, PART, f"{told}: it is over", at)
     batch.events.append(CaseEvent("case.resolved", message, case, changed, activity=made.id, rule=told.rule))

@@ -6,7 +6,6 @@ Any split of what happened into batches comes to the same: whoever came first ha
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -96,7 +95,7 @@ class Drawing:
         elif choice.used_up:
             _flag(case)
         if theirs:
-            self._batch.why(case, PART, choice.why, _at(event))
+            self._batch.why(case, PART, choice.why, event.cause.at)
 
     def _turn(self, event: CaseEvent, case: Case, name: str, standing: Standing | None, by: Transition) -> None:
         """One transition of a case on an entitlement; one that nobody knows is drawn on by nobody."""
@@ -104,17 +103,17 @@ class Drawing:
         if one is None:
             if by != "withdraw":
                 self._take_away(event, case, name)
-                self._batch.why(case, PART, f"there is no entitlement {name}", _at(event))
+                self._batch.why(case, PART, f"there is no entitlement {name}", event.cause.at)
             return
         done = turn(one, case.id, standing, by=by, work=self._worked(case), before=self._lines[case.id])
         self._book[name] = done.entitlement
         self._lines[case.id].extend(done.lines)
-        self._batch.entitlements.lines += [(line, _at(event)) for line in done.lines]
+        self._batch.entitlements.lines += [(line, event.cause.at) for line in done.lines]
         if done.units:
             self._tell("consumed" if done.units > 0 else "restored", event, case, done, by)
         if done.units > 0 and done.entitlement.is_used_up and not one.exhausted:
             self._book[name] = replace(done.entitlement, exhausted=True)
-            self._batch.entitlements.exhausted[name] = _at(event)
+            self._batch.entitlements.exhausted[name] = event.cause.at
             self._tell("exhausted", event, case, done, by)
         if done.missing:
             self._fall_short(event, case, done, by)
@@ -126,7 +125,7 @@ class Drawing:
         self._told.append(CaseEvent(f"entitlement.{what}", event.cause, case, entitlement=drawn))
         if what != "exhausted":
             verb = "takes" if done.units > 0 else "gives back"
-            self._batch.why(case, PART, f"{by} {verb} {drawn}", _at(event))
+            self._batch.why(case, PART, f"{by} {verb} {drawn}", event.cause.at)
 
     def _fall_short(self, event: CaseEvent, case: Case, done: Turn, by: Transition) -> None:
         """Less was left than the case would take: it is flagged, and open it has no entitlement any more."""
@@ -136,7 +135,7 @@ class Drawing:
         if one.terms.allotment == "cases" and one.terms.decrement_on == "open":
             self._take_away(event, case, one.external_id)
             says += "; it goes on without"
-        self._batch.why(case, PART, says, _at(event))
+        self._batch.why(case, PART, says, event.cause.at)
 
     def _take_away(self, event: CaseEvent, case: Case, name: str) -> None:
         case.entitlement = self._seen[case.id]["entitlement"] = None
@@ -173,7 +172,3 @@ def _transition(event: CaseEvent) -> Transition:
 def _flag(case: Case) -> None:
     if NOTHING_LEFT not in case.flags:
         case.flags += (NOTHING_LEFT,)
-
-
-def _at(event: CaseEvent) -> datetime:
-    return event.cause.received if isinstance(event.cause, Incoming) else event.cause.at

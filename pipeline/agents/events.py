@@ -66,7 +66,7 @@ def build_events(events: Iterable[CaseEvent], first: Mapping[str, int]) -> list[
             type=_TYPE.format(event.type),
             subject=str(event.case.number) if event.case is not None else None,
             data=_data(event, views),
-            at=event.cause.received if isinstance(event.cause, Incoming) else event.cause.at,
+            at=event.cause.at,
         )
         for event, key, seq in sequenced
     ]

@@ -6,7 +6,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from pipeline.agents.batch import CaseEvent, Incoming
+from pipeline.agents.batch import CaseEvent
 from pipeline.domain.cases import Case
 from pipeline.domain.matching import Ref
 from pipeline.domain.vocabulary import CASE
@@ -61,7 +61,7 @@ def turns(case: Case, events: Iterable[CaseEvent]) -> list[Turn]:
 
 
 def _told_at(event: CaseEvent) -> datetime:
-    return event.cause.received if isinstance(event.cause, Incoming) else event.cause.at
+    return event.cause.at
 
 
 def record_of(case: Case) -> Mapping[str, Any]:

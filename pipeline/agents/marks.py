@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from pipeline.agents.batch import Batch, Deed
+from pipeline.agents.batch import Batch
 from pipeline.store.ports import Transaction
 
 
@@ -17,7 +17,7 @@ class Marks:
             if event.case is not None and "state" in event.changed:
                 old, new = event.changed["state"]
                 if new == "resolved":
-                    last[event.case.id] = event.cause.at if isinstance(event.cause, Deed) else event.cause.received
+                    last[event.case.id] = event.cause.at
                 elif old == "resolved":
                     last[event.case.id] = None
         batch.work.consumed.extend((case, at) for case, at in last.items() if at is not None)

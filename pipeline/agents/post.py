@@ -78,7 +78,7 @@ class Post:
         if mail.to == "manager" and reach is not None and reach.manager_address:
             return _To(reach.manager_address, reach.manager)
         name = mail.to.removeprefix("queue:") if mail.to.startswith("queue:") else case.queue if case else ""
-        queue = self._rules.queues.get(name) or self._rules.queues[self._rules.default_queue]
+        queue = self._rules.queue(name)
         return _To(queue.notify) if queue.notify else None
 
     def _letter(self, mail: NewMail, to: "_To") -> OutboundMail:

@@ -149,8 +149,7 @@ def _moved(batch: Batch) -> Iterator[tuple[UUID, tuple[Case, datetime]]]:
     """The cases whose place in a queue may be another now, with when that came about."""
     for event in batch.events:
         if event.case is not None and (event.type == "case.opened" or not _MOVES.isdisjoint(event.changed)):
-            at = event.cause.received if isinstance(event.cause, Incoming) else event.cause.at
-            yield event.case.id, (event.case, at)
+            yield event.case.id, (event.case, event.cause.at)
 
 
 def _is_customers(event: CaseEvent) -> bool:

@@ -29,7 +29,7 @@ class _Asked:
 
     @property
     def at(self) -> datetime:
-        return self.cause.received if isinstance(self.cause, Incoming) else self.cause.at
+        return self.cause.at
 
     @property
     def message(self) -> Incoming | None:

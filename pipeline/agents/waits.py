@@ -1,11 +1,10 @@
 """Sets the time limits of cases that rest: when a hold ends, when a customer is reminded, when nobody waits longer."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from pipeline.agents.batch import Batch, CaseEvent, Deed
+from pipeline.agents.batch import Batch, CaseEvent
 from pipeline.agents.rules import Rules
-from pipeline.config.sections import Queue
 from pipeline.config.values import length
 from pipeline.domain.cases import Case
 from pipeline.domain.casework import RESTING
@@ -39,14 +38,14 @@ class Waits:
             return
         old, new = event.changed["status"]
         if case.status == WAITING and new == WAITING:
-            for timer in self._limits(case, _at(event)):
+            for timer in self._limits(case, event.cause.at):
                 batch.arm(timer)
         elif WAITING in {old, new}:
             batch.disarm(REMIND, str(case.id))
             batch.disarm(UNANSWERED, str(case.id))
 
     def _limits(self, case: Case, since: datetime) -> Iterator[Timer]:
-        waiting = self.queue(case).waiting
+        waiting = self._rules.queue(case.queue).waiting
         if waiting is None:
             return
         closes_at = since + length(waiting.resolve) if waiting.resolve is not None else None
@@ -55,15 +54,3 @@ class Waits:
             yield Timer(REMIND, str(case.id), since + length(waiting.remind), case.id, "messages", data)
         if closes_at is not None:
             yield Timer(UNANSWERED, str(case.id), closes_at, case.id, "messages")
-
-    def queue(self, case: Case) -> Queue:
-        """The policy of the queue that a case waits in; of the first one, when its own is no more."""
-        return self._rules.queues.get(case.queue) or self._rules.queues[self._rules.default_queue]
-
-
-def _at(event: CaseEvent) -> datetime:
-    return event.cause.at if isinstance(event.cause, Deed) else event.cause.received
-
-
-LATER = timedelta(hours=1)
-"""A case that could not be resolved for lack of an answer is tried again after so long."""

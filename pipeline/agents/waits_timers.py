@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from pipeline.agents.batch import Batch, Deed
 from pipeline.agents.rules import Rules
-from pipeline.agents.waits import LATER, REMIND, UNANSWERED, UNTIL, WAITING
+from pipeline.agents.waits import REMIND, UNANSWERED, UNTIL, WAITING
 from pipeline.agents.work_resolution import resolve
 from pipeline.agents.workdesk import WorkDesk, new_activity
 from pipeline.domain import casework
@@ -22,6 +22,9 @@ from pipeline.store.ports import Transaction
 
 ACTIVITY_REMIND, ACTIVITY_DUE = "activity.remind", "activity.due"
 KINDS = (UNTIL, REMIND, UNANSWERED, ACTIVITY_REMIND, ACTIVITY_DUE)
+
+LATER = timedelta(hours=1)
+"""A case that could not be resolved for lack of an answer is tried again after so long."""
 
 
 class WaitTimers:

@@ -34,7 +34,7 @@ class WorkDesk:
 
     def queue(self, case: Case) -> Queue:
         """The policy of the queue that a case waits in; of the first one, when its own is no more."""
-        return self.rules.queues.get(case.queue) or self.rules.queues[self.rules.default_queue]
+        return self.rules.queue(case.queue)
 
     def activities(self, case: Case) -> list[Activity]:
         """What the case has done and to do, the oldest first."""
