@@ -43,6 +43,7 @@ class Acknowledge:
             and message.outcome.name == "opened"
             and message.standing != "refuted"
             and message.agent is None
+            and message.correlated is None
             and not message.from_us
         )
 
