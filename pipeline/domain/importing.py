@@ -310,10 +310,10 @@ def _settled(identity: Identity, me: Holder, holder: Holder | None) -> Claim | s
         return Claim(identity, me, moved=True)
     if me.kind == "account" and holder.kind == "contact" and holder.account == me.external_id:
         return Claim(identity, me, moved=True)
-    if identity.kind == "phone" and me.kind == "contact" and me.account is not None:
+    if me.kind == "contact" and me.account is not None:
         if holder.kind == "account" and holder.external_id == me.account:
-            return None
-        if holder.kind == "contact" and holder.account == me.account:
+            return None  # what an account shares with its people points to the account
+        if identity.kind == "phone" and holder.kind == "contact" and holder.account == me.account:
             account = Holder("account", None, me.account)
             return Claim(identity, account, moved=True, shared=True)
     whose = f'{holder.kind} "{holder.external_id or holder.id}"'

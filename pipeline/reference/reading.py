@@ -119,7 +119,7 @@ def _unknown(name: str, model: type[Told], names: Names) -> str:
     called = [field.alias or field_name for field_name, field in model.model_fields.items()]
     known = [*called, *names.fields.get(kind, {})]
     close = get_close_matches(name, known, n=1)
-    meant = f'; did you mean "{close[0]}"' if close else ""
+    meant = f'; did you mean "{close[0]}"?' if close else "."
     own = ", ".join(names.fields.get(kind, {})) or "none"
     has = ", ".join(one for one in called if one != "fields")
-    return f'"{name}" is nothing that {kind}s have{meant}. They have: {has}; fields of your own: {own}'
+    return f'"{name}" is nothing that {kind}s have{meant} They have: {has}; fields of your own: {own}'
