@@ -129,8 +129,8 @@ CASES = """
 WITH made AS (
     SELECT gen_random_uuid() AS id, n, c.id AS contact_id, c.account_id, now() - n * interval '10 seconds' AS at
     FROM generate_series(1, %(cases)s) AS n
-    JOIN (SELECT id, account_id, row_number() OVER () - 1 AS place, count(*) OVER () AS total FROM contact) AS c
-        ON c.place = n %% c.total
+    JOIN (SELECT id, account_id, row_number() OVER () - 1 AS place FROM contact) AS c
+        ON c.place = n %% (SELECT count(*) FROM contact)
 ), cases AS (
     INSERT INTO cases (id, number, title, state, status, priority, origin, queue, contact_id, account_id, opened_at,
         resolved_at, revision, event_seq)
