@@ -7,10 +7,16 @@ from collections.abc import Callable, Generator, Iterator
 
 import psycopg
 import pytest
+from hypothesis import settings
 from psycopg import sql
 
 from pipeline.embedded.postgres import DATABASE, PostgresServer
 from pipeline.replay.throwaway import throwaway_postgres
+
+# what holds up a landing is the same each time; who runs the tests by hand looks further
+settings.register_profile("strict", derandomize=True)
+if os.environ.get("STRICT") == "1":
+    settings.load_profile("strict")
 
 
 @pytest.fixture(scope="session")
