@@ -101,9 +101,14 @@ async def measure(servers: Servers, side: str, name: str, mails: list[bytes], ti
         "casestream": ["-m", "pipeline", "work", "--channels", "email"],
         "loop": [str(Path(__file__).resolve().parent / "drain_loop.py")],
     }[side]
+    return await rate(config, side, expected, worker, within_s=120)
+
+
+async def rate(config: Config, side: str, expected: int, worker: list[str], within_s: float) -> float:
+    """Mails a second, of so many that wait on Kafka, by the relay and this worker."""
     parts = [part(config, "-m", "pipeline", "relay"), part(config, *worker)]
     try:
-        seconds, outcomes = await asyncio.wait_for(until_drained(config, expected), 120)
+        seconds, outcomes = await asyncio.wait_for(until_drained(config, expected), within_s)
     finally:
         for process in parts:
             process.terminate()

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import orjson
 import psycopg
-from drain import part, prepare, until_drained
+from drain import part, prepare, rate
 from servers import MAILBOX, Servers, real_mails, running
 
 ACCOUNTS = 1000
@@ -182,16 +182,7 @@ async def measure(servers: Servers, side: Side, number: int, mails: list[bytes],
         load(config.postgres.dsn, side.cases)
     expected = sum(len(raw) <= 262_144 for raw in mails)
     work = ["-m", "pipeline", "work", "--channels", "email", *options]
-    parts = [part(config, "-m", "pipeline", "relay"), part(config, *work)]
-    try:
-        seconds, outcomes = await asyncio.wait_for(until_drained(config, expected), 300)
-    finally:
-        for process in parts:
-            process.terminate()
-        for process in parts:
-            process.wait(30)
-    print(f"{side.name}: {expected} mails in {seconds:.1f} s, {expected / seconds:.0f} per s, {outcomes}", flush=True)
-    return expected / seconds
+    return await rate(config, side.name, expected, work, within_s=300)
 
 
 async def finished(process: subprocess.Popen[bytes]) -> None:
