@@ -7,8 +7,8 @@ import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pipeline.agents.explain_route import Explained, explain_route
-from pipeline.agents.read_mail import read_mail
+from pipeline.agents.queues.explain import Explained, explain_route
+from pipeline.agents.reading.mail import read_mail
 from pipeline.agents.rules import compile_rules
 from pipeline.config import parse_config
 from pipeline.replay.lines import mail_envelope

@@ -19,7 +19,7 @@ from drain import part
 from servers import MAILBOX, Servers, envelope, running
 
 from pipeline import app
-from pipeline.agents.deadlines import WARN
+from pipeline.agents.promises.deadlines import WARN
 from pipeline.config import Config, parse_config
 from pipeline.kafka_admin import apply_topics, cluster_id
 from pipeline.log import partition_bounds

@@ -21,19 +21,19 @@ from pipeline.config import Config
 if TYPE_CHECKING:
     from fastapi import APIRouter
 
-    from pipeline.agents.casework import Casework
+    from pipeline.agents.casework.casework import Casework
     from pipeline.agents.clock import Clock
     from pipeline.agents.consequences import Consequences
-    from pipeline.agents.contacts import Contacts
     from pipeline.agents.intake import Intake
-    from pipeline.agents.queue_desk import QueueDesk
-    from pipeline.agents.reading import Reading
-    from pipeline.agents.recount import Recount
+    from pipeline.agents.people.contacts import Contacts
+    from pipeline.agents.people.suggestions import Suggestions
+    from pipeline.agents.promises.recount import Recount
+    from pipeline.agents.queues.desk import QueueDesk
+    from pipeline.agents.reading.turn import Reading
     from pipeline.agents.relay import Relay
     from pipeline.agents.retrial import Retrial
     from pipeline.agents.rules import Rules
     from pipeline.agents.settle import Settler
-    from pipeline.agents.suggestions import Suggestions
     from pipeline.agents.timers import Timers
     from pipeline.connectors.contract import Connector, Publisher
     from pipeline.log import Log
@@ -162,17 +162,17 @@ def build_monitor(config: Config, healths: "Healths", *, rules_too: bool = False
 
 def build_intake(rules: "Rules") -> "Intake":
     """The steps of intake, in order, and what follows from them."""
-    from pipeline.agents.acknowledge import Acknowledge
-    from pipeline.agents.alarm_cases import RaiseAlarms
-    from pipeline.agents.bounces import Bounces
     from pipeline.agents.cases import OpenOrAppend
     from pipeline.agents.dedupe import Dedupe
-    from pipeline.agents.guesses import Guesses
+    from pipeline.agents.devices.alarm_cases import RaiseAlarms
+    from pipeline.agents.devices.observe import Observe
     from pipeline.agents.intake import Intake
+    from pipeline.agents.mail.acknowledge import Acknowledge
+    from pipeline.agents.mail.bounces import Bounces
+    from pipeline.agents.mail.guesses import Guesses
+    from pipeline.agents.mail.speak import Speak
+    from pipeline.agents.mail.storms import Storms
     from pipeline.agents.match import Match
-    from pipeline.agents.observe import Observe
-    from pipeline.agents.speak import Speak
-    from pipeline.agents.storms import Storms
 
     steps = (
         Speak(rules), Dedupe(), Guesses(), Match(rules), Storms(), Observe(rules.alarms), OpenOrAppend(rules),
@@ -184,14 +184,14 @@ def build_intake(rules: "Rules") -> "Intake":
 
 def build_consequences(rules: "Rules") -> "Consequences":
     """What follows when cases opened or changed, whoever did it, in order; at the end, the mail about it."""
+    from pipeline.agents.casework.waits import Waits
     from pipeline.agents.consequences import Consequences
-    from pipeline.agents.entitle import Entitle
-    from pipeline.agents.marks import Marks
-    from pipeline.agents.post import Post
-    from pipeline.agents.promise import Promise
-    from pipeline.agents.queues import Queues
-    from pipeline.agents.route import Route
-    from pipeline.agents.waits import Waits
+    from pipeline.agents.entitlements.entitle import Entitle
+    from pipeline.agents.entitlements.marks import Marks
+    from pipeline.agents.mail.post import Post
+    from pipeline.agents.promises.promise import Promise
+    from pipeline.agents.queues.route import Route
+    from pipeline.agents.queues.waiting import Queues
 
     return Consequences(
         (Route(rules), Entitle(rules), Promise(rules), Waits(rules), Marks(), Queues(rules), Post(rules)),
@@ -200,21 +200,21 @@ def build_consequences(rules: "Rules") -> "Consequences":
 
 def build_casework(rules: "Rules", store: "Store") -> "Casework":
     """What agents do to cases."""
-    from pipeline.agents.casework import Casework
+    from pipeline.agents.casework.casework import Casework
 
     return Casework(store, rules, build_consequences(rules))
 
 
 def build_contacts(rules: "Rules", store: "Store") -> "Contacts":
     """What merges contacts, and takes them apart again."""
-    from pipeline.agents.contacts import Contacts
+    from pipeline.agents.people.contacts import Contacts
 
     return Contacts(store, build_consequences(rules))
 
 
 def build_suggestions(config: Config) -> "Suggestions":
     """What suggests contacts that may be one person."""
-    from pipeline.agents.suggestions import Suggestions
+    from pipeline.agents.people.suggestions import Suggestions
     from pipeline.store.contacts import PostgresPeople
 
     return Suggestions(PostgresPeople(config.postgres.dsn))
@@ -222,7 +222,7 @@ def build_suggestions(config: Config) -> "Suggestions":
 
 def build_queue_desk(rules: "Rules", store: "Store") -> "QueueDesk":
     """What agents take from queues and give back."""
-    from pipeline.agents.queue_desk import QueueDesk
+    from pipeline.agents.queues.desk import QueueDesk
 
     return QueueDesk(rules, store, build_consequences(rules))
 
@@ -242,16 +242,16 @@ async def open_queue_desk(config: Config) -> "AsyncIterator[QueueDesk]":
 
 def build_timers(rules: "Rules", store: "Store") -> "Timers":
     """What fires when its time has come, by the kind of timer."""
-    from pipeline.agents.alarm_timers import AlarmTimers
-    from pipeline.agents.call_activity import CALL_END
-    from pipeline.agents.call_end import CallEnd
-    from pipeline.agents.deadlines import FAIL, WARN
-    from pipeline.agents.promise import KpiTimers
-    from pipeline.agents.queue_timers import Fill, Overflow
-    from pipeline.agents.queues import FILL, OVERFLOW
+    from pipeline.agents.casework.waits_timers import KINDS, WaitTimers
+    from pipeline.agents.channels.call_activity import CALL_END
+    from pipeline.agents.channels.call_end import CallEnd
+    from pipeline.agents.devices.alarm_timers import AlarmTimers
+    from pipeline.agents.devices.watching import ALARM
+    from pipeline.agents.promises.deadlines import FAIL, WARN
+    from pipeline.agents.promises.promise import KpiTimers
+    from pipeline.agents.queues.timers import Fill, Overflow
+    from pipeline.agents.queues.waiting import FILL, OVERFLOW
     from pipeline.agents.timers import TimerHandler, Timers
-    from pipeline.agents.waits_timers import KINDS, WaitTimers
-    from pipeline.agents.watching import ALARM
 
     promises = KpiTimers(rules)
     handlers: dict[str, TimerHandler] = {
@@ -268,8 +268,8 @@ def build_timers(rules: "Rules", store: "Store") -> "Timers":
 
 def build_settler(config: Config, store: "Store", reading: "Reading | None" = None) -> "Settler":
     """What settles the records of one channel; it reads them here unless it is told otherwise."""
-    from pipeline.agents.read import Reader
-    from pipeline.agents.reading import ReadHere
+    from pipeline.agents.reading.record import Reader
+    from pipeline.agents.reading.turn import ReadHere
     from pipeline.agents.rules import compile_rules
     from pipeline.agents.settle import Settler
 
@@ -278,8 +278,8 @@ def build_settler(config: Config, store: "Store", reading: "Reading | None" = No
 
 def build_worker(config: Config, channels: Sequence[str], slot: str | None) -> "Worker":
     """One consumer group a channel, any number of workers in each; one process reads for all channels of a worker."""
-    from pipeline.agents.reading import ReadAhead
-    from pipeline.agents.reading_process import ReadingProcess
+    from pipeline.agents.reading.process import ReadingProcess
+    from pipeline.agents.reading.turn import ReadAhead
     from pipeline.runtime.worker import Worker
     from pipeline.store.ledger import PostgresLedger
     from pipeline.store.postgres import PostgresStore
@@ -293,7 +293,7 @@ def build_worker(config: Config, channels: Sequence[str], slot: str | None) -> "
 
 def build_retrial(config: Config) -> "Retrial":
     """What settles dead letters after all, in place, for the verb that a person calls."""
-    from pipeline.agents.read import Reader
+    from pipeline.agents.reading.record import Reader
     from pipeline.agents.retrial import Retrial
     from pipeline.agents.rules import compile_rules
     from pipeline.store.dead import DeadLetters, LetterStore
@@ -325,8 +325,8 @@ def build_relay(config: Config, ready: Callable[[], None]) -> "Relay":
 
 def build_recount(config: Config) -> "Recount":
     """What has promises reckoned anew that are configured otherwise than when they were made."""
-    from pipeline.agents.promises import compile_pledges
-    from pipeline.agents.recount import Recount
+    from pipeline.agents.promises.agreed import compile_pledges
+    from pipeline.agents.promises.recount import Recount
 
     return Recount(config.postgres.dsn, list(compile_pledges(config).terms.kpis))
 

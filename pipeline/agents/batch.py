@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from pipeline.agents.queue_state import QueueState
-from pipeline.agents.told import CallMessage, ChannelState, PostMessage, Telemetry
-from pipeline.agents.told_mail import MailMessage, MailState
-from pipeline.agents.watch_state import WatchState
+from pipeline.agents.channels.told import CallMessage, ChannelState, PostMessage, Telemetry
+from pipeline.agents.devices.watch_state import WatchState
+from pipeline.agents.mail.told import MailMessage, MailState
+from pipeline.agents.queues.state import QueueState
 from pipeline.domain.alarms import Alarm, AlarmTold
 from pipeline.domain.cases import Case
 from pipeline.domain.correlating import Correlated

@@ -7,8 +7,8 @@ from datetime import datetime
 from uuid_utils.compat import uuid7
 
 from pipeline.agents.batch import Batch, CaseEvent, Incoming
+from pipeline.agents.mail.storms import note_arrival
 from pipeline.agents.rules import Rules
-from pipeline.agents.storms import note_arrival
 from pipeline.config.sections import Queue
 from pipeline.domain.alarms import raised_priority
 from pipeline.domain.answers import answered, customer_wrote

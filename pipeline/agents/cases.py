@@ -4,14 +4,14 @@ from collections.abc import Iterable, Iterator
 from typing import Protocol
 from uuid import UUID
 
-from pipeline.agents.alarms import Alarms
 from pipeline.agents.batch import Batch, Incoming
-from pipeline.agents.calls import Calls
 from pipeline.agents.casebook import Casebook
-from pipeline.agents.correlate import Correlations
-from pipeline.agents.posts import Posts
+from pipeline.agents.channels.calls import Calls
+from pipeline.agents.channels.posts import Posts
+from pipeline.agents.devices.alarms import Alarms
+from pipeline.agents.mail.correlate import Correlations
+from pipeline.agents.mail.threads import Threads
 from pipeline.agents.rules import Rules
-from pipeline.agents.threads import Threads
 from pipeline.store.ports import Transaction
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from pipeline.agents.batch import Batch, Incoming
-from pipeline.agents.channels import channel_changes
+from pipeline.agents.channels.wanted import channel_changes
 from pipeline.agents.counts import Counted, count_outcomes
 from pipeline.agents.events import build_events, keys_without_case
 from pipeline.agents.numbers import number_cases

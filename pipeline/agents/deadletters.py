@@ -10,8 +10,8 @@ from uuid_utils.compat import uuid7
 from pipeline.agents.batch import Incoming
 from pipeline.agents.counts import count_outcomes
 from pipeline.agents.events import dead_event
-from pipeline.agents.read import Unread
-from pipeline.agents.read_readings import alone
+from pipeline.agents.reading.readings import alone
+from pipeline.agents.reading.record import Unread
 from pipeline.domain.outcomes import Dead
 from pipeline.store.ports import Changes, DeadLetter, NewEvent, Transaction
 from pipeline.wire import Envelope

@@ -5,15 +5,15 @@ from dataclasses import fields, replace
 from uuid import UUID
 
 from pipeline.agents.batch import Batch, CaseEvent, Incoming
-from pipeline.agents.channels import channel_wanted, channels_of, claims_of
+from pipeline.agents.channels.wanted import channel_wanted, channels_of, claims_of
 from pipeline.agents.consequences import Consequences, Step
 from pipeline.agents.deadletters import dead_changes, unreadable_of
 from pipeline.agents.dedupe import variant_key
-from pipeline.agents.drawing import Refused
-from pipeline.agents.mail_wanted import mail_claims, mail_numbers, mail_wanted, written_for
-from pipeline.agents.read_readings import alarms_of
-from pipeline.agents.twins import twins_of
-from pipeline.agents.watching import device_claim
+from pipeline.agents.devices.watching import device_claim
+from pipeline.agents.entitlements.drawing import Refused
+from pipeline.agents.mail.twins import twins_of
+from pipeline.agents.mail.wanted import mail_claims, mail_numbers, mail_wanted, written_for
+from pipeline.agents.reading.readings import alarms_of
 from pipeline.domain.matching import Identity, account_domain
 from pipeline.domain.outcomes import Quarantined
 from pipeline.parse.freemail import FREEMAIL

@@ -7,7 +7,7 @@ import stamina
 import structlog
 
 from pipeline.agents.intake import Intake
-from pipeline.agents.read import Reader, Unread
+from pipeline.agents.reading.record import Reader, Unread
 from pipeline.domain.outcomes import Dead
 from pipeline.errors import CasestreamError, Retry
 from pipeline.store.dead import DeadLetters, LetterStore

@@ -6,8 +6,8 @@ from datetime import timedelta
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
-from pipeline.agents.alarm_rules import AlarmRules, compile_alarms
-from pipeline.agents.promises import Pledges, compile_pledges
+from pipeline.agents.devices.alarm_rules import AlarmRules, compile_alarms
+from pipeline.agents.promises.agreed import Pledges, compile_pledges
 from pipeline.config import Config
 from pipeline.config.channels import DeviceFeed, Form, Mailbox, Phone, Social
 from pipeline.config.routing import build_correlations, build_routes

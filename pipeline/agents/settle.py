@@ -10,8 +10,8 @@ import structlog
 from pipeline.agents.batch import Incoming
 from pipeline.agents.deadletters import dead_changes
 from pipeline.agents.intake import Intake
-from pipeline.agents.read import Unread, unread
-from pipeline.agents.reading import Reading
+from pipeline.agents.reading.record import Unread, unread
+from pipeline.agents.reading.turn import Reading
 from pipeline.domain.outcomes import Dead
 from pipeline.errors import CasestreamError, Retry
 from pipeline.store.ports import Position, Settled, Store, Strikes, Transaction

@@ -10,7 +10,7 @@ from pipeline.commands.options import DEFAULT_DATA, ConfigFile, Data, Json, load
 from pipeline.config import Config
 
 if TYPE_CHECKING:
-    from pipeline.agents.likeness import Suggestion
+    from pipeline.agents.people.likeness import Suggestion
     from pipeline.domain.contacts import ContactOrder
     from pipeline.domain.orders import Done, Refused
 

@@ -10,7 +10,7 @@ from pipeline.commands.options import DEFAULT_DATA, ConfigFile, Data, Json, load
 from pipeline.config import Config
 
 if TYPE_CHECKING:
-    from pipeline.agents.queue_desk import Given, NotGiven
+    from pipeline.agents.queues.desk import Given, NotGiven
     from pipeline.store.inventory import ItemRow
 
 Name = Annotated[str | None, typer.Argument(metavar="[QUEUE]", help="One queue; all of them without.")]
@@ -108,7 +108,7 @@ async def _present(
 
 
 def _tell(result: "Given | NotGiven", *, json: bool) -> None:
-    from pipeline.agents.queue_desk import NotGiven
+    from pipeline.agents.queues.desk import NotGiven
 
     if isinstance(result, NotGiven):
         refuse(result.reason)

@@ -13,7 +13,7 @@ from pipeline.commands.options import DEFAULT_DATA, ConfigFile, Data, Json, load
 from pipeline.config import Config
 
 if TYPE_CHECKING:
-    from pipeline.agents.explain_route import Explained
+    from pipeline.agents.queues.explain import Explained
     from pipeline.domain.routing import Tried
     from pipeline.wire import Envelope
 
@@ -51,8 +51,8 @@ def register(app: typer.Typer) -> None:
 
 async def _explain(name: str, settings: Config) -> "Explained":
     from pipeline.agents.batch import Incoming
-    from pipeline.agents.explain_route import explain_route
-    from pipeline.agents.read import Reader
+    from pipeline.agents.queues.explain import explain_route
+    from pipeline.agents.reading.record import Reader
     from pipeline.agents.rules import compile_rules
     from pipeline.blobs import BlobStore
     from pipeline.store.memory import Memory, MemoryStore

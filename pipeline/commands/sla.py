@@ -31,7 +31,7 @@ def register(app: typer.Typer) -> None:
 
         Example: casestream sla explain 1001
         """
-        from pipeline.agents.promises import compile_pledges
+        from pipeline.agents.promises.agreed import compile_pledges
 
         settings = require_servers(load_config(config, data))
         found = answer(_promised(settings.postgres.dsn, case))

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from pipeline.agents.deadlines import seconds
+from pipeline.agents.promises.deadlines import seconds
 from pipeline.domain.kpi import Instance
 from pipeline.domain.sla import Terms
 

@@ -10,8 +10,8 @@ from uuid import UUID
 
 from pipeline import app, topics
 from pipeline.agents import batch as agents
-from pipeline.agents.casework import Casework
-from pipeline.agents.contacts import Contacts
+from pipeline.agents.casework.casework import Casework
+from pipeline.agents.people.contacts import Contacts
 from pipeline.agents.rules import Rules, compile_rules
 from pipeline.agents.settle import Settler
 from pipeline.agents.timers import Timers

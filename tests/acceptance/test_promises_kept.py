@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from scenario import load
 
-from pipeline.agents.promises import compile_pledges
+from pipeline.agents.promises.agreed import compile_pledges
 from pipeline.commands.sla import explained, text_of
 from pipeline.replay.rehearsal import rehearse
 from pipeline.store.kpi import look_again, promised_on

@@ -13,7 +13,7 @@ from psycopg.types.json import Jsonb
 
 from pipeline import app
 from pipeline.agents.batch import Deed
-from pipeline.agents.queue_desk import Given, QueueDesk
+from pipeline.agents.queues.desk import Given, QueueDesk
 from pipeline.agents.rules import compile_rules
 from pipeline.config import parse_config
 from pipeline.domain.cases import Case

@@ -12,8 +12,8 @@ import orjson
 from pipeline import app
 from pipeline.agents.consequences import Step
 from pipeline.agents.intake import Intake
-from pipeline.agents.read import Reader
-from pipeline.agents.reading import ReadHere
+from pipeline.agents.reading.record import Reader
+from pipeline.agents.reading.turn import ReadHere
 from pipeline.agents.rules import compile_rules
 from pipeline.agents.settle import Settler
 from pipeline.blobs import BlobStore

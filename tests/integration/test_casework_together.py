@@ -12,7 +12,7 @@ import pytest
 
 from pipeline import app
 from pipeline.agents.batch import Deed
-from pipeline.agents.casework import Casework
+from pipeline.agents.casework.casework import Casework
 from pipeline.agents.rules import compile_rules
 from pipeline.config import parse_config
 from pipeline.domain.cases import Case

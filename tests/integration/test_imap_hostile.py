@@ -16,7 +16,7 @@ from desk import HOUR
 from imap_standin import Script, Session, Standin, as_usual
 
 from pipeline.agents.batch import Incoming
-from pipeline.agents.read import Reader
+from pipeline.agents.reading.record import Reader
 from pipeline.agents.rules import compile_rules
 from pipeline.api.app import create_app
 from pipeline.app import build_monitor

@@ -11,7 +11,7 @@ import pytest
 from desk import Desk, close
 
 from pipeline.agents.batch import Batch, Incoming
-from pipeline.agents.read import Reader
+from pipeline.agents.reading.record import Reader
 from pipeline.agents.settle import Settler
 from pipeline.errors import Stop
 from pipeline.store.ledger import PartitionRow, PostgresLedger

@@ -14,8 +14,8 @@ import psycopg
 import pytest
 from http_port import http_port
 
-from pipeline.agents.read import Reader
-from pipeline.agents.reading import ReadHere
+from pipeline.agents.reading.record import Reader
+from pipeline.agents.reading.turn import ReadHere
 from pipeline.agents.rules import compile_rules
 from pipeline.agents.settle import Settler
 from pipeline.api.app import create_app

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from pipeline.agents.deadletters import _letter
-from pipeline.agents.read import Unread
+from pipeline.agents.reading.record import Unread
 from pipeline.domain.outcomes import Dead
 from pipeline.wire import Envelope, Record
 

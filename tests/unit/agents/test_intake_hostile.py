@@ -10,7 +10,7 @@ import pytest
 from memory_desk import ANA, EVA, PARTITION, RUI, START, SUPPORT, Desk, mail
 
 from pipeline import app
-from pipeline.agents.read_mail import MAX_COPIED
+from pipeline.agents.reading.mail import MAX_COPIED
 from pipeline.domain.cases import MAX_PARTICIPANTS
 from pipeline.domain.threading import MAX_LINKS
 from pipeline.wire import Envelope, Record

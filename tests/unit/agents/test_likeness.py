@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.agents.likeness import suggestions
+from pipeline.agents.people.likeness import suggestions
 from pipeline.domain.contacts import Person
 
 CORPUS = Path(__file__).parents[4] / "shared" / "corpora" / "record_linkage"

@@ -6,7 +6,7 @@ from uuid import uuid4
 from memory_desk import ANA, START, SUPPORT, Desk, mail
 
 from pipeline.agents.batch import Batch
-from pipeline.agents.post import Post
+from pipeline.agents.mail.post import Post
 from pipeline.agents.rules import compile_rules
 from pipeline.domain.cases import Case
 from pipeline.store.mail_ports import Reach

@@ -9,7 +9,7 @@ from memory_desk import Desk, mail
 
 from pipeline import app
 from pipeline.agents.batch import Deed
-from pipeline.agents.queue_desk import Given, NotGiven
+from pipeline.agents.queues.desk import Given, NotGiven
 from pipeline.agents.rules import compile_rules
 from pipeline.domain.agents import Agent
 from pipeline.domain.matching import Ref

@@ -12,9 +12,9 @@ import pytest
 from memory_desk import START, mail
 
 from pipeline.agents.batch import Incoming
-from pipeline.agents.read import Reader, Unread
-from pipeline.agents.reading import ReadAhead
-from pipeline.agents.reading_process import STARTS, Gone, ReadingProcess
+from pipeline.agents.reading.process import STARTS, Gone, ReadingProcess
+from pipeline.agents.reading.record import Reader, Unread
+from pipeline.agents.reading.turn import ReadAhead
 from pipeline.blobs import BlobStore
 from pipeline.config import Config
 from pipeline.errors import Stop
@@ -165,7 +165,7 @@ def test_the_process_ends_with_the_one_that_started_it(config: Config, tmp_path:
     program = tmp_path / "starts.py"
     program.write_text(
         "import asyncio, sys\n"
-        "from pipeline.agents.reading_process import ReadingProcess\n"
+        "from pipeline.agents.reading.process import ReadingProcess\n"
         "from pipeline.config import Config\n"
         "async def main():\n"
         "    process = ReadingProcess(Config.model_validate_json(sys.argv[1]))\n"

@@ -6,7 +6,7 @@ from dataclasses import replace
 from memory_desk import START, Desk, mail
 
 from pipeline.agents.batch import Batch, CaseEvent, Deed
-from pipeline.agents.route import Route
+from pipeline.agents.queues.route import Route
 from pipeline.agents.rules import compile_rules
 from pipeline.domain.cases import Case
 

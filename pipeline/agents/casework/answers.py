@@ -1,0 +1,64 @@
+"""Carries out that an agent answers a customer, or writes a note."""
+
+from uuid import UUID
+
+from pipeline.agents.casework.desk import WorkDesk, new_activity
+from pipeline.domain import casework
+from pipeline.domain.answers import answered
+from pipeline.domain.orders import Note, Refused, Reply
+from pipeline.store.casework_ports import Correspondence
+from pipeline.store.outbound_ports import NewMail
+
+_BY_ADDRESS = frozenset({"email", "web", "iot"})
+"""Where a case came from when its customer is answered by mail."""
+
+
+def reply(desk: WorkDesk, order: Reply) -> UUID | Refused:
+    """Write to the customer; whoever is no customer of the case gets a mail too, which answers nobody."""
+    case = desk.case
+    theirs = desk.facts.answers.get(case.id) or Correspondence(case.origin, None)
+    to = order.to or theirs.address
+    if to is None and case.contact is None and case.account is None:
+        return Refused(f"case {case.number} has nobody to answer; give an address (to)")
+    if to is None and theirs.kind in _BY_ADDRESS:
+        return Refused(f"no address of the customer of case {case.number} is known; give one (to)")
+    kind = "email" if to is not None and "@" in to and theirs.kind != "social" else theirs.kind
+    kind = "email" if kind == "web" else kind
+    subject = order.subject or _answering(case.title)
+    made = desk.add(
+        new_activity(
+            case,
+            kind,
+            desk.at,
+            direction="out",
+            subject=subject,
+            body=order.text,
+            recipient=to,
+            agent=desk.by_agent(),
+            contact_id=case.contact.id if case.contact else None,
+        )
+    )
+    if kind == "email" and to is not None:
+        in_reply_to = theirs.message_id if to == theirs.address else None
+        desk.batch.outbound.append(
+            NewMail(to=to, template="reply", subject=subject, body=order.text, at=desk.at, case=case,
+                    in_reply_to=in_reply_to)
+        )  # fmt: skip
+    if to is not None and to not in {theirs.address, *theirs.known}:
+        desk.tell("case.noted", case, {}, activity=made)
+        return made
+    desk.tell("case.replied", case, answered(case, desk.at, to or str(made)), activity=made)
+    if order.waits:
+        desk.tell_if("case.status_changed", case, casework.rest(case, "waiting for details", order.until))
+    return made
+
+
+def note(desk: WorkDesk, order: Note) -> UUID:
+    """Write down what only the desk reads."""
+    made = desk.add(new_activity(desk.case, "note", desk.at, body=order.text, agent=desk.by_agent()))
+    desk.tell("case.noted", desk.case, {}, activity=made)
+    return made
+
+
+def _answering(title: str) -> str:
+    return title if title[:3].lower() == "re:" else f"Re: {title}"

@@ -1,0 +1,1 @@
+"""What calls, social items and readings tell, and what becomes of it."""

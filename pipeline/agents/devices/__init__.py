@@ -1,0 +1,1 @@
+"""What devices tell, judged: alarms, their cases, their timers."""

@@ -1,0 +1,1 @@
+"""What cases draw on the entitlements of their customers."""

@@ -1,0 +1,1 @@
+"""The people behind contacts: merged, taken apart, found alike."""

@@ -1,0 +1,1 @@
+"""The promises of an SLA: made, kept, warned of, broken."""

@@ -1,0 +1,1 @@
+"""Where cases wait: routed there, given to somebody, overflowing."""

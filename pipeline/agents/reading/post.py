@@ -1,0 +1,85 @@
+"""Reads an item of a social platform into a typed message."""
+
+from datetime import UTC
+
+from uuid_utils.compat import uuid7
+
+from pipeline.agents.batch import Incoming
+from pipeline.agents.channels.told import PostMessage
+from pipeline.agents.rules import Rules
+from pipeline.agents.text import clean
+from pipeline.domain.duplicates import digest
+from pipeline.domain.matching import normal_handle
+from pipeline.domain.posts import PostTold
+from pipeline.parse.post import Post
+from pipeline.parse.social import change_id, parse_post
+from pipeline.parse.strict_json import Malformed
+from pipeline.wire import Envelope, Record
+
+MAX_WORD = 400
+_SAID = frozenset({"post", "comment", "message", "mention"})
+_WORDLESS = frozenset({"remove", "hide", "unhide"})
+
+
+def read_post(rules: Rules, record: Record, envelope: Envelope, raw: bytes) -> Incoming:
+    """The item, or what happened to it. Raises LookupError when it cannot be read, or the desk has no such page."""
+    page = rules.social(envelope.source)
+    try:
+        post = parse_post(raw, envelope.facts.get("account"))
+    except Malformed as problem:
+        raise LookupError(str(problem)) from problem
+    author, own = post.author, post.own
+    return Incoming(
+        record=record,
+        envelope=envelope,
+        id=uuid7(),
+        source_id=clean((post.id or envelope.id)[:MAX_WORD]),
+        kind="social",
+        origin=post.platform,
+        subject="",
+        text=clean(post.text),
+        queue=page.queue or rules.default_queue,
+        dedupe_key=digest("social", page.name, change_id(post, raw)),
+        sender=None if own or not author.id else clean(f"{post.platform}:{author.id}"[:MAX_WORD]),
+        sender_kind="social",
+        handle=_handle(post),
+        sender_name=clean((author.name or author.handle or "")[:MAX_WORD]),
+        may_be_new=post.opens_case,
+        direction="out" if own else "in",
+        post=_message(post, envelope),
+        defects=tuple(clean(defect[:MAX_WORD]) for defect in post.defects),
+    )
+
+
+def _handle(post: Post) -> str | None:
+    handle = post.author.handle
+    return None if post.own or not handle else clean(normal_handle(f"{post.platform}:@{handle}")[:MAX_WORD])
+
+
+def _message(post: Post, envelope: Envelope) -> PostMessage:
+    """Which item it is, and where it stands; what nobody says in words is no item."""
+    platform = post.platform
+    is_item = post.id is not None and post.kind in _SAID and post.change not in {"share", "other"}
+    pair = post.kind == "message"
+    place = digest("post", platform, post.conversation) if post.conversation and not pair else None
+    author = post.author.id or post.id
+    under = digest("under", platform, post.conversation or post.id, author)
+    talk = digest("pair", platform, post.conversation) if pair and post.conversation else under
+    happened = post.created_at or post.changed_at if post.change == "add" else post.changed_at
+    at = (happened or envelope.time).astimezone(UTC)
+    return PostMessage(
+        key=digest("item", platform, post.id) if is_item else None,
+        told=PostTold(
+            at=at,
+            text=None if post.change in _WORDLESS else clean(post.text),
+            edited=post.edited,
+            removed=post.removed,
+            hidden={"hide": True, "unhide": False}.get(post.change),
+        ),
+        talk=talk,
+        place=place,
+        answers=digest("item", platform, post.answers) if post.answers else None,
+        own=post.own,
+        opens=post.opens_case,
+        reason=post.reason,
+    )
