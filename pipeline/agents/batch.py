@@ -20,7 +20,7 @@ from pipeline.domain.sla import Promises
 from pipeline.domain.speaker import Standing
 from pipeline.domain.threading import ThreadLink
 from pipeline.domain.timers import Timer
-from pipeline.store.casework_ports import WorkChanges
+from pipeline.store.casework_ports import Family, WorkChanges, WorkFacts
 from pipeline.store.contact_ports import ContactChanges
 from pipeline.store.entitlement_ports import EntitlementChanges
 from pipeline.store.outbound_ports import NewMail, OutboundMail
@@ -183,7 +183,8 @@ class Batch:
     """What one transaction is about: messages in the order they are settled in, or a deed, or timers.
 
     `cases` are those that are locked, `opened` and `changed` those to be written; what a case needs to be `timed` for
-    and why it is as it is (`whys`) is written with it.
+    and why it is as it is (`whys`) is written with it. Of the cases that a rule may resolve, `family` and `standing`
+    tell what lies below them and what they have still to do.
 
     `telemetry` are records of many messages of devices; of each, `plain` counts those that told only readings: how
     many were new, how many repeated. `outbound` are mails that someone wants sent, `posted` those made ready to be.
@@ -194,6 +195,8 @@ class Batch:
     links: dict[str, list[ThreadLink]] = field(default_factory=dict)
     new_links: list[ThreadLink] = field(default_factory=list)
     cases: dict[UUID, Case] = field(default_factory=dict)
+    family: Family = field(default_factory=Family)
+    standing: WorkFacts = field(default_factory=WorkFacts)
     opened: dict[UUID, Case] = field(default_factory=dict)
     changed: dict[UUID, Case] = field(default_factory=dict)
     participants: list[tuple[UUID, str]] = field(default_factory=list)

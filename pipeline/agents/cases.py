@@ -6,8 +6,10 @@ from uuid import UUID
 
 from pipeline.agents.batch import Batch, Incoming
 from pipeline.agents.casebook import Casebook
+from pipeline.agents.casework.by_rule import lock_to_resolve
 from pipeline.agents.channels.calls import Calls
 from pipeline.agents.channels.posts import Posts
+from pipeline.agents.devices.alarm_cases import closing
 from pipeline.agents.devices.alarms import Alarms
 from pipeline.agents.mail.correlate import Correlations
 from pipeline.agents.mail.threads import Threads
@@ -31,7 +33,7 @@ class OpenOrAppend:
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
         threads = Threads(rules)
-        self._correlations = Correlations()
+        self._correlations = Correlations(rules)
         self._deciders: dict[str, Decider] = {
             "email": threads,
             "web": threads,
@@ -47,7 +49,8 @@ class OpenOrAppend:
                        if message.call and message.party and message.party.contact}:  # fmt: skip
             batch.channels.active = {who: [*cases] for who, cases in (await tx.active_cases(callers)).items()}
         named = {case for message in batch.undecided() for case in self._named(message, batch)}
-        batch.cases = dict(await tx.lock_cases(named | batch.watch.named))
+        over = {case for message in batch.undecided() for case in self._correlations.closing(message, batch)}
+        await lock_to_resolve(named | batch.watch.named, over | set(closing(batch)), batch, tx)
         book = Casebook(self._rules, batch)
         for message in batch.undecided():
             if not self._correlations.decide(message, book):

@@ -1,12 +1,12 @@
 """The desk of whoever works on a case: what they see, and what they change of it."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from pipeline.agents.batch import Batch, CaseEvent, Deed
+from pipeline.agents.batch import Batch, CaseEvent, Deed, Incoming
 from pipeline.agents.rules import Rules
 from pipeline.config.sections import Queue
 from pipeline.domain.activities import Activity
@@ -18,7 +18,10 @@ from pipeline.store.casework_ports import DeedRow, Family, Finished, WorkActivit
 
 @dataclass(slots=True)
 class WorkDesk:
-    """One case on the desk, with all cases that the order may be about; they are locked, in `batch.cases`."""
+    """One case on the desk, with all cases that the order may be about; they are locked, in `batch.cases`.
+
+    What a rule does is told with the `message` that made it, if one did.
+    """
 
     case: Case
     batch: Batch
@@ -26,6 +29,7 @@ class WorkDesk:
     rules: Rules
     family: Family = field(default_factory=Family)
     facts: WorkFacts = field(default_factory=WorkFacts)
+    message: Incoming | None = None
 
     @property
     def at(self) -> datetime:
@@ -59,7 +63,10 @@ class WorkDesk:
     ) -> None:
         """Keep what happened to a case, and that it changed."""
         self.batch.touch(case)
-        self.batch.events.append(CaseEvent(kind, self.by, case, changed, linked=linked, activity=activity))
+        told = CaseEvent(kind, self.by, case, changed, linked=linked, activity=activity)
+        if self.message is not None:
+            told = replace(told, cause=self.message, rule=self.by.actor_id)
+        self.batch.events.append(told)
 
     def tell_if(self, kind: str, case: Case, changed: Changed) -> None:
         """Keep what changed, if anything did."""

@@ -8,6 +8,7 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from pipeline.agents.batch import Batch, CaseEvent, Deed, Incoming
+from pipeline.agents.casework.by_rule import resolve_by_rule
 from pipeline.agents.devices.watch_state import Moved, Teller
 from pipeline.agents.reading.readings import reading_alone
 from pipeline.agents.rules import Rules
@@ -32,17 +33,20 @@ class RaiseAlarms:
     async def __call__(self, batch: Batch, tx: Transaction) -> None:
         """Go through the moves in order, then account for the messages of devices."""
         if batch.watch.moves:
-            cleared = {
-                moved.move.alarm.case_id
-                for moved in batch.watch.moves
-                if moved.rule.resolve_on_clear and moved.move.kind == "cleared" and moved.move.alarm.case_id
-            }
+            cleared = {*closing(batch)}
             touched = set(await tx.touched_cases(cleared)) if cleared else set()
             follow = AlarmCases(self._rules, batch, touched)
             for moved in batch.watch.moves:
                 follow.tell(moved)
             follow.end()
         _account(batch)
+
+
+def closing(batch: Batch) -> Iterator[UUID]:
+    """The cases that their rules may resolve, since their alarms are over."""
+    for moved in batch.watch.moves:
+        if moved.rule.resolve_on_clear and moved.move.kind == "cleared" and moved.move.alarm.case_id:
+            yield moved.move.alarm.case_id
 
 
 class AlarmCases:
@@ -190,16 +194,9 @@ class AlarmCases:
                                                     if event.case and _by_person(event)}:  # fmt: skip
             self._note(case, cause, f"{alarm.rule} is cleared; the case stays open, since a person works on it")
             return
-        rule = Deed(cause.at, "rule", alarm.rule)
-        if changed := casework.resolve(case, at=cause.at):
-            self._batch.touch(case)
-            self._batch.events.append(CaseEvent("case.resolved", rule, case, changed))
-            text = f"{alarm.rule} on {alarm.device} is cleared: {alarm.text}"
-            self._batch.activities.append(
-                NewActivity(
-                    uuid7(), case.id, "resolution", "internal", "closed", case.status, text, None, None, cause.at
-                )
-            )
+        says = f"{alarm.rule} on {alarm.device} is cleared: {alarm.text}"
+        if hindrance := resolve_by_rule(case, alarm.rule, says, cause, (self._batch, self._rules)):
+            self._note(case, cause, f"{alarm.rule} is cleared, but {hindrance}")
 
     # ---- many at once
 

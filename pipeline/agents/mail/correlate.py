@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from uuid import UUID
 
-from pipeline.agents.batch import Batch, CaseEvent, Incoming
+from pipeline.agents.batch import Batch, Incoming
 from pipeline.agents.casebook import BY_RULE, Casebook
+from pipeline.agents.casework.by_rule import resolve_by_rule
 from pipeline.agents.casework.desk import new_activity
-from pipeline.domain import casework
+from pipeline.agents.rules import Rules
 from pipeline.domain.cases import Case, Join, survivor
 from pipeline.domain.correlating import Correlated
 from pipeline.domain.outcomes import Recorded
@@ -17,10 +18,18 @@ PART = "correlate"
 class Correlations:
     """Is asked before anything else is, so that a robot's mail is neither suppressed nor folded."""
 
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+
     def named(self, message: Incoming, batch: Batch) -> Iterator[UUID]:
         """The case that this thing had last."""
         if message.correlated is not None and message.correlated.key in batch.channels.conversations:
             yield batch.channels.conversations[message.correlated.key]
+
+    def closing(self, message: Incoming, batch: Batch) -> Iterator[UUID]:
+        """The case that it may resolve."""
+        if message.correlated is not None and message.correlated.resolves:
+            yield from self.named(message, batch)
 
     def decide(self, message: Incoming, book: Casebook) -> bool:
         """Append it to the active case, open one, or keep that it is over; False when it tells of no such thing."""
@@ -32,7 +41,7 @@ class Correlations:
         if case is not None and case.state == "active":
             book.append(message, case, by=BY_RULE, reason=str(told), effect=Join())
             if told.resolves:
-                _resolve(message, told, case, batch)
+                self._resolve(message, told, case, batch)
         elif told.resolves:
             message.outcome = Recorded(f"{told}, is over, and no case of it is active")
         elif message.refused is not None:
@@ -43,14 +52,10 @@ class Correlations:
             batch.why(opened, PART, str(told), message.received)
         return True
 
-
-def _resolve(message: Incoming, told: Correlated, case: Case, batch: Batch) -> None:
-    at = message.received
-    changed = casework.resolve(case, at=at, status="problem solved")
-    if not changed:
-        return
-    made = new_activity(case, "resolution", at, subject=case.status, body=f"{told}: it is over")
-    batch.work.activities.append(made)
-    batch.touch(case)
-    batch.why(case, PART, f"{told}: it is over", at)
-    batch.events.append(CaseEvent("case.resolved", message, case, changed, activity=made.id, rule=told.rule))
+    def _resolve(self, message: Incoming, told: Correlated, case: Case, batch: Batch) -> None:
+        says = f"{told}: it is over"
+        hindrance = resolve_by_rule(case, told.rule, says, message, (batch, self._rules))
+        batch.why(case, PART, f"{says}, but {hindrance}" if hindrance else says, message.received)
+        if hindrance is not None:
+            note = new_activity(case, "note", message.received, body=f"{says}, but {hindrance}")
+            batch.work.activities.append(note)
