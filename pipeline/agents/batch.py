@@ -188,6 +188,7 @@ class Batch:
 
     `telemetry` are records of many messages of devices; of each, `plain` counts those that told only readings: how
     many were new, how many repeated. `outbound` are mails that someone wants sent, `posted` those made ready to be.
+    `fired_at` is the time at which its timers fire.
     """
 
     messages: list[Incoming] = field(default_factory=list)
@@ -206,6 +207,7 @@ class Batch:
     channels: ChannelState = field(default_factory=ChannelState)
     mail: MailState = field(default_factory=MailState)
     queues: QueueState = field(default_factory=QueueState)
+    fired_at: datetime | None = None
     outbound: list[NewMail] = field(default_factory=list)
     posted: list[OutboundMail] = field(default_factory=list)
     activities: list[NewActivity] = field(default_factory=list)

@@ -109,7 +109,7 @@ class Timers:
         claim = {key for timer in timers for key in self._handlers[timer.kind].claims(timer)}
         facts = await tx.read(Wanted(claim, (), (), (), ())) if claim else Facts()
         cases = dict(await tx.lock_cases({timer.case_id for timer in timers if timer.case_id}))
-        batch = Batch(facts=facts, cases=cases)
+        batch = Batch(facts=facts, cases=cases, fired_at=now)
         still_due = await tx.lock_timers(timers)
         by_kind: dict[str, list[Timer]] = defaultdict(list)
         for timer in still_due:

@@ -58,6 +58,27 @@ def choose(
     )
 
 
+def room(
+    agents: Sequence[Agent],
+    loads: Mapping[UUID, Load],
+    hours: Hours,
+    at: datetime,
+    *,
+    queue: str,
+    units: int,
+    skills: Mapping[str, int],
+) -> int | None:
+    """How many items that ask for so much the agents of a queue can take together; None when there is no end to it."""
+    free = 0
+    for agent in agents:
+        if queue not in agent.queues or _objection(agent, loads, hours, at, units=units, skills=skills) is not None:
+            continue
+        if units == 0:
+            return None
+        free += (agent.capacity - loads.get(agent.ref.id, Load()).units) // units
+    return free
+
+
 def _objection(
     agent: Agent, loads: Mapping[UUID, Load], hours: Hours, at: datetime, *, units: int, skills: Mapping[str, int]
 ) -> str | None:

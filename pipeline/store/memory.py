@@ -48,7 +48,7 @@ from pipeline.store.memory_entitlements import LineKey, known_entitlements, writ
 from pipeline.store.memory_kpi import known_promises, write_promises
 from pipeline.store.memory_mail import MemoryMail, known_mail, write_mail
 from pipeline.store.memory_outbound import write_outbound
-from pipeline.store.memory_queues import in_order, known_agents, known_items, waiting, write_queues
+from pipeline.store.memory_queues import in_order, known_agents, known_items, staff, waiting, write_queues
 from pipeline.store.memory_timers import TimerRow, due_timers, write_timers
 from pipeline.store.memory_watch import known_groups, known_watched, touched_cases, write_watch
 from pipeline.store.outbound_ports import OutboundMail
@@ -66,7 +66,7 @@ from pipeline.store.ports import (
     Wanted,
     Why,
 )
-from pipeline.store.queue_ports import QueueItem, Waiting
+from pipeline.store.queue_ports import Need, QueueItem, Staff
 from pipeline.store.watch_ports import AlarmGroup, AlarmName, GroupName, NewCommand, Watched, WatchFacts
 from pipeline.wire import Partition
 
@@ -448,9 +448,13 @@ class MemoryTransaction:
         """The agents of these ids or external ids."""
         return known_agents(self._tables, ids, names)
 
-    async def waiting(self, queues: Collection[str], agents: Collection[UUID]) -> Waiting:
-        """What waits to be given to somebody in these queues and those of these agents, and who works there."""
-        return waiting(self._tables, queues, agents)
+    async def staff(self, queues: Collection[str], agents: Collection[UUID]) -> Staff:
+        """Who works in these queues and those of these agents, and what is asked of them there."""
+        return staff(self._tables, queues, agents)
+
+    async def waiting(self, wanted: Collection[tuple[Need, int]], cases: Collection[UUID]) -> Sequence[QueueItem]:
+        """The first items that wait to be given to somebody, so many of each need, and those of these cases."""
+        return waiting(self._tables, wanted, cases)
 
     async def next_item(self, queues: Collection[str]) -> QueueItem | None:
         """The first item that waits in these queues."""

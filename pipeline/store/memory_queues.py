@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from pipeline.domain.agents import Agent, Load
-from pipeline.store.queue_ports import QueueChanges, QueueItem, Waiting, last_given
+from pipeline.store.queue_ports import Need, QueueChanges, QueueItem, Staff, last_given
 
 if TYPE_CHECKING:
     from pipeline.store.memory import Tables
@@ -18,17 +18,33 @@ def known_agents(tables: "Tables", ids: Collection[UUID], names: Collection[str]
     return [_present(tables, agent) for agent in sorted(found, key=lambda agent: agent.ref.id)]
 
 
-def waiting(tables: "Tables", queues: Collection[str], agents: Collection[UUID]) -> Waiting:
-    """What waits to be given to somebody in these queues and those of these agents, and who works there."""
+def staff(tables: "Tables", queues: Collection[str], agents: Collection[UUID]) -> Staff:
+    """Who works in these queues and those of these agents, and what is asked of them there."""
     asked = set(queues).union(*(tables.staff[one].queues for one in agents if one in tables.staff))
     there = sorted((one for one in tables.staff.values() if one.queues & asked), key=lambda one: one.ref.id)
-    items = [item for item in in_order(tables, asked) if item.kind == "case" and item.assign is not None]
+    needs: list[Need] = []
+    for item in _to_give(tables, asked):
+        if item.need not in needs:
+            needs.append(item.need)
     loads: dict[UUID, Load] = {}
     for agent in there:
         owned = [item for item in tables.queue_items.values() if item.owner == agent.ref.id]
         units, turn = sum(item.units for item in owned), tables.turns.get(agent.ref.id)
         loads[agent.ref.id] = Load(len(owned), units, turn)
-    return Waiting(items, [_present(tables, agent) for agent in there], loads)
+    return Staff([_present(tables, agent) for agent in there], loads, needs)
+
+
+def waiting(tables: "Tables", wanted: Collection[tuple[Need, int]], cases: Collection[UUID]) -> Sequence[QueueItem]:
+    """The first items that wait to be given to somebody, so many of each need, and those of these cases."""
+    everywhere = _to_give(tables, {item.queue for item in tables.queue_items.values()})
+    chosen = {*cases}
+    for need, most in wanted:
+        chosen |= {item.ref for item in [item for item in everywhere if item.need == need][:most]}
+    return [item for item in everywhere if item.ref in chosen]
+
+
+def _to_give(tables: "Tables", queues: Collection[str]) -> list[QueueItem]:
+    return [item for item in in_order(tables, queues) if item.kind == "case" and item.assign is not None]
 
 
 def in_order(tables: "Tables", queues: Collection[str]) -> list[QueueItem]:

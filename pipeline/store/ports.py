@@ -22,7 +22,7 @@ from pipeline.store.entitlement_ports import EntitlementChanges, EntitlementFact
 from pipeline.store.kpi_ports import PromiseFacts
 from pipeline.store.mail_ports import MailChanges, MailFacts, MailQuestions, MailWanted
 from pipeline.store.outbound_ports import OutboundMail
-from pipeline.store.queue_ports import QueueChanges, QueueItem, Waiting
+from pipeline.store.queue_ports import Need, QueueChanges, QueueItem, Staff
 from pipeline.store.watch_ports import AlarmGroup, GroupName, WatchChanges, WatchFacts
 from pipeline.wire import Bounds, Partition, Record
 
@@ -347,10 +347,13 @@ class Transaction(Protocol):
     async def agents(self, ids: Collection[UUID] = (), names: Collection[str] = ()) -> Sequence[Agent]:
         """The agents of these ids or external ids."""
 
-    async def waiting(self, queues: Collection[str], agents: Collection[UUID]) -> Waiting:
-        """What waits to be given to somebody in these queues and those of these agents, and who works there.
+    async def staff(self, queues: Collection[str], agents: Collection[UUID]) -> Staff:
+        """Who works in these queues and those of these agents, locked, and what is asked of them there."""
 
-        The agents are locked, and the cases, but those that somebody else has.
+    async def waiting(self, wanted: Collection[tuple[Need, int]], cases: Collection[UUID]) -> Sequence[QueueItem]:
+        """The first items that wait to be given to somebody, so many of each need, and those of these cases.
+
+        Their cases are locked; those that somebody else has are passed over.
         """
 
     async def next_item(self, queues: Collection[str]) -> QueueItem | None:

@@ -42,8 +42,8 @@ from pipeline.store.ports import (
     Wanted,
 )
 from pipeline.store.queries import load_queries
-from pipeline.store.queue_ports import QueueItem, Waiting
-from pipeline.store.queues import next_item, queue_items, read_agents, set_presence, waiting, write_queues
+from pipeline.store.queue_ports import Need, QueueItem, Staff
+from pipeline.store.queues import next_item, queue_items, read_agents, read_staff, set_presence, waiting, write_queues
 from pipeline.store.timers import begin_firing, due_timers, lock_timers, next_timer, postpone, write_timers
 from pipeline.store.watch import lock_groups, read_watched, touched_cases, write_watch
 from pipeline.store.watch_ports import AlarmGroup, GroupName, WatchFacts
@@ -310,9 +310,13 @@ class PostgresTransaction:
         """The agents of these ids or external ids."""
         return await read_agents(self._connection, ids, names) if ids or names else ()
 
-    async def waiting(self, queues: Collection[str], agents: Collection[UUID]) -> Waiting:
-        """What waits to be given to somebody in these queues and those of these agents, and who works there."""
-        return await waiting(self._connection, queues, agents)
+    async def staff(self, queues: Collection[str], agents: Collection[UUID]) -> Staff:
+        """Who works in these queues and those of these agents, locked, and what is asked of them there."""
+        return await read_staff(self._connection, queues, agents)
+
+    async def waiting(self, wanted: Collection[tuple[Need, int]], cases: Collection[UUID]) -> Sequence[QueueItem]:
+        """The first items that wait to be given to somebody, so many of each need, and those of these cases."""
+        return await waiting(self._connection, wanted, cases)
 
     async def next_item(self, queues: Collection[str]) -> QueueItem | None:
         """The first item that waits in these queues and nobody else has at hand, locked."""

@@ -32,14 +32,28 @@ class QueueItem:
     assign: Assignment | None = None
     skills: Mapping[str, int] = field(default_factory=dict)
 
+    @property
+    def need(self) -> "Need":
+        """What it asks of whoever gets it."""
+        return Need(self.queue, self.units, self.skills)
+
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
-    """What waits in some queues to be given to somebody, the first one first, and who works in them, how loaded."""
+class Need:
+    """What items of a queue ask of whoever gets one of them."""
 
-    items: Sequence[QueueItem] = ()
+    queue: str
+    units: int = 10
+    skills: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Staff:
+    """Who works in some queues, how loaded, and what is asked of them by what waits there to be given to somebody."""
+
     agents: Sequence[Agent] = ()
     loads: Mapping[UUID, Load] = field(default_factory=dict)
+    needs: Sequence[Need] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,14 +12,12 @@ from pipeline.domain.agents import Agent, Load, Presence
 from pipeline.domain.matching import Ref
 from pipeline.store.connection import connected
 from pipeline.store.queries import load_queries
-from pipeline.store.queue_ports import QueueChanges, QueueItem, Waiting, last_given
+from pipeline.store.queue_ports import Need, QueueChanges, QueueItem, Staff, last_given
 
 _SQL = load_queries("queues.sql")
 
-MOST = 500
-"""What is given out in one transaction of those that ask for the same; the rest comes with the next."""
-
-_TRIES = 50
+_HEADS = (20, 2_000, 2_000_000)
+"""Among so many of each queue the first one is looked for, since those before it may all be at somebody's hand."""
 
 Connection = psycopg.AsyncConnection
 
@@ -30,29 +28,39 @@ async def read_agents(connection: Connection, ids: Collection[UUID], names: Coll
     return [_agent(row) for row in rows]
 
 
-async def waiting(connection: Connection, queues: Collection[str], agents: Collection[UUID]) -> Waiting:
-    """What waits to be given to somebody, and who works there; both locked."""
+async def read_staff(connection: Connection, queues: Collection[str], agents: Collection[UUID]) -> Staff:
+    """Who works in these queues and those of these agents, locked, how loaded, and what is asked of them there."""
     ids = [row[0] for row in await _rows(connection, "lock_agents", queues=list(queues), agents=list(agents))]
     known = [_agent(row) for row in await _rows(connection, "agents", ids=ids, names=[])]
     asked = set(queues).union(*(agent.queues for agent in known if agent.ref.id in agents))
-    cases = [row[0] for row in await _rows(connection, "lock_waiting", queues=sorted(asked), most=MOST)]
+    needs = [Need(*row) for row in await _rows(connection, "needs", queues=sorted(asked))]
+    loads = await _rows(connection, "loads", agents=ids) if needs else []
+    return Staff(known, {agent: Load(*load) for agent, *load in loads}, needs)
+
+
+async def waiting(
+    connection: Connection, wanted: Collection[tuple[Need, int]], cases: Collection[UUID]
+) -> Sequence[QueueItem]:
+    """The first items of each need, so many of each, and those of these cases; locked."""
+    locked = {row[0] for row in await _rows(connection, "lock_free", ids=list(cases))} if cases else set()
+    for need, most in wanted:
+        values = {"queue": need.queue, "units": need.units, "skills": orjson.dumps(need.skills).decode()}
+        locked |= {row[0] for row in await _rows(connection, "lock_waiting", **values, most=most)}
     # read anew: what was locked may have been given to somebody just before
-    items = [item for item in await _items(connection, cases) if item.owner is None and item.assign is not None]
-    loads = await _rows(connection, "loads", agents=ids) if items else []
-    return Waiting(items, known, {agent: Load(*load) for agent, *load in loads})
+    items = await _items(connection, locked) if locked else []
+    return [item for item in items if item.owner is None and item.assign is not None]
 
 
 async def next_item(connection: Connection, queues: Collection[str]) -> QueueItem | None:
     """The first item that waits in these queues and nobody else has at hand, locked."""
-    for _ in range(_TRIES):
+    for most in _HEADS:
         refs = [
             row[0]
             for name in ("lock_next_case", "lock_next_other")
-            for row in await _rows(connection, name, queues=list(queues))
+            for row in await _rows(connection, name, queues=list(queues), most=most)
         ]
-        if not refs:
-            return None
-        if first := next((item for item in await _items(connection, refs) if item.owner is None), None):
+        first = next((item for item in await _items(connection, refs) if item.owner is None), None)
+        if first is not None:
             return first
     return None
 

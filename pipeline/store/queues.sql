@@ -19,18 +19,36 @@ WHERE queues && (%(queues)s::text[] || ARRAY(
 ))
 ORDER BY id FOR NO KEY UPDATE;
 
+-- name: needs
+-- What is asked of whoever gets something in these queues: each kind once, found by stepping from one to the next.
+WITH RECURSIVE need AS (
+    SELECT found.* FROM unnest(%(queues)s::text[]) AS asked (queue)
+    CROSS JOIN LATERAL (
+        SELECT queue, needs, units, skills FROM queue_item
+        WHERE queue = asked.queue AND kind = 'case' AND owner IS NULL AND assign IS NOT NULL
+        ORDER BY needs LIMIT 1
+    ) AS found
+    UNION ALL
+    SELECT found.* FROM need CROSS JOIN LATERAL (
+        SELECT queue, needs, units, skills FROM queue_item
+        WHERE queue = need.queue AND needs > need.needs AND kind = 'case' AND owner IS NULL AND assign IS NOT NULL
+        ORDER BY needs LIMIT 1
+    ) AS found
+)
+SELECT queue, units, skills FROM need ORDER BY queue, needs;
+
 -- name: lock_waiting
--- The cases that wait to be given to somebody in these queues, but those that somebody else has at hand; so many of each
--- kind, for where nobody can take one of them nobody can take the others, and those must not stand in the way.
-SELECT cases.id FROM (
-    SELECT ref, rank, since,
-        row_number() OVER (PARTITION BY queue, skills, units ORDER BY rank DESC, since, ref) AS place
-    FROM queue_item
-    WHERE kind = 'case' AND queue = ANY(%(queues)s::text[]) AND owner IS NULL AND assign IS NOT NULL
-) AS item JOIN cases ON cases.id = item.ref
-WHERE item.place <= %(most)s
+-- The first cases that wait to be given to somebody in a queue and ask the same, but those that somebody else has at
+-- hand; no more than there is room for.
+SELECT cases.id FROM queue_item AS item JOIN cases ON cases.id = item.ref
+WHERE item.kind = 'case' AND item.queue = %(queue)s AND item.owner IS NULL AND item.assign IS NOT NULL
+    AND item.needs = md5((%(units)s::integer)::text || ' ' || (%(skills)s::jsonb)::text)
 ORDER BY item.rank DESC, item.since, item.ref
+LIMIT %(most)s
 FOR UPDATE OF cases SKIP LOCKED;
+
+-- name: lock_free
+SELECT id FROM cases WHERE id = ANY(%(ids)s::uuid[]) ORDER BY id FOR UPDATE SKIP LOCKED;
 
 -- name: items
 SELECT kind, ref, queue, rank, since, owner, given, units, assign, skills FROM queue_item
@@ -45,18 +63,28 @@ LEFT JOIN agent_state AS state ON state.agent_id = agent.id
 WHERE agent.id = ANY(%(agents)s::uuid[]) GROUP BY agent.id;
 
 -- name: lock_next_case
-SELECT cases.id FROM queue_item AS item JOIN cases ON cases.id = item.ref
-WHERE item.kind = 'case' AND item.queue = ANY(%(queues)s::text[]) AND item.owner IS NULL
+-- The first case of these queues that nobody else has at hand, looked for among the first ones of each.
+SELECT cases.id FROM unnest(%(queues)s::text[]) AS asked (queue)
+CROSS JOIN LATERAL (
+    SELECT ref, rank, since FROM queue_item
+    WHERE kind = 'case' AND queue = asked.queue AND owner IS NULL
+    ORDER BY rank DESC, since, ref LIMIT %(most)s
+) AS item JOIN cases ON cases.id = item.ref
 ORDER BY item.rank DESC, item.since, item.ref
 LIMIT 1
 FOR UPDATE OF cases SKIP LOCKED;
 
 -- name: lock_next_other
-SELECT ref FROM queue_item AS item
-WHERE item.kind <> 'case' AND item.queue = ANY(%(queues)s::text[]) AND item.owner IS NULL
+-- The same of what is no case.
+SELECT item.ref FROM unnest(%(queues)s::text[]) AS asked (queue)
+CROSS JOIN LATERAL (
+    SELECT kind, ref FROM queue_item
+    WHERE kind <> 'case' AND queue = asked.queue AND owner IS NULL
+    ORDER BY rank DESC, since, ref LIMIT %(most)s
+) AS head JOIN queue_item AS item ON item.kind = head.kind AND item.ref = head.ref
 ORDER BY item.rank DESC, item.since, item.ref
 LIMIT 1
-FOR UPDATE SKIP LOCKED;
+FOR UPDATE OF item SKIP LOCKED;
 
 -- name: set_presence
 INSERT INTO agent_state (agent_id, presence, since) VALUES (%(agent)s, %(presence)s, %(at)s)

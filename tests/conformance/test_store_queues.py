@@ -84,20 +84,29 @@ async def test_what_waits_to_be_given_comes_with_who_works_there_and_how_loaded(
         QueueItem(kind="task", ref=uuid4(), queue="Third", since=NOW, owner=ana.ref.id, given=NOW + MINUTE, units=5),
     )
     async with world.store.transaction() as tx:
-        waiting = await tx.waiting(["Support"], [])
-    assert list(waiting.items) == [free]
-    assert {agent.ref.external_id for agent in waiting.agents} == {"ana", "rui"}
-    assert waiting.loads.get(ana.ref.id) == Load(2, 35, NOW + MINUTE)
+        staff = await tx.staff(["Support"], [])
+    assert {agent.ref.external_id for agent in staff.agents} == {"ana", "rui"}
+    assert staff.loads.get(ana.ref.id) == Load(2, 35, NOW + MINUTE)
+    assert list(staff.needs) == [free.need]
     async with world.store.transaction() as tx:
-        assert (await tx.waiting([], [rui.ref.id])).items == waiting.items
+        assert list((await tx.staff([], [rui.ref.id])).needs) == [free.need]
+        assert list(await tx.waiting([(free.need, 5)], [owned.ref])) == [free]
+        assert list(await tx.waiting([], [free.ref, owned.ref, picked.ref])) == [free]
 
 
 @on_a_new_desk
-async def test_however_many_wait_for_what_nobody_can_the_others_come_too(world: World) -> None:
-    await open_cases(world, 501, rank=3, assign="round_robin", skills={"latin": 5})
-    (plain,) = await open_cases(world, 1, assign="round_robin")
+async def test_of_what_asks_the_same_the_first_ones_come_whatever_else_waits(world: World) -> None:
+    latin = await open_cases(world, 3, rank=3, assign="round_robin", skills={"latin": 5, "greek": 1})
+    plain = await open_cases(world, 2, assign="round_robin")
+    heavy = await open_cases(world, 1, assign="least_active", units=40)
+    await add_agent(world, "ana")
     async with world.store.transaction() as tx:
-        assert (await tx.waiting(["Support"], [])).items[-1] == plain
+        needs = (await tx.staff(["Support"], [])).needs
+        assert sorted(need.units for need in needs) == [10, 10, 40]
+        assert all(item.need in needs for item in (latin[0], plain[0], heavy[0]))
+        found = await tx.waiting([(plain[0].need, 1), (heavy[0].need, 9)], [])
+        assert {item.ref for item in found} == {plain[0].ref, heavy[0].ref}
+        assert list(await tx.waiting([(latin[0].need, 2)], [plain[1].ref])) == [*latin[:2], plain[1]]
 
 
 @on_a_new_desk

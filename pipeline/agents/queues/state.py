@@ -4,21 +4,20 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from pipeline.domain.routing import RouteRule
-from pipeline.store.queue_ports import Failed, ItemKind, QueueItem, Waiting
+from pipeline.store.queue_ports import Failed, ItemKind, QueueItem
 
 
 @dataclass(slots=True)
 class QueueState:
     """Items as they are now (None: gone), and rules that failed, by name.
 
-    `assigning` are the rules by which cases are to be given to somebody, `waiting` what a fill has found to
-    give, `overflowing` what is no case and waited too long.
+    `assigning` are the rules by which cases are to be given to somebody, `overflowing` is what is no case and waited
+    too long.
     """
 
     items: dict[tuple[ItemKind, UUID], QueueItem | None] = field(default_factory=dict)
     failures: dict[str, Failed] = field(default_factory=dict)
     assigning: dict[UUID, RouteRule] = field(default_factory=dict)
-    waiting: Waiting | None = None
     overflowing: dict[UUID, QueueItem] = field(default_factory=dict)
 
     def put(self, item: QueueItem) -> None:

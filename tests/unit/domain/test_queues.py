@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pipeline.domain.agents import Agent, Hours, Load, Presence
 from pipeline.domain.calendar import Calendar, Span
 from pipeline.domain.matching import Ref
-from pipeline.domain.queues import Chosen, choose, rank
+from pipeline.domain.queues import Chosen, choose, rank, room
 from pipeline.domain.routing import Assignment
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -114,3 +114,25 @@ def test_nobody_is_given_more_than_they_can_bear_and_nothing_waits_that_somebody
             loads[found.agent.ref.id] = loads.get(found.agent.ref.id, Load()).with_one(units, MONDAY)
     for one in agents:
         assert loads.get(one.ref.id, Load()).units <= one.capacity
+
+
+def rooms(*agents: Agent, units: int = 10, skills: dict[str, int] | None = None, at: datetime = MONDAY) -> int | None:
+    loads = {one.ref.id: Load(3, 30, None) for one in agents}
+    return room(agents, loads, HOURS, at, queue="Support", units=units, skills=skills or {})
+
+
+def test_there_is_room_for_what_those_who_are_there_can_still_bear() -> None:
+    ana, rui = agent("ana", calendar="office"), agent("rui", capacity=65, skills={"pump": 1})
+    assert rooms(ana, rui) == 7 + 3
+    assert rooms(ana, rui, at=datetime(2026, 3, 7, 9, 0, tzinfo=UTC)) == 3, "who is at home bears nothing"
+    assert rooms(ana, rui, skills={"pump": 1}) == 3
+    assert rooms(ana, rui, units=80) == 0
+    assert rooms(ana, rui, units=0) is None, "what weighs nothing has no end"
+    assert rooms(agent("eva", queues=frozenset({"Second"}))) == 0
+
+
+def test_there_is_no_room_exactly_when_nobody_can_be_chosen() -> None:
+    for units in (1, 70, 71):
+        ana = agent("ana")
+        taken = {ana.ref.id: Load(3, 30, None)}
+        assert bool(rooms(ana, units=units)) == (chosen(ana, loads=taken, units=units).agent is not None)

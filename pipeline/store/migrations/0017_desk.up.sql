@@ -1,0 +1,11 @@
+-- Queues with a hundred thousand items: what is picked or given is found by an index, whatever else waits.
+
+-- What an item asks of whoever gets it, in a form that an index bears: items of one queue with the same `needs` can be
+-- taken by the same agents.
+ALTER TABLE queue_item ADD COLUMN needs text NOT NULL GENERATED ALWAYS AS (md5(units::text || ' ' || skills::text)) STORED;
+
+DROP INDEX queue_item_waiting;
+CREATE INDEX queue_item_cases ON queue_item (queue, rank DESC, since, ref) WHERE owner IS NULL AND kind = 'case';
+CREATE INDEX queue_item_others ON queue_item (queue, rank DESC, since, ref) WHERE owner IS NULL AND kind <> 'case';
+CREATE INDEX queue_item_given ON queue_item (queue, needs, rank DESC, since, ref)
+    WHERE owner IS NULL AND kind = 'case' AND assign IS NOT NULL;
