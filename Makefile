@@ -12,7 +12,7 @@ LOCK := uv pip compile --quiet --universal --generate-hashes --python-version 3.
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint corpora format lock clean
+.PHONY: help install demo test lint corpora events format lock clean
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -34,6 +34,9 @@ lint: $(DEV) ## style, types, the direction of imports
 corpora: $(DEV) ## score parsers and business time by test data of others, with a peer's score beside it
 	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --group bench
 	$(BIN)/python bench/corpora.py $(ARGS)
+
+events: $(DEV) ## write the files in docs that say what events are
+	$(BIN)/python -m pipeline.events docs
 
 format: $(DEV) ## bring the code into the house's layout
 	$(BIN)/ruff format

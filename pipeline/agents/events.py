@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
-from uuid import NAMESPACE_URL, UUID, uuid5
+from uuid import UUID
 
 from pipeline.agents.batch import CaseEvent, Deed, Incoming
 from pipeline.domain.alarms import Alarm
@@ -12,16 +12,10 @@ from pipeline.domain.cases import Case
 from pipeline.domain.entitlement import amount
 from pipeline.domain.entitlement_use import Drawn
 from pipeline.domain.matching import Ref
+from pipeline.events.ids import event_id, queue_id
 from pipeline.store.ports import NewEvent
 
-_NAMESPACE = uuid5(NAMESPACE_URL, "https://casestream.dev/event")
-_QUEUES = uuid5(NAMESPACE_URL, "https://casestream.dev/queue")
 _TYPE = "dev.casestream.{}.v1"
-
-
-def event_id(key: str, seq: int) -> UUID:
-    """The id of an event: the same whenever and however often it is made or published."""
-    return uuid5(_NAMESPACE, f"{key}\0{seq}")
 
 
 def event_key(event: CaseEvent) -> str:
@@ -126,7 +120,7 @@ def case_view(case: Case) -> Mapping[str, Any]:
         "status": case.status,
         "state": case.state,
         "priority": case.priority,
-        "queue": {"id": str(uuid5(_QUEUES, case.queue)), "external_id": None, "name": case.queue},
+        "queue": {"id": str(queue_id(case.queue)), "external_id": None, "name": case.queue},
         "owner": _ref(case.owner),
         "contact": _ref(case.contact),
         "account": _ref(case.account),

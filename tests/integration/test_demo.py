@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator
 from running import eventually
 
 from pipeline.embedded import board
-from pipeline.schemas import event_schemas
+from pipeline.events.schemas import event_schemas
 
 pytestmark = pytest.mark.integration
 
@@ -78,7 +78,7 @@ def assert_every_channel_counts(data: Path) -> None:
 def assert_as_published(data: Path) -> None:
     """The events of a desk at work are what `docs/events` says."""
     command = ["events", "--data", str(data), "--from", "start", "--json"]
-    schemas = {name: Draft202012Validator(schema) for name, schema in event_schemas().items()}
+    schemas = {name: Draft202012Validator(schema) for name, schema in event_schemas(strict=True).items()}
     seen: set[str] = set()
 
     def enough() -> bool:

@@ -1,7 +1,4 @@
-"""What each event on `case.events` holds: the source of the JSON Schemas in `docs/events`.
-
-A schema only gains optional fields within v1.
-"""
+"""What the data of each event holds; a model only gains optional fields within v1."""
 
 from datetime import datetime
 from typing import Any, Literal
@@ -10,11 +7,13 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 
 
-class _Model(BaseModel):
+class EventData(BaseModel):
+    """What all of them have in common: what is not named here is not told."""
+
     model_config = ConfigDict(extra="forbid")
 
 
-class Ref(_Model):
+class Ref(EventData):
     """A queue, an agent, a contact or an account."""
 
     id: UUID
@@ -22,7 +21,7 @@ class Ref(_Model):
     name: str
 
 
-class Case(_Model):
+class Case(EventData):
     """A case as it is after everything that the same transaction did to it."""
 
     id: UUID
@@ -37,14 +36,14 @@ class Case(_Model):
     account: Ref | None
 
 
-class Actor(_Model):
+class Actor(EventData):
     """Who did it."""
 
     kind: Literal["customer", "agent", "rule", "clock", "import", "device"]
     id: str | None
 
 
-class Message(_Model):
+class Message(EventData):
     """The message that caused it; `source_id` is the source's own name for it, such as a Message-ID with its <>."""
 
     id: UUID
@@ -55,14 +54,14 @@ class Message(_Model):
     reason: str
 
 
-class Linked(_Model):
+class Linked(EventData):
     """Another case."""
 
     id: UUID
     number: int
 
 
-class CaseEvent(_Model):
+class CaseEvent(EventData):
     """Something happened to a case. `changed` has, by field, its value before and after; `cause` is a message's id.
 
     `activity` is the one that somebody made, moved or ended; `late_s` by how much time came late with it.
@@ -96,7 +95,7 @@ class ActivityMoved(CaseEvent):
     linked: Linked | None = None
 
 
-class Kpi(_Model):
+class Kpi(EventData):
     """A promise on a case; `due` is when what happened was due, `late_s` how much later it was told, if at all."""
 
     id: UUID
@@ -122,7 +121,7 @@ class SlaEvent(CaseEvent):
     late_s: float | None = None
 
 
-class Alarm(_Model):
+class Alarm(EventData):
     """An alarm of a device as it stands now; one is active per device and name, of its own or of a rule."""
 
     device: str
@@ -134,7 +133,7 @@ class Alarm(_Model):
     cleared_at: datetime | None
 
 
-class AlarmEvent(_Model):
+class AlarmEvent(EventData):
     """An alarm of a device moved; without a case when none was opened for it, without a message when time moved it."""
 
     case: Case | None
@@ -146,7 +145,7 @@ class AlarmEvent(_Model):
     late_s: float | None = None
 
 
-class Entitlement(_Model):
+class Entitlement(EventData):
     """An entitlement as it stands now; `amount` was drawn of it, below zero given back. Hours are decimal.
 
     `total` and `remaining` are null when it is without end.
@@ -166,7 +165,7 @@ class EntitlementEvent(CaseEvent):
     entitlement: Entitlement
 
 
-class Identity(_Model):
+class Identity(EventData):
     """What a contact is known by: an address (email), a number (phone), an account (social), a device."""
 
     kind: str
@@ -179,7 +178,7 @@ class KnownContact(Ref):
     identities: list[Identity]
 
 
-class ContactEvent(_Model):
+class ContactEvent(EventData):
     """A contact became part of the `other` one, or a contact of its own again; cases that move tell so themselves."""
 
     case: None
@@ -190,7 +189,7 @@ class ContactEvent(_Model):
     other: Ref
 
 
-class MessageEvent(_Model):
+class MessageEvent(EventData):
     """A message got an outcome that leaves no trace on a case."""
 
     case: None
@@ -200,55 +199,42 @@ class MessageEvent(_Model):
     message: Message
 
 
-_SENTENCES: dict[str, tuple[type[_Model], str]] = {
-    "case.opened": (CaseEvent, "A message opened a case."),
-    "case.appended": (CaseEvent, "A message was appended to its case."),
-    "case.linked": (CaseLinked, "A case was opened that has to do with another one."),
-    "case.status_changed": (CaseEvent, "A case has another status."),
-    "case.updated": (CaseEvent, "A field of a case has another value, such as its priority or queue."),
-    "case.replied": (CaseEvent, "We answered on a case."),
-    "case.noted": (CaseEvent, "An agent wrote a note, or planned, logged or ended an activity."),
-    "case.assigned": (CaseEvent, "A case has another owner, or none."),
-    "case.routed": (CaseEvent, "The desk's rules, or time, sent a case to another queue or decided on it otherwise."),
-    "case.merged": (CaseMerged, "A case was merged into another; told in both."),
-    "case.unmerged": (CaseMerged, "A case was taken out again of the one it was merged into; told in both."),
-    "activity.moved": (ActivityMoved, "An activity was moved to another case; told in both."),
-    "case.resolved": (CaseEvent, "A case was resolved."),
-    "case.cancelled": (CaseEvent, "A case was cancelled."),
-    "case.reopened": (CaseEvent, "A closed case is worked on again."),
-    "alarm.raised": (AlarmEvent, "A device, or a rule on what it tells, raised an alarm."),
-    "alarm.updated": (AlarmEvent, "An alarm that is active changed, or was told again."),
-    "alarm.cleared": (AlarmEvent, "An alarm is over."),
-    "case.escalated": (CaseEvent, "A promise on a case was at risk or broken, so others look at it."),
-    "sla.started": (SlaEvent, "A promise was made, or reckoned anew."),
-    "sla.warned": (SlaEvent, "A promise is at risk."),
-    "sla.breached": (SlaEvent, "A promise was not kept in time."),
-    "sla.met": (SlaEvent, "A promise was kept, maybe late."),
-    "sla.paused": (SlaEvent, "The time of a promise stands still."),
-    "sla.resumed": (SlaEvent, "The time of a promise goes on."),
-    "sla.cancelled": (SlaEvent, "A promise is made no longer."),
-    "entitlement.consumed": (EntitlementEvent, "A case drew on its entitlement."),
-    "entitlement.restored": (EntitlementEvent, "A case gave back to its entitlement what it had drawn."),
-    "entitlement.exhausted": (EntitlementEvent, "Nothing is left of an entitlement; told once."),
-    "contact.merged": (ContactEvent, "A contact was merged into another one."),
-    "contact.unmerged": (ContactEvent, "A contact was taken out again of the one it was merged into."),
-    "message.recorded": (MessageEvent, "A message was kept that rightly has no case."),
-    "message.suppressed": (MessageEvent, "A message was kept and opens no case, by the desk's policy."),
-    "message.quarantined": (MessageEvent, "A message waits for a person to decide."),
-}
+class Process(EventData):
+    """The business process of a case: the stage it is in now, null at its end, and the one before."""
+
+    name: str
+    stage: str | None
+    previous: str | None
+    previous_s: float | None
 
 
-def event_schemas() -> dict[str, dict[str, Any]]:
-    """The JSON Schema of an event's data, by the event's full type."""
-    return {f"dev.casestream.{name}.v1": _schema(name, *known) for name, known in _SENTENCES.items()}
+class ProcessEvent(CaseEvent):
+    """A case went on to another stage of its process. `previous_s` is how long the one before took, in seconds."""
+
+    process: Process
 
 
-def _schema(name: str, model: type[_Model], sentence: str) -> dict[str, Any]:
-    schema = model.model_json_schema()
-    del schema["title"]
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": f"dev.casestream.{name}.v1",
-        **schema,
-        "description": sentence,
-    }
+class Delivery(EventData):
+    """Something that left the desk, and whom or what for: an address, an author, a device, the id of a subscription.
+
+    `activity` is the answer that left; `reason` says why it did not arrive, or what the other side said of it;
+    `attempts` is how often it was tried.
+    """
+
+    kind: Literal["mail", "social", "command", "webhook"]
+    target: str
+    activity: UUID | None
+    reason: str | None
+    attempts: int
+
+
+class DeliveryEvent(EventData):
+    """Something that left the desk arrived, or never will; without a case when it was about none."""
+
+    case: Case | None
+    changed: dict[str, tuple[Any, Any]]
+    actor: Actor
+    cause: UUID | None
+    message: Message | None = None
+    delivery: Delivery
+    late_s: float | None = None

@@ -1,0 +1,1 @@
+"""What is published of what happened: its types, their schemas, an example of each, how it travels."""
