@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from pipeline.agents.rules import Rules
     from pipeline.agents.settle import Settler
     from pipeline.agents.timers import Timers
+    from pipeline.api.auth import Gate
     from pipeline.connectors.contract import Connector, Publisher
     from pipeline.log import Log
     from pipeline.metrics import Healths
@@ -42,6 +43,9 @@ if TYPE_CHECKING:
     from pipeline.runtime.worker import Worker
     from pipeline.store.ports import Store
 
+
+GUESSES_PER_MINUTE = 60
+"""How often one address may show a token that is none."""
 
 CONNECTORS = ("smtp", "imap", "calls", "mqtt", "commands", "mastodon", "facebook")
 """The connectors that run in a process of their own; those of HTTP are served together."""
@@ -144,6 +148,18 @@ def build_routes(config: Config, publisher: "Publisher") -> "list[APIRouter]":
         healths["social"] = pages.health
         routes.append(SocialRoutes(pages, config.http).router())
     return [*routes, build_monitor(config, lambda: healths, rules_too=True)]
+
+
+def build_gate(config: Config) -> "Gate":
+    """What lets in who shows a token of the API."""
+    from pipeline.api.auth import Gate
+    from pipeline.connectors.clients import Clients, bucket
+    from pipeline.connectors.rate import RateLimit
+    from pipeline.store.tokens import PostgresTokens
+
+    clients = Clients(config.http.proxies)
+    guesses = RateLimit(GUESSES_PER_MINUTE)
+    return Gate(PostgresTokens(config.postgres.dsn), guesses, lambda request: bucket(clients.of(request)))
 
 
 def build_monitor(config: Config, healths: "Healths", *, rules_too: bool = False) -> "APIRouter":

@@ -7,13 +7,15 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
+from pipeline.api.auth import Gate
 from pipeline.errors import Reject, Retry
 from pipeline.problems import problem
 
 
-def create_app(routers: Iterable[APIRouter]) -> FastAPI:
-    """The application with these routers and `GET /healthz`."""
+def create_app(routers: Iterable[APIRouter], gate: Gate | None = None) -> FastAPI:
+    """The application with these routers and `GET /healthz`; routes that want a token ask the gate."""
     app = FastAPI(title="Casestream", docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.gate = gate
     for router in routers:
         app.include_router(router)
     app.add_api_route("/healthz", healthz, methods=["GET"])

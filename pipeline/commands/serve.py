@@ -51,7 +51,7 @@ async def _run(config: Config) -> None:
     listener, address = _listener(config.http.listen)
     async with KafkaLog(config.kafka) as log:
         settings = uvicorn.Config(
-            create_app(house.build_routes(config, house.build_publisher(config, log))),
+            create_app(house.build_routes(config, house.build_publisher(config, log)), house.build_gate(config)),
             http="httptools",
             lifespan="off",
             log_level="warning",

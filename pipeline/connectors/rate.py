@@ -39,3 +39,9 @@ class RateLimit:
         if len(self._left) > REMEMBERED:
             self._left.popitem(last=False)
         return 0.0 if allowed else (1.0 - left) * MINUTE / self._per_minute
+
+    def give_back(self, client: str) -> None:
+        """It came, and that does not count."""
+        if client in self._left:
+            left, since = self._left[client]
+            self._left[client] = (min(float(self._per_minute), left + 1.0), since)

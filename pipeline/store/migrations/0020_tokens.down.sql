@@ -1,0 +1,2 @@
+-- Forgets who may use the API.
+DROP TABLE token;
