@@ -28,6 +28,7 @@ AHEAD = timedelta(seconds=300)
 _TOO_LARGE = 10**38
 _MAX_EXPONENT = 308
 _MAX_PLACES = 100
+_NUMBERS = frozenset({int, float, Decimal})
 _LONG_NUMBER = re.compile(rb"\d{19}|\d[eE]\+?\d{3}")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _RFC_3339 = re.compile(
@@ -69,7 +70,7 @@ def _no_number(text: str) -> None:
 
 def is_number(value: object) -> TypeGuard[int | float | Decimal]:
     """Whether JSON calls it a number."""
-    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+    return type(value) in _NUMBERS
 
 
 def out_of_range(value: float | Decimal) -> bool:
@@ -84,6 +85,16 @@ def out_of_range(value: float | Decimal) -> bool:
 def clean(text: str, limit: int = MAX_TEXT) -> str:
     """Text that PostgreSQL and JSON can hold, of bounded length."""
     return _CONTROL.sub("\ufffd", text[:limit])
+
+
+def clean_name(text: str) -> str:
+    """A name likewise; each is remembered, as devices tell the same ones over and over."""
+    return _clean_name(text[: MAX_NAME + 1])
+
+
+@lru_cache(maxsize=4096)
+def _clean_name(text: str) -> str:
+    return clean(text, MAX_NAME)
 
 
 def text_of(value: object) -> str | None:

@@ -11,16 +11,15 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
 from pipeline.config.channels import DeviceFeed
 from pipeline.parse import thin_edge
-from pipeline.parse.device_json import MAX_NAME, clean
+from pipeline.parse.device_json import clean_name
 from pipeline.parse.plain_readings import parse_plain
 from pipeline.parse.reading import Told
 from pipeline.parse.sparkplug import Births, parse_sparkplug
@@ -31,8 +30,7 @@ _FORBIDDEN = re.compile("[+#\0\ufffd]")
 READINGS = "application/vnd.casestream.readings+json"
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """One message of a device as MQTT brought it."""
 
     topic: str
@@ -42,8 +40,7 @@ class Message:
     truncated: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(NamedTuple):
     """A message with what it told: one accounted outcome, whatever the number of its readings."""
 
     message: Message
@@ -132,7 +129,7 @@ def parse_message(  # noqa: PLR0911  # one for each way to read it
 def _renamed(told: Told, device: str | None) -> Told:
     if device is None:
         return told
-    return replace(told, device=device, readings=tuple(replace(one, device=device) for one in told.readings))
+    return told._replace(device=device, readings=tuple(one._replace(device=device) for one in told.readings))
 
 
 def device_of(topic: str, feed: DeviceFeed) -> str | None:
@@ -151,7 +148,7 @@ def device_of(topic: str, feed: DeviceFeed) -> str | None:
 
 def last_level(topic: str) -> str | None:
     """The last level of a topic that is not empty."""
-    return clean(topic.rstrip("/").rpartition("/")[2], MAX_NAME) or None
+    return clean_name(topic.rstrip("/").rpartition("/")[2]) or None
 
 
 def named_device(topic: str, pattern: str | None) -> str | None:
@@ -159,7 +156,7 @@ def named_device(topic: str, pattern: str | None) -> str | None:
     if pattern is None:
         return None
     found = _pattern(pattern)(topic)
-    return clean(found[1], MAX_NAME) if found else None
+    return clean_name(found[1]) if found else None
 
 
 @lru_cache(maxsize=256)

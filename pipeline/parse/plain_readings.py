@@ -6,9 +6,8 @@ from decimal import Decimal
 from typing import Any
 
 from pipeline.parse.device_json import (
-    MAX_NAME,
     MAX_READINGS,
-    clean,
+    clean_name,
     dated,
     is_number,
     out_of_range,
@@ -36,7 +35,7 @@ def parse_plain(topic: str, payload: bytes, device: str | None, received: dateti
         found = read_json(payload)
     except Malformed as error:
         return Told(unreadable=str(error), device=device)
-    last = clean(topic.rpartition("/")[2], MAX_NAME)
+    last = clean_name(topic.rpartition("/")[2])
     alone = last if last and last != device else "value"
     objects = found if isinstance(found, list) else [found]
     readings: list[Reading] = []
@@ -77,7 +76,7 @@ def _of_object(found: dict[str, Any], device: str | None, received: datetime | N
         return
     own = text_of(found.get("name"))
     if own and len(numbers) == 1 and numbers[0][0] == "value":
-        numbers = [(clean(own, MAX_NAME), numbers[0][1])]
+        numbers = [(clean_name(own), numbers[0][1])]
     units = found.get("units") or found.get("unit")
     for name, value in numbers:
         unit = units.get(name) if isinstance(units, Mapping) else units
@@ -87,7 +86,7 @@ def _of_object(found: dict[str, Any], device: str | None, received: datetime | N
 def _numbers(found: Mapping[str, Any], prefix: str, depth: int) -> Iterator[tuple[str, int | float | Decimal]]:
     for key, value in found.items():
         if is_number(value):
-            yield clean(prefix + key, MAX_NAME), value
+            yield clean_name(prefix + key), value
         elif isinstance(value, dict) and depth:
             yield from _numbers(value, f"{prefix}{key}.", depth - 1)
 

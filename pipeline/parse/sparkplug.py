@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 from google.protobuf.message import DecodeError
 
-from pipeline.parse.device_json import MAX_NAME, MAX_READINGS, MAX_TEXT, ahead, clean, out_of_range
+from pipeline.parse.device_json import MAX_NAME, MAX_READINGS, MAX_TEXT, ahead, clean, clean_name, out_of_range
 from pipeline.parse.reading import Reading, Told, Value
 from pipeline.parse.sparkplug_payload import Payload, Protobuf
 
@@ -84,7 +84,7 @@ class Place:
     @property
     def name(self) -> str:
         """What the desk calls it: the device, else the edge node itself."""
-        return clean(self.device or self.node, MAX_NAME)
+        return clean_name(self.device or self.node)
 
     @property
     def descriptor(self) -> str:

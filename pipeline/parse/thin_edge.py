@@ -13,6 +13,7 @@ from pipeline.parse.device_json import (
     MAX_NAME,
     MAX_READINGS,
     clean,
+    clean_name,
     dated,
     is_number,
     out_of_range,
@@ -93,8 +94,8 @@ def _named(own: str | None, main: str | None) -> str | None:
     if own is None:
         return None
     if main is None:
-        return clean(own, MAX_NAME)
-    return clean(main if own == "main" else f"{main}:{own}", MAX_NAME)
+        return clean_name(own)
+    return clean_name(main if own == "main" else f"{main}:{own}")
 
 
 def parse_thin_edge(topic: str, payload: bytes, main: str | None = None, received: datetime | None = None) -> Told:
@@ -105,11 +106,11 @@ def parse_thin_edge(topic: str, payload: bytes, main: str | None = None, receive
     if why := _no_reading(place, payload):
         return Told(no_reading=why, device=place.device)
     if place.category == "twin":
-        return _told(place, Reading(device=place.device, type="heartbeat", name=clean(place.name, MAX_NAME) or None))
+        return _told(place, Reading(device=place.device, type="heartbeat", name=clean_name(place.name) or None))
     if place.category == "status":
         return _told(place, _health(place, payload, received))
     if place.category == "a" and not payload.strip():
-        name = clean(place.name, MAX_NAME) or DEFAULT_ALARM
+        name = clean_name(place.name) or DEFAULT_ALARM
         severity = place.severity if place.severity in SEVERITIES else None
         return _told(place, Reading(device=place.device, type="alarm_clear", name=name, severity=severity))
     return _data(place, payload, received)
@@ -195,9 +196,9 @@ def _values(found: dict[str, Any]) -> Iterator[tuple[str, Any]]:
             continue
         if isinstance(value, dict):
             for inner, one in value.items():
-                yield clean(f"{key}.{inner}", MAX_NAME), one
+                yield clean_name(f"{key}.{inner}"), one
         else:
-            yield clean(key, MAX_NAME), value
+            yield clean_name(key), value
 
 
 def _health(place: Place, payload: bytes, received: datetime | None) -> Reading:

@@ -8,9 +8,14 @@ from pipeline.wire import Partition, Record
 
 MAX_RECORDS = 500
 MAX_BYTES = 16 * 1024 * 1024
+MAX_MESSAGES = 10_000
+"""Records of readings hold a thousand messages each: some are read while others are settled."""
 
 TEXT_BYTES = 1024 * 1024
 """What a record weighs whose bytes lie in the blob store: as much of their text as is kept."""
+
+
+_LONGEST_COUNT = 10
 
 
 class Fetched(Protocol):
@@ -44,21 +49,24 @@ def fold(
     *,
     max_records: int = MAX_RECORDS,
     max_bytes: int = MAX_BYTES,
+    max_messages: int = MAX_MESSAGES,
 ) -> list[Batch]:
-    """Batches of at most so many records and bytes; a record larger than that is a batch of its own.
+    """Batches of at most so many records, bytes and messages; a record larger than that is a batch of its own.
 
     Partitions without a ticket are left out: they were read before their position was known.
     """
     batches: list[Batch] = []
     records: list[Record] = []
-    size = 0
+    size = messages = 0
     for record in _in_order(fetched, tickets):
-        length = _size(record)
-        if records and (len(records) >= max_records or size + length > max_bytes):
+        length, count = _size(record), _count(record)
+        full = len(records) >= max_records or size + length > max_bytes or messages + count > max_messages
+        if records and full:
             batches.append(_batch(records, tickets))
-            records, size = [], 0
+            records, size, messages = [], 0, 0
         records.append(record)
         size += length
+        messages += count
     if records:
         batches.append(_batch(records, tickets))
     return batches
@@ -80,6 +88,11 @@ def _size(record: Record) -> int:
     headers = sum(len(name) + len(value) for name, value in record.headers)
     elsewhere = TEXT_BYTES if any(name == "ce_dataref" for name, _ in record.headers) else 0
     return len(record.key or b"") + len(record.value or b"") + headers + elsewhere
+
+
+def _count(record: Record) -> int:
+    said = next((value for name, value in record.headers if name == "ce_count"), b"1")
+    return int(said) if said.isdigit() and len(said) < _LONGEST_COUNT else 1
 
 
 def _batch(records: Sequence[Record], tickets: Mapping[Partition, int]) -> Batch:

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 from uuid import UUID
 
 from pipeline.domain.alarms import Alarm
@@ -59,8 +60,7 @@ class StoredActivity:
     told: Sequence[Told]
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceState:
+class DeviceState(NamedTuple):
     """The last value a device told under a name; `received_at` when it came, `at` when it was so."""
 
     device: str

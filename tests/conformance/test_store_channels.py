@@ -123,7 +123,7 @@ async def test_an_alarm_is_one_row_however_often_it_moves(world: World) -> None:
 async def test_an_older_value_changes_nothing(world: World) -> None:
     newer = DeviceState("pump-7", "temperature", 81, NOW, NOW)
     await write(world, states=[newer])
-    await write(world, states=[replace(newer, value=12, at=NOW - timedelta(seconds=1))])
+    await write(world, states=[newer._replace(value=12, at=NOW - timedelta(seconds=1))])
     assert (await known(world, states=[("pump-7", "temperature")])).states == {("pump-7", "temperature"): newer}
 
 

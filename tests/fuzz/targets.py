@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, replace
+from dataclasses import asdict
 
 import orjson
 
@@ -105,8 +105,8 @@ def readings(raw: bytes) -> None:
         except ValueError:
             continue
         for delivery in found:
-            holds(replace(delivery.told, readings=()))
-            holds([replace(one, value=str(one.value)) for one in delivery.told.readings])
+            holds(tuple(delivery.told._replace(readings=())))
+            holds([tuple(one._replace(value=str(one.value))) for one in delivery.told.readings])
 
 
 def web(raw: bytes) -> None:

@@ -1,6 +1,7 @@
 """What calls, social items and devices tell, on its way through intake."""
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 from uuid import UUID
 
 from pipeline.domain.alarms import Alarm, AlarmTold
@@ -43,17 +44,18 @@ class PostMessage:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Observed:
-    """One plain reading of a device; `dated` by its own clock, which tells a repetition."""
+class Observed(NamedTuple):
+    """One plain reading of a device; `dated` by its own clock, which tells a repetition.
+
+    Readings come by the ten thousand a second from another process, and named tuples travel at half the cost.
+    """
 
     state: DeviceState
     dated: bool
     unit: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class PlainItem:
+class PlainItem(NamedTuple):
     """A message of a device that told only readings, and its place in the record.
 
     It was `kept` by the broker since an unknown time, or says that its device is `gone`; else the device is there.

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from pipeline.runtime.batch import fold
 from pipeline.wire import Partition
 
+SAID_BADLY = [b"", b"x", b"-5", b"9" * 99]
+
 A, B = Partition("inbound.email", 0), Partition("inbound.email", 1)
 
 
@@ -40,6 +42,16 @@ def test_a_record_whose_bytes_lie_elsewhere_weighs_what_is_kept_of_its_text() ->
 def test_a_batch_is_at_most_16_mib() -> None:
     batches = fold({A: fetched(A, 40, 1024 * 1024)}, {A: 1})
     assert [len(batch.records) for batch in batches] == [16, 16, 8]
+
+
+def test_a_batch_is_at_most_10_000_messages_of_devices() -> None:
+    coalesced = [replace(record, headers=(("ce_count", b"1000"),)) for record in fetched(A, 25)]
+    assert [len(batch.records) for batch in fold({A: coalesced}, {A: 1})] == [10, 10, 5]
+
+
+def test_a_count_that_is_none_weighs_one_message() -> None:
+    odd = [replace(one, headers=(("ce_count", said),)) for one, said in zip(fetched(A, 4), SAID_BADLY, strict=True)]
+    assert [len(batch.records) for batch in fold({A: odd}, {A: 1})] == [4]
 
 
 def test_a_record_larger_than_a_batch_is_one_of_its_own() -> None:
