@@ -18,7 +18,11 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would be
 
 def register(app: typer.Typer) -> None:
     """Add the verbs of this file."""
-    billing = typer.Typer(help="What resolved cases cost.", no_args_is_help=True)
+    billing = typer.Typer(
+        help="What resolved cases cost.",
+        epilog="Example: casestream billing export --to 2026-04-01 --json > march.jsonl",
+        no_args_is_help=True,
+    )
     app.add_typer(billing, name="billing")
 
     @billing.command()

@@ -20,7 +20,9 @@ Why = Annotated[bool, typer.Option("--why", help="Tell why it is so: what matche
 
 def register(app: typer.Typer) -> None:
     """Add the verbs of this file."""
-    case = typer.Typer(help="Cases, one by one.", no_args_is_help=True)
+    case = typer.Typer(
+        help="Cases, one by one.", epilog="Example: casestream case show 1001 --why", no_args_is_help=True
+    )
     app.add_typer(case, name="case")
 
     @case.command()

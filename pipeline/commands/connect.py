@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline import app as house
-from pipeline.commands.options import DEFAULT_DATA, ConfigFile, Data, load_config
+from pipeline.commands.options import DEFAULT_DATA, ConfigFile, Data, Json, load_config, print_json
 from pipeline.config import Config
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ def register(app: typer.Typer) -> None:
         names: Annotated[list[str], typer.Argument(help=f"Which connectors to run: {', '.join(house.CONNECTORS)}.")],
         data: Data = DEFAULT_DATA,
         config: ConfigFile = None,
+        json: Json = False,
     ) -> None:
         """Run connectors in the foreground until SIGTERM.
 
@@ -34,10 +35,10 @@ def register(app: typer.Typer) -> None:
         if unknown := set(names) - set(house.CONNECTORS):
             typer.echo(f"no connector {', '.join(sorted(unknown))}; there are: {', '.join(house.CONNECTORS)}", err=True)
             raise typer.Exit(2)
-        run_listening(_run(names, load_config(config, data)))
+        run_listening(_run(names, load_config(config, data), json=json))
 
 
-async def _run(names: list[str], config: Config) -> None:
+async def _run(names: list[str], config: Config, *, json: bool) -> None:
     from pipeline.log import KafkaLog
     from pipeline.ready import announce
 
@@ -51,6 +52,8 @@ async def _run(names: list[str], config: Config) -> None:
         addresses = []
         for name, connector in connectors.items():
             addresses.append(await connector.start())
+            if json:
+                print_json({"connector": name, "address": addresses[-1]})
             typer.echo(f"{name}: {addresses[-1]}", err=True)
         async with _monitored(config, connectors):
             announce(", ".join(addresses))

@@ -26,7 +26,11 @@ By = Annotated[str | None, typer.Option("--by", help="The agent who does it, by 
 
 def register(app: typer.Typer) -> None:
     """Add the verbs of this file."""
-    contact = typer.Typer(help="Merge contacts, and take them apart again.", no_args_is_help=True)
+    contact = typer.Typer(
+        help="Merge contacts, and take them apart again.",
+        epilog="Example: casestream contact merge ana@old.example c17",
+        no_args_is_help=True,
+    )
     app.add_typer(contact, name="contact")
 
     @contact.command()

@@ -24,7 +24,9 @@ State = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add the verbs of this file."""
-    dead = typer.Typer(help="The messages that could not be settled.", no_args_is_help=True)
+    dead = typer.Typer(
+        help="The messages that could not be settled.", epilog="Example: casestream dead list", no_args_is_help=True
+    )
     app.add_typer(dead, name="dead")
 
     @dead.command(name="list")

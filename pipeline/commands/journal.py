@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from pipeline.commands.answers import answer, require_servers
-from pipeline.commands.options import DEFAULT_DATA, ConfigFile, Data, load_config, print_json
+from pipeline.commands.options import DEFAULT_DATA, ConfigFile, Data, Json, load_config, print_json
 from pipeline.config import Config
 
 if TYPE_CHECKING:
@@ -24,7 +24,12 @@ def register(app: typer.Typer) -> None:
 
     @app.command()
     def journal(
-        since: From, until: To, mailbox: Mailbox = None, data: Data = DEFAULT_DATA, config: ConfigFile = None
+        since: From,
+        until: To,
+        mailbox: Mailbox = None,
+        data: Data = DEFAULT_DATA,
+        config: ConfigFile = None,
+        json: Json = False,  # noqa: ARG001  # a journal is written in no other way
     ) -> None:
         """Write what arrived and what agents did as a journal, which `casestream replay` rehearses.
 

@@ -24,7 +24,11 @@ Id = Annotated[str, typer.Argument(metavar="ID", help="The window's id; the begi
 
 def register(app: typer.Typer) -> None:
     """Add the verbs of this file."""
-    verbs = typer.Typer(help="Times in which devices raise no alarm.", no_args_is_help=True)
+    verbs = typer.Typer(
+        help="Times in which devices raise no alarm.",
+        epilog="Example: casestream maintenance list --json",
+        no_args_is_help=True,
+    )
     app.add_typer(verbs, name="maintenance")
 
     @verbs.command()

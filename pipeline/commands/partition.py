@@ -13,7 +13,9 @@ Name = Annotated[str, typer.Argument(metavar="TOPIC/PARTITION", help="As `casest
 
 def register(app: typer.Typer) -> None:
     """Add the verbs of this file."""
-    partition = typer.Typer(help="The partitions that messages wait in.", no_args_is_help=True)
+    partition = typer.Typer(
+        help="The partitions that messages wait in.", epilog="Example: casestream partition list", no_args_is_help=True
+    )
     app.add_typer(partition, name="partition")
 
     @partition.command(name="list")
@@ -36,7 +38,7 @@ def register(app: typer.Typer) -> None:
                 )
 
     @partition.command()
-    def resume(name: Name, data: Data = DEFAULT_DATA, config: ConfigFile = None) -> None:
+    def resume(name: Name, data: Data = DEFAULT_DATA, config: ConfigFile = None, json: Json = False) -> None:
         """Let a stopped partition go on; its errors count anew from here.
 
         Example: casestream partition resume inbound.email/3
@@ -50,4 +52,4 @@ def register(app: typer.Typer) -> None:
         settings = require_servers(load_config(config, data))
         if not answer(PostgresLedger(settings.postgres.dsn).resume(Partition(topic, int(number)))):
             refuse(f"{name} is not stopped")
-        typer.echo(f"{name} goes on")
+        print_json({"partition": name, "state": "resumed"}) if json else typer.echo(f"{name} goes on")

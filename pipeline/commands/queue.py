@@ -26,7 +26,11 @@ Presence = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add the verbs of this file."""
-    queue = typer.Typer(help="What waits in queues, and who takes it.", no_args_is_help=True)
+    queue = typer.Typer(
+        help="What waits in queues, and who takes it.",
+        epilog="Example: casestream queue list Support",
+        no_args_is_help=True,
+    )
     app.add_typer(queue, name="queue")
 
     @queue.command(name="list")
@@ -61,7 +65,9 @@ def register(app: typer.Typer) -> None:
         _tell(answer(_release(require_servers(load_config(config, data)), number, agent)), json=json)
 
     @queue.command()
-    def presence(agent: Who, presence: Presence, data: Data = DEFAULT_DATA, config: ConfigFile = None) -> None:
+    def presence(
+        agent: Who, presence: Presence, data: Data = DEFAULT_DATA, config: ConfigFile = None, json: Json = False
+    ) -> None:
         """Keep whether an agent is there; only who is available is given work.
 
         Example: casestream queue presence ana away
@@ -69,6 +75,8 @@ def register(app: typer.Typer) -> None:
         refused = answer(_present(require_servers(load_config(config, data)), agent, presence))
         if refused is not None:
             refuse(refused.reason)
+        if json:
+            print_json({"agent": agent, "presence": presence})
 
 
 async def _items(settings: Config) -> "list[ItemRow]":

@@ -25,7 +25,9 @@ Message = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add the verbs of this file."""
-    route = typer.Typer(help="Rules of routing.", no_args_is_help=True)
+    route = typer.Typer(
+        help="Rules of routing.", epilog="Example: casestream route explain mail.eml", no_args_is_help=True
+    )
     app.add_typer(route, name="route")
 
     @route.command()

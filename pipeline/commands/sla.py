@@ -18,7 +18,9 @@ CaseNumber = Annotated[int, typer.Argument(metavar="CASE", help="The case's numb
 
 def register(app: typer.Typer) -> None:
     """Add the verbs of this file."""
-    sla = typer.Typer(help="What was promised to customers.", no_args_is_help=True)
+    sla = typer.Typer(
+        help="What was promised to customers.", epilog="Example: casestream sla explain 1001", no_args_is_help=True
+    )
     app.add_typer(sla, name="sla")
 
     @sla.callback()

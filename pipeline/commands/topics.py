@@ -9,7 +9,7 @@ from pipeline.commands.options import DEFAULT_DATA, ConfigFile, Data, Json, load
 
 def register(app: typer.Typer) -> None:
     """Add the verbs of this file."""
-    topics = typer.Typer(help="The topics on Kafka.", no_args_is_help=True)
+    topics = typer.Typer(help="The topics on Kafka.", epilog="Example: casestream topics list", no_args_is_help=True)
     app.add_typer(topics, name="topics")
 
     @topics.command()

@@ -48,6 +48,13 @@ _SENTENCES = {
 }
 
 
+LATER = {
+    "process": "[[process]] is not known to this version: stages of cases come with a later one; leave it out",
+    "goal": "[[goal]] is not known to this version: goals of cases come with a later one; leave it out",
+}
+"""Sections that the design names and this version has not."""
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """What one configuration is made of: a file's text, the environment, the addresses of embedded parts."""
@@ -155,6 +162,8 @@ def _syntax(source: Source, error: tomllib.TOMLDecodeError) -> Finding:
 
 def _unfit(section: str) -> str | None:
     """Why a variable cannot set anything in this section, if so."""
+    if says := LATER.get(section):
+        return says
     if section not in keys(()):
         sections = [name for name in keys(()) if not is_list((name,))]
         return f"there is no section [{section}]" + _suggestion(section, sections, "[{}]")
@@ -196,6 +205,8 @@ def _unknown(location: Location) -> str:
     known_by = homes(str(key))
     if not outer:
         sections = keys(())
+        if says := LATER.get(str(key)):
+            return says
         if known_by and key not in sections:
             return f'"{key}" stands outside any section; put it under {" or ".join(known_by)}'
         return f"there is no section [{key}]" + _suggestion(str(key), sections, "[{}]")

@@ -99,7 +99,8 @@ class _Reader:
             self.says.append(f'"do" is {shown(verb)}, which cannot be rehearsed; there are: {there}')
             return None
         if verb in OF_TIME:
-            return Deed(at, verb=verb) if at is not None else None
+            case_of, name = self._text("case_of"), self._text("id")
+            return Deed(at, case_of=case_of or None, id=name or None, verb=verb) if at is not None else None
         came = "case_opened_by" in self._values
         case_of = self._text("case_opened_by" if came else "case_of", needed=verb not in OF_CONTACTS)
         other = self._other(verb)

@@ -42,6 +42,8 @@ SHORT, LONG = timedelta(seconds=1), timedelta(days=36500)
 Devices are always heard as they speak: how long something lasted is judged by when it was heard.
 """
 
+NO_STAGES = "this version knows no stages that a case could advance through; the clock ran to here"
+
 _LIKE_TOKEN = re.compile(rb"\.[0-9a-f]{32}@|\[#|=\?")
 _SECRET = "a rehearsal signs with a secret of its own"  # noqa: S105  # it signs what nobody ever gets
 
@@ -181,6 +183,8 @@ class _Run:
             self.log.done.append(DeedDone(deed, done))
             return
         if deed.order is None or deed.case_of is None:
+            if deed.case_of is not None:
+                self.log.done.append(DeedDone(deed, Refused(NO_STAGES)))
             return
         place = await self._place(deed.case_of, inventory)
         stays = deed.where_it_came or isinstance(deed.order, Unmerge)

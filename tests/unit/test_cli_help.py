@@ -12,7 +12,7 @@ from pipeline.cli import app
 
 def _verbs(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     commands = getattr(command, "commands", {})
-    if not commands:
+    if path or not commands:
         yield path
     for name, inner in commands.items():
         yield from _verbs(inner, (*path, name))
