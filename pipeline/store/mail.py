@@ -9,7 +9,7 @@ import orjson
 import psycopg
 
 from pipeline.domain.storms import Arrival
-from pipeline.store.mail_ports import MailChanges, MailFacts, MailWanted, Newcomer, Reach, Sent
+from pipeline.store.mail_ports import ANSWER, MailChanges, MailFacts, MailWanted, Newcomer, Reach, Sent
 from pipeline.store.queries import load_queries
 
 _SQL = load_queries("mail.sql")
@@ -29,6 +29,7 @@ async def read_mail_facts(connection: psycopg.AsyncConnection, wanted: MailWante
         await facts.ask("acknowledged", addresses, addresses=addresses, since=wanted.at - _DAY)
         await facts.ask("bounced", addresses, addresses=addresses)
         await facts.ask("misses", wanted.guessers, senders=list(wanted.guessers), since=wanted.at - _HOUR)
+        await facts.ask("answers", wanted.returned, ids=list(wanted.returned))
         await facts.ask("form_newcomers", wanted.newcomers, since=wanted.at - _HOUR)
         return MailFacts(
             sent={row[0]: Sent(*row[1:]) for row in await facts.rows("sent")},
@@ -37,6 +38,7 @@ async def read_mail_facts(connection: psycopg.AsyncConnection, wanted: MailWante
             bounced=frozenset(row[0] for row in await facts.rows("bounced")),
             misses=_times(await facts.rows("misses")),
             newcomers=[row[0] for row in await facts.rows("form_newcomers")],
+            answers={row[0]: Sent(row[1], row[2], ANSWER) for row in await facts.rows("answers")},
         )
 
 

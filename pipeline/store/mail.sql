@@ -4,6 +4,20 @@
 -- Mails of ours that these ids name.
 SELECT message_id, case_id, recipient, template FROM outbound WHERE message_id = ANY(%(ids)s::text[]);
 
+-- name: answers
+-- Which of these mails somebody of ours sent on a case; its link, or its activity, may have moved since.
+SELECT link.id, link.case_id, coalesce(activity.recipient, '')
+FROM thread_link AS link
+JOIN message ON message.case_id = link.case_id AND message.source_id = link.id
+JOIN activity ON activity.id = message.activity_id
+WHERE link.id = ANY(%(ids)s::text[]) AND link.own AND activity.kind = 'email' AND activity.direction = 'out'
+UNION
+SELECT link.id, link.case_id, coalesce(activity.recipient, '')
+FROM thread_link AS link
+JOIN activity ON activity.case_id = link.case_id
+JOIN message ON message.activity_id = activity.id AND message.source_id = link.id
+WHERE link.id = ANY(%(ids)s::text[]) AND link.own AND activity.kind = 'email' AND activity.direction = 'out';
+
 -- name: likes
 -- Locks them, so that two workers count one after the other.
 SELECT key, arrivals FROM mail_like WHERE key = ANY(%(keys)s::text[]) ORDER BY key FOR UPDATE;

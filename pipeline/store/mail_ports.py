@@ -14,7 +14,7 @@ class MailWanted:
     """What a batch with mail asks before it decides, as of `at`, which is when its first message came.
 
     `ours` are Message-IDs of our own domain, `likes` what mails are like, `recipients` whom we may acknowledge to,
-    `guessers` who bore references that prove nothing.
+    `guessers` who bore references that prove nothing, `returned` the mails that reports say did not arrive.
     """
 
     at: datetime | None = None
@@ -22,7 +22,12 @@ class MailWanted:
     likes: Collection[str] = ()
     recipients: Collection[str] = ()
     guessers: Collection[str] = ()
+    returned: Collection[str] = ()
     newcomers: bool = False
+
+
+ANSWER = "answer"
+"""The template of what an agent sent from a program of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +45,7 @@ class MailFacts:
 
     `likes` are the last like mails of a sender, `acknowledged` when an address was acknowledged to, `bounced` the
     addresses that cannot be reached, `misses` when a sender's references proved nothing, `newcomers` when forms named
-    an address that we did not know.
+    an address that we did not know; `answers` are those mails among the `returned` that agents sent past us.
     """
 
     sent: Mapping[str, Sent] = field(default_factory=dict)
@@ -49,6 +54,7 @@ class MailFacts:
     bounced: Collection[str] = frozenset()
     misses: Mapping[str, Sequence[datetime]] = field(default_factory=dict)
     newcomers: Sequence[datetime] = ()
+    answers: Mapping[str, Sent] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

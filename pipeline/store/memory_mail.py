@@ -1,12 +1,12 @@
 """What intake asks and writes for mail, in memory."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from pipeline.domain.matching import Identity
-from pipeline.store.mail_ports import MailChanges, MailFacts, MailWanted, Newcomer, Reach, Sent
+from pipeline.store.mail_ports import ANSWER, MailChanges, MailFacts, MailWanted, Newcomer, Reach, Sent
 
 if TYPE_CHECKING:
     from pipeline.store.memory import Tables
@@ -38,7 +38,18 @@ def known_mail(tables: "Tables", wanted: MailWanted) -> MailFacts:
         bounced=frozenset(address for address in wanted.recipients if address in tables.bounced),
         misses={sender: sorted(times) for sender, times in misses.items()},
         newcomers=sorted(from_forms) if wanted.newcomers else (),
+        answers=dict(_answers(tables, wanted.returned)),
     )
+
+
+def _answers(tables: "Tables", returned: Collection[str]) -> Iterator[tuple[str, Sent]]:
+    for message in tables.messages.values():
+        row = tables.activities.get(message.activity_id) if message.activity_id else None
+        if message.source_id not in returned or row is None or (row.kind, row.direction) != ("email", "out"):
+            continue
+        for link in tables.links:
+            if link.own and link.id == message.source_id and link.case_id in {message.case_id, row.case_id}:
+                yield link.id, Sent(link.case_id, row.recipient or "", ANSWER)
 
 
 class MemoryMail:

@@ -4,13 +4,14 @@ from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
 
-from rows import NOW, a_case, wanted
+from rows import NOW, a_case, a_message, an_activity, wanted
 from test_store_outbound import MAIL
 from worlds import World, on_a_new_desk
 
 from pipeline.domain.matching import Identity
 from pipeline.domain.storms import Arrival
 from pipeline.domain.threading import ThreadLink
+from pipeline.store.casework_ports import Moved, WorkChanges
 from pipeline.store.mail_ports import Bounced, MailChanges, MailFacts, MailWanted, Newcomer, Sent
 from pipeline.store.ports import Changes, NewActivity, NewContact
 
@@ -109,3 +110,27 @@ async def test_a_mention_comes_back_with_its_mailbox_and_people(world: World) ->
         await tx.write(Changes(links=[replace(link, people=("c",))]))
     async with world.store.transaction() as tx:
         assert (await tx.read(wanted(claim=["<a@x>"]))).links == {"<a@x>": [link]}
+
+
+@on_a_new_desk
+async def test_what_a_report_returns_is_an_answer_when_somebody_of_ours_sent_it(world: World) -> None:
+    case, other = a_case(1), a_case(2)
+    answer = replace(an_activity(case, "Turn it on."), direction="out", recipient="ana@acme.example")
+    wrote = an_activity(case, "Help.")
+    async with world.store.transaction() as tx:
+        await tx.write(
+            Changes(
+                opened=[case, other],
+                activities=[answer, wrote],
+                messages=[
+                    a_message("1", source_id="<1@x>", case_id=case.id, activity_id=answer.id),
+                    a_message("2", source_id="<2@x>", case_id=case.id, activity_id=wrote.id),
+                ],
+                links=[ThreadLink(one, case.id, own=True, contact_id=None) for one in ("<1@x>", "<2@x>")],
+            )
+        )
+    ids = {"<1@x>", "<2@x>", "<3@x>"}
+    assert (await known(world, returned=ids)).answers == {"<1@x>": Sent(case.id, "ana@acme.example", "answer")}
+    async with world.store.transaction() as tx:
+        await tx.write(Changes(work=WorkChanges(moved=[Moved(answer.id, other.id, carries_links=True)])))
+    assert (await known(world, returned=ids)).answers == {"<1@x>": Sent(other.id, "ana@acme.example", "answer")}

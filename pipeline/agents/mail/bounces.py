@@ -3,9 +3,9 @@
 from pipeline.agents.batch import Batch, CaseEvent, Incoming
 from pipeline.agents.mail.from_us import PASSED_ON
 from pipeline.domain.answers import taken_back
-from pipeline.domain.cases import Case
+from pipeline.domain.cases import Case, survivor
 from pipeline.parse.message import Bounce
-from pipeline.store.mail_ports import Bounced
+from pipeline.store.mail_ports import ANSWER, Bounced, Sent
 from pipeline.store.ports import Transaction
 
 UNREACHED = "address bounces"
@@ -13,15 +13,53 @@ UNREACHED = "address bounces"
 
 
 class Bounces:
-    """Believes only what returned a mail of ours to its case, so that nobody marks addresses by forged reports."""
+    """Believes only what returned a mail of ours to its case; a report of another stands there, and moves nothing."""
 
     async def __call__(self, batch: Batch, tx: Transaction) -> None:  # noqa: ARG002  # every step has this form
-        """Note each report that joined a case."""
+        """Note each report that joined the case of what it returns."""
         for message in batch.messages:
             bounce = message.mail.bounce if message.mail else None
             joined = message.outcome is not None and message.outcome.name == "appended"
-            if bounce is not None and joined and message.case is not None:
+            if bounce is None or not joined or message.case is None:
+                continue
+            if _returns_ours(message, message.case, batch):
                 _note(message, bounce, message.case, batch)
+            else:
+                batch.why(message.case, "bounce", f"{message.source_id} returns no mail that we sent", message.received)
+
+
+def _returns_ours(message: Incoming, case: Case, batch: Batch) -> bool:
+    """Whether a report shows that it is about a mail of ours on the case.
+
+    Only whoever got that mail can say by what token, or by what Message-ID, it goes. What somebody else wrote there was
+    never sent by us, and a report that names another address than ours went to is made up.
+    """
+    signed = (batch.facts.case_ids.get(number) for number in message.tokens)
+    if any(one is not None and survivor(one, batch.cases) is case for one in signed):
+        return True
+    sent = returned(message, batch)
+    if sent is None or sent.case_id is None or survivor(sent.case_id, batch.cases) is not case:
+        return False
+    return _went_to(sent, message.mail.bounce if message.mail else None)
+
+
+def returned(message: Incoming, batch: Batch) -> Sent | None:
+    """The mail of ours that a report returns, by its Message-ID."""
+    bounce, mail = message.mail.bounce if message.mail else None, batch.facts.mail
+    key = bounce.original_message_id if bounce else None
+    if key is None:
+        return None
+    if (sent := mail.sent.get(key) or mail.answers.get(key)) is not None:
+        return sent
+    for one in batch.messages:
+        if one.source_id == key and one.from_us and one.direction == "out" and one.mail and one.case is not None:
+            return Sent(one.case.id, ", ".join(one.mail.recipients), ANSWER)
+    return None
+
+
+def _went_to(sent: Sent, bounce: Bounce | None) -> bool:
+    address = (bounce.recipient or "").strip().lower() if bounce else ""
+    return not address or address in {one.strip() for one in sent.recipient.lower().split(",")}
 
 
 def is_hard(bounce: Bounce) -> bool:
@@ -31,7 +69,9 @@ def is_hard(bounce: Bounce) -> bool:
 
 def _note(message: Incoming, bounce: Bounce, case: Case, batch: Batch) -> None:
     sent = batch.facts.mail.sent.get(bounce.original_message_id or "")
-    address = (bounce.recipient or "").strip().lower() or (sent.recipient if sent else "")
+    ours = returned(message, batch)
+    meant = ours.recipient.lower() if ours and "," not in ours.recipient else ""
+    address = (bounce.recipient or "").strip().lower() or meant
     hard = is_hard(bounce)
     says = f"{address or 'an address'} {'cannot be reached' if hard else 'was not reached yet'}"
     batch.why(case, "bounce", f"{says}: {bounce.status or bounce.action or 'no status'}", message.received)
@@ -42,7 +82,7 @@ def _note(message: Incoming, bounce: Bounce, case: Case, batch: Batch) -> None:
     if hard and (sent is None or sent.template == "reply"):
         changed |= taken_back(case, bounce.original_message_id, address or None, PASSED_ON if sent else None)
     batch.events.append(CaseEvent("delivery.failed", message, case, changed))
-    if hard and address and (address in case.participants or (sent is not None and sent.recipient == address)):
+    if hard and address and (address in case.participants or (ours is not None and _went_to(ours, bounce))):
         status = (bounce.status or bounce.action or "failed")[:100]
-        returned = bounce.original_message_id if sent is not None else None
-        batch.mail.changes.bounced.append(Bounced(address, message.received, status, returned))
+        of_ours = bounce.original_message_id if sent is not None else None
+        batch.mail.changes.bounced.append(Bounced(address, message.received, status, of_ours))

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from pipeline.agents.batch import Batch, Incoming
 from pipeline.agents.casebook import Casebook
+from pipeline.agents.mail.bounces import returned
 from pipeline.agents.mail.from_us import FromUs
 from pipeline.agents.mail.storms import STORM, folded, stormy_cases
 from pipeline.agents.rules import Rules
@@ -28,7 +29,7 @@ class Threads:
     def _candidates(self, message: Incoming, batch: Batch) -> Iterator[Candidate]:
         contact = message.party.contact if message.party and not message.from_us else None
         mail = message.mail
-        return candidates(
+        yield from candidates(
             named=self._named_by_us(message, batch),
             own=message.own,
             mentioned=message.mentioned,
@@ -41,6 +42,8 @@ class Threads:
             links=batch.links,
             sources=self._rules.sources,
         )
+        if (sent := returned(message, batch)) is not None and sent.case_id is not None:
+            yield Candidate(sent.case_id, "message_id", "it returns our mail about that case")
 
     def _in_order(self, message: Incoming, batch: Batch) -> Iterable[Candidate]:
         """The best first; of several that one sign names, where each mailbox has its own case, that of this queue."""

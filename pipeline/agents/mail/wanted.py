@@ -56,5 +56,6 @@ def mail_wanted(messages: Sequence[Incoming]) -> MailWanted:
         guessers={
             key for message in spoken if message.mail and message.mail.guesses and (key := guesser(message)) is not None
         },
+        returned={mail.bounce.original_message_id for mail in mails if mail.bounce and mail.bounce.original_message_id},
         newcomers=any(message.acknowledge for message in spoken if message.kind == "web"),
     )
