@@ -14,7 +14,7 @@ Each process builds one part and imports only what that part needs, so that many
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pipeline.config import Config
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pipeline.agents.casework.casework import Casework
     from pipeline.agents.clock import Clock
     from pipeline.agents.consequences import Consequences
+    from pipeline.agents.deliveries import Deliveries, Opens
     from pipeline.agents.intake import Intake
     from pipeline.agents.people.contacts import Contacts
     from pipeline.agents.people.suggestions import Suggestions
@@ -41,8 +42,10 @@ if TYPE_CHECKING:
     from pipeline.metrics import Healths
     from pipeline.reference.importing import Importer
     from pipeline.runtime.worker import Worker
-    from pipeline.store.ports import Store
+    from pipeline.store.ports import Store, Transaction
 
+
+Tx = TypeVar("Tx", bound="Transaction")
 
 GUESSES_PER_MINUTE = 60
 """How often one address may show a token that is none."""
@@ -219,6 +222,13 @@ def build_casework(rules: "Rules", store: "Store") -> "Casework":
     from pipeline.agents.casework.casework import Casework
 
     return Casework(store, rules, build_consequences(rules))
+
+
+def build_deliveries(rules: "Rules", store: "Opens[Tx]") -> "Deliveries[Tx]":
+    """What tells what became of what left."""
+    from pipeline.agents.deliveries import Deliveries
+
+    return Deliveries(store, build_consequences(rules))
 
 
 def build_contacts(rules: "Rules", store: "Store") -> "Contacts":

@@ -22,6 +22,7 @@ from pipeline.domain.threading import ThreadLink
 from pipeline.domain.timers import Timer
 from pipeline.store.casework_ports import Family, WorkChanges, WorkFacts
 from pipeline.store.contact_ports import ContactChanges
+from pipeline.store.delivery_ports import NewDelivery
 from pipeline.store.entitlement_ports import EntitlementChanges
 from pipeline.store.outbound_ports import NewMail, OutboundMail
 from pipeline.store.ports import Facts, NewActivity, Why
@@ -158,6 +159,18 @@ class ContactTold:
 
 
 @dataclass(frozen=True, slots=True)
+class DeliveryTold:
+    """What left, by what, for whom, and why it did not arrive; `key` is what it is ordered by where it has no case."""
+
+    kind: str
+    target: str
+    activity: UUID | None
+    reason: str | None
+    attempts: int
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CaseEvent:
     """Something that happened to a case, or (without one) to a message; `changed` by field: (old, new).
 
@@ -176,6 +189,7 @@ class CaseEvent:
     entitlement: Drawn | None = None
     contact: ContactTold | None = None
     rule: str | None = None
+    delivery: DeliveryTold | None = None
 
 
 @dataclass(slots=True)
@@ -210,6 +224,7 @@ class Batch:
     fired_at: datetime | None = None
     outbound: list[NewMail] = field(default_factory=list)
     posted: list[OutboundMail] = field(default_factory=list)
+    delivered: list[NewDelivery] = field(default_factory=list)
     activities: list[NewActivity] = field(default_factory=list)
     timed: dict[tuple[str, str], Timer | None] = field(default_factory=dict)
     work: WorkChanges = field(default_factory=WorkChanges)

@@ -34,6 +34,7 @@ async def changes_of(batch: Batch, tx: Transaction) -> Changes:
         counts=count_outcomes(_counted(batch)),
         channels=channel_changes(batch.channels),
         outbound=batch.posted,
+        delivered=batch.delivered,
         work=batch.work,
         mail=batch.mail.changes,
         whys=batch.whys,

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from pipeline.agents.batch import CaseEvent, Deed, Incoming
+from pipeline.agents.batch import CaseEvent, Deed, DeliveryTold, Incoming
 from pipeline.domain.alarms import Alarm
 from pipeline.domain.cases import Case
 from pipeline.domain.entitlement import amount
@@ -26,6 +26,8 @@ def event_key(event: CaseEvent) -> str:
         return f"/device/{event.alarm.device}"
     if event.contact is not None:
         return f"/contact/{event.contact.contact.id}"
+    if event.delivery is not None and event.delivery.key is not None:
+        return event.delivery.key
     if isinstance(event.cause, Incoming):
         return event.cause.envelope.source
     raise AssertionError(f"{event.type} is of no case and of no message")
@@ -66,7 +68,9 @@ def build_events(events: Iterable[CaseEvent], first: Mapping[str, int]) -> list[
     ]
 
 
-def _data(event: CaseEvent, views: dict[UUID, Mapping[str, Any]]) -> Mapping[str, Any]:
+def _data(  # noqa: C901  # a line for each part that an event may have
+    event: CaseEvent, views: dict[UUID, Mapping[str, Any]]
+) -> Mapping[str, Any]:
     case = event.case
     if case is not None and case.id not in views:
         views[case.id] = case_view(case)
@@ -92,6 +96,8 @@ def _data(event: CaseEvent, views: dict[UUID, Mapping[str, Any]]) -> Mapping[str
             "identities": [{"kind": kind, "value": value} for kind, value in event.contact.identities],
         }
         data["other"] = _ref(event.contact.other)
+    if event.delivery is not None:
+        data["delivery"] = _delivery(event.delivery)
     if event.activity is not None:
         data["activity"] = str(event.activity)
     if isinstance(event.cause, Deed) and event.cause.late_s is not None:
@@ -153,6 +159,16 @@ def _alarm(alarm: Alarm) -> Mapping[str, Any]:
         "text": alarm.text,
         "raised_at": alarm.raised_at,
         "cleared_at": alarm.cleared_at,
+    }
+
+
+def _delivery(told: DeliveryTold) -> Mapping[str, Any]:
+    return {
+        "kind": told.kind,
+        "target": told.target,
+        "activity": str(told.activity) if told.activity is not None else None,
+        "reason": told.reason,
+        "attempts": told.attempts,
     }
 
 

@@ -56,13 +56,13 @@ WHERE cases.id = ANY(%(ids)s::uuid[]);
 
 -- name: insert_work
 INSERT INTO activity (id, case_id, kind, direction, state, subject, body, at, sender, recipient, agent, contact_id,
-    started_at, ended_at, duration_s, billable_s, adjusts, due_at, remind_at)
+    started_at, ended_at, duration_s, billable_s, adjusts, due_at, remind_at, delivery)
 SELECT id, case_id, kind, direction, state, subject, body, at, sender, recipient, agent, contact_id,
-    started_at, ended_at, duration_s, billable_s, adjusts, due_at, remind_at
+    started_at, ended_at, duration_s, billable_s, adjusts, due_at, remind_at, delivery
 FROM json_to_recordset(%(rows)s::json) AS r (id uuid, case_id uuid, kind text, direction text, state text,
     subject text, body text, at timestamptz, sender text, recipient text, agent text, contact_id uuid,
     started_at timestamptz, ended_at timestamptz, duration_s int, billable_s int, adjusts boolean,
-    due_at timestamptz, remind_at timestamptz);
+    due_at timestamptz, remind_at timestamptz, delivery text);
 
 -- name: finish
 UPDATE activity SET state = r.state, ended_at = r.at, duration_s = coalesce(r.duration_s, activity.duration_s),

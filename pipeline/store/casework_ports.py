@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from pipeline.domain.activities import Activity
+from pipeline.domain.deliveries import State
 from pipeline.domain.matching import Ref
 from pipeline.domain.merging import MergeRecord
 
@@ -60,7 +61,7 @@ class WorkFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkActivity:
-    """An activity that an agent made; `adjusts` when it corrects the billable time."""
+    """An activity that an agent made; `adjusts` when it corrects the billable time, `delivery` when it leaves."""
 
     id: UUID
     case_id: UUID | None
@@ -81,6 +82,7 @@ class WorkActivity:
     adjusts: bool = False
     due_at: datetime | None = None
     remind_at: datetime | None = None
+    delivery: State | None = None
 
 
 @dataclass(frozen=True, slots=True)

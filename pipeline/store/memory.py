@@ -38,12 +38,14 @@ from pipeline.store.channel_ports import (
     ToldActivity,
     numbers_of,
 )
+from pipeline.store.delivery_ports import Leaving
 from pipeline.store.entitlement_ports import EntitlementFacts, EntitlementWanted
 from pipeline.store.kpi_ports import PromiseFacts
 from pipeline.store.mail_ports import Bounced, Newcomer, Reach, Watch
 from pipeline.store.memory_casework import known_family, known_work, write_work
 from pipeline.store.memory_contacts import cases_of, find_contacts, lock_contacts, write_contacts
 from pipeline.store.memory_customers import known_customers
+from pipeline.store.memory_deliveries import known_leaving, write_deliveries
 from pipeline.store.memory_entitlements import LineKey, known_entitlements, write_entitlements
 from pipeline.store.memory_kpi import known_promises, write_promises
 from pipeline.store.memory_mail import MemoryMail, known_mail, write_mail
@@ -112,6 +114,7 @@ class Tables:
     cases: dict[UUID, Case] = field(default_factory=dict)
     participants: dict[tuple[UUID, str], None] = field(default_factory=dict)
     activities: dict[UUID, NewActivity | ToldActivity | WorkActivity] = field(default_factory=dict)
+    deliveries: dict[UUID, Leaving] = field(default_factory=dict)
     consumed: dict[UUID, datetime] = field(default_factory=dict)
     merges: dict[UUID, MergeRecord] = field(default_factory=dict)
     deeds: dict[UUID, DeedRow] = field(default_factory=dict)
@@ -370,6 +373,10 @@ class MemoryTransaction:
         """What casework wants to know."""
         return known_work(self._tables, wanted)
 
+    async def leaving(self, activities: Collection[UUID], *, lock: bool = False) -> Mapping[UUID, Leaving]:  # noqa: ARG002  # transactions run one after the other
+        """How far these activities have come."""
+        return known_leaving(self._tables, activities)
+
     async def entitlements(self, wanted: EntitlementWanted) -> EntitlementFacts:
         """What is known of entitlements."""
         return known_entitlements(self._tables, wanted)
@@ -419,6 +426,7 @@ class MemoryTransaction:
         write_contacts(tables, changes.contacts)
         write_outbound(tables.outbound, changes.outbound)
         write_work(tables, changes.work)
+        write_deliveries(tables, changes.delivered)
         write_promises(tables.kpis, changes.kpis)
         write_mail(tables, changes.mail)
         write_timers(tables, changes)

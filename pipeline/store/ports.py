@@ -18,6 +18,7 @@ from pipeline.domain.timers import Awaited, Timer
 from pipeline.store.casework_ports import Family, WorkChanges, WorkFacts, WorkWanted
 from pipeline.store.channel_ports import ChannelChanges, ChannelFacts, ChannelWanted
 from pipeline.store.contact_ports import ContactChanges
+from pipeline.store.delivery_ports import Leaving, NewDelivery
 from pipeline.store.entitlement_ports import EntitlementChanges, EntitlementFacts, EntitlementWanted
 from pipeline.store.kpi_ports import PromiseFacts
 from pipeline.store.mail_ports import MailChanges, MailFacts, MailQuestions, MailWanted
@@ -251,6 +252,7 @@ class Changes:
     counts: list[Count] = field(default_factory=list)
     channels: ChannelChanges = field(default_factory=ChannelChanges)
     outbound: list[OutboundMail] = field(default_factory=list)
+    delivered: list[NewDelivery] = field(default_factory=list)
     work: WorkChanges = field(default_factory=WorkChanges)
     mail: MailChanges = field(default_factory=MailChanges)
     whys: list[Why] = field(default_factory=list)
@@ -331,6 +333,9 @@ class Transaction(Protocol):
 
     async def work(self, wanted: WorkWanted) -> WorkFacts:
         """What casework wants to know of cases that are locked."""
+
+    async def leaving(self, activities: Collection[UUID], *, lock: bool = False) -> Mapping[UUID, Leaving]:
+        """How far these activities have come that leave the desk; locked, it comes after their cases."""
 
     async def entitlements(self, wanted: EntitlementWanted) -> EntitlementFacts:
         """What is known of entitlements, which are locked in the order of their ids; comes after the cases."""

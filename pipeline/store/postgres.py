@@ -25,6 +25,8 @@ from pipeline.store.channels import active_cases, read_channels, write_channels
 from pipeline.store.connection import retryable
 from pipeline.store.contacts import cases_of, find_contacts, lock_contacts, write_contacts
 from pipeline.store.customers import read_customers
+from pipeline.store.deliveries import read_leaving, write_deliveries
+from pipeline.store.delivery_ports import Leaving
 from pipeline.store.entitlement_ports import EntitlementFacts, EntitlementWanted
 from pipeline.store.entitlements import read_entitlements, write_entitlements
 from pipeline.store.kpi import read_promises, write_promises
@@ -115,6 +117,11 @@ class PostgresTransaction:
         self._connection = connection
         self.settles = False
         self.mail = PostgresMail(connection)
+
+    @property
+    def connection(self) -> psycopg.AsyncConnection:
+        """What it runs on, for rows that are noted in the same transaction."""
+        return self._connection
 
     async def _rows(self, name: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         cursor = await self._connection.execute(_SQL[name], values)
@@ -248,6 +255,10 @@ class PostgresTransaction:
         """What casework wants to know."""
         return await read_work(self._connection, wanted)
 
+    async def leaving(self, activities: Collection[UUID], *, lock: bool = False) -> Mapping[UUID, Leaving]:
+        """How far these activities have come, locked if that is asked for."""
+        return await read_leaving(self._connection, activities, lock=lock)
+
     async def entitlements(self, wanted: EntitlementWanted) -> EntitlementFacts:
         """What is known of entitlements, locked."""
         return await read_entitlements(self._connection, wanted)
@@ -296,6 +307,7 @@ class PostgresTransaction:
             await write_outbound(self._connection, changes.outbound)
             if changes.work:
                 await write_work(self._connection, changes.work)
+            await write_deliveries(self._connection, changes.delivered)
             await write_promises(self._connection, changes.kpis)
             await write_mail(self._connection, changes.mail)
             await write_timers(self._connection, changes)

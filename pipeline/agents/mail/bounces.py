@@ -1,6 +1,6 @@
 """Marks the addresses that our mail did not reach, and tells their cases."""
 
-from pipeline.agents.batch import Batch, CaseEvent, Incoming
+from pipeline.agents.batch import Batch, CaseEvent, DeliveryTold, Incoming
 from pipeline.agents.mail.from_us import PASSED_ON
 from pipeline.domain.answers import taken_back
 from pipeline.domain.cases import Case, survivor
@@ -81,7 +81,8 @@ def _note(message: Incoming, bounce: Bounce, case: Case, batch: Batch) -> None:
         case.flags += (UNREACHED,)
     if hard and (sent is None or sent.template == "reply"):
         changed |= taken_back(case, bounce.original_message_id, address or None, PASSED_ON if sent else None)
-    batch.events.append(CaseEvent("delivery.failed", message, case, changed))
+    told = DeliveryTold("mail", address or "", None, bounce.status or bounce.action, 1)
+    batch.events.append(CaseEvent("delivery.failed", message, case, changed, delivery=told))
     if hard and address and (address in case.participants or (ours is not None and _went_to(ours, bounce))):
         status = (bounce.status or bounce.action or "failed")[:100]
         of_ours = bounce.original_message_id if sent is not None else None
