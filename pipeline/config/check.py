@@ -17,7 +17,7 @@ from pipeline.config.certificates import BadCertificateError, doubts, server_con
 from pipeline.config.channels import ONLY_FILES, ONLY_POSTED, DeviceFeed, Phone
 from pipeline.config.conditions import wrong_conditions
 from pipeline.config.lines import Lines
-from pipeline.config.routing import unreachable
+from pipeline.config.routing import believes_anybody, unreachable
 from pipeline.config.schema import choices, heading, homes, is_list, is_record, keys
 from pipeline.config.values import read_secret
 
@@ -266,13 +266,23 @@ def _warnings(values: Mapping[str, Any], config: Config, place: _Places) -> Iter
     for index, exchange in enumerate(config.phone):
         if problem := _deaf(exchange):
             yield place.finding(("phone", index), f'[[phone]] "{exchange.name}" {problem}', mistake=False)
-    for location, says in _unheard_commands(config):
+    for location, says in (*_believed_of_anybody(values, config), *_unheard_commands(config)):
         yield place.finding(location, says, mistake=False)
     if wrong := _certificate_problem(config):
         yield place.finding(("smtp", "certificate"), f"[smtp] {wrong}", mistake=False)
     for location, value in _secrets(values, ()):
         if problem := _exposed(value, open_to_all=location[:2] not in place.variables):
             yield place.finding(location, f"{_subject(location)}: {problem}", mistake=False)
+
+
+def _believed_of_anybody(values: Mapping[str, Any], config: Config) -> Iterator[tuple[Location, str]]:
+    """Where anybody may tell of another system's things."""
+    for index, name in believes_anybody(values, config.correlate):
+        says = (
+            f'[[correlate]] "{name}" believes whoever writes such a mail, also that all is well; '
+            "let its when ask for message.from.address or message.proven"
+        )
+        yield ("correlate", index, "when"), says
 
 
 def _unheard_commands(config: Config) -> Iterator[tuple[Location, str]]:

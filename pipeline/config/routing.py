@@ -23,6 +23,10 @@ from pipeline.domain.routing import Assignment, RouteRule
 Priority = Literal["low", "normal", "high", "urgent"]
 
 
+_WHO = {("message", "from", "address"), ("message", "proven")}
+"""What a condition reads that asks who wrote a mail."""
+
+
 def _pattern(value: str) -> str:
     if says := wrong_pattern(value):
         raise ValueError(says)
@@ -98,6 +102,14 @@ def _correlation(values: Mapping[str, Any], index: int, record: Correlate) -> Co
         resolve_when=over,
         queue=record.queue,
     )
+
+
+def believes_anybody(values: Mapping[str, Any], records: Iterable[Correlate]) -> Iterator[tuple[int, str]]:
+    """The rules of correlation, by place and name, that ask neither who wrote a mail nor whether that is proven."""
+    for index, record in enumerate(records):
+        rule = _correlation(values, index, record)
+        if not {path[:3] for path in rule.when.reads} & _WHO:
+            yield index, record.name
 
 
 def build_routes(values: Mapping[str, Any], routes: Iterable[Route]) -> tuple[tuple[RouteRule, ...], View]:

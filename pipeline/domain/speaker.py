@@ -73,6 +73,15 @@ def believe(verdict: Verdict, *, as_us: bool, doubt: Doubt) -> Belief:
     return Belief(found, (FLAG,))
 
 
+def may_end(verdict: Verdict, *, doubt: Doubt) -> bool:
+    """Whether a mail of another system may end what it tells of.
+
+    Not one that is refuted, even where it is accepted; where the mailbox sets aside what is refuted, only a proven one.
+    """
+    found = standing(verdict, as_us=False)
+    return found == "proven" or (found == "unproven" and doubt != "quarantine")
+
+
 def standing(verdict: Verdict, *, as_us: bool) -> Standing:
     """What a verdict makes of a From.
 

@@ -377,6 +377,12 @@ def test_a_wrong_address_of_an_embedded_part_names_its_file() -> None:
     assert mistake.source == "d/addresses.json"
 
 
+def test_a_correlation_that_asks_who_wrote_is_no_reason_to_warn() -> None:
+    for when in ("message.from.address == 'a@b.example'", "message.proven && message.subject == 'x'"):
+        text = f'{SIGNED}[[correlate]]\nname = "noc"\nwhen = "{when}"\nfields = {{h = "a"}}\nkey = ["h"]\n'
+        assert examine(Source(text, "c.toml")).findings == ()
+
+
 @pytest.mark.parametrize(
     ("text", "line", "phrase"),
     [
@@ -388,6 +394,11 @@ def test_a_wrong_address_of_an_embedded_part_names_its_file() -> None:
             f'{SIGNED}[[route]]\nname = "a"\nwhen = "true"\n[[route]]\nname = "b"\nwhen = "case.number > 1"\n',
             6,
             '"b" is never asked: "a" above it holds always',
+        ),
+        (
+            f'{SIGNED}[[correlate]]\nname = "noc"\nfields = {{h = "a"}}\nkey = ["h"]\nwhen = "message.auto == null"\n',
+            7,
+            "let its when ask for message.from.address or message.proven",
         ),
         (f'{SIGNED}[[phone]]\nname = "pbx"\n', 3, 'has no "token", so that nothing tells of its calls'),
         (f'{SIGNED}[[phone]]\nname = "pbx"\nformat = "asterisk-csv"\n', 3, 'has no "directory"'),

@@ -54,7 +54,10 @@ class Correlations:
 
     def _resolve(self, message: Incoming, told: Correlated, case: Case, batch: Batch) -> None:
         says = f"{told}: it is over"
-        hindrance = resolve_by_rule(case, told.rule, says, message, (batch, self._rules))
+        if message.mail is not None and not message.mail.may_end:
+            hindrance: str | None = f"{message.sender} is unproven; the case stays open"
+        else:
+            hindrance = resolve_by_rule(case, told.rule, says, message, (batch, self._rules))
         batch.why(case, PART, f"{says}, but {hindrance}" if hindrance else says, message.received)
         if hindrance is not None:
             note = new_activity(case, "note", message.received, body=f"{says}, but {hindrance}")

@@ -23,7 +23,8 @@ class MailMessage:
     prove nothing, `guesses` holds when there is any. `notices` may be tokens of notifications to an agent, `ours` ids
     of our domain that it bears or mentions. `if_agent` is how far it is believed if its sender turns out to be an
     agent; `as_mailbox` holds when it was surely sent as a mailbox of ours. `written` is what its author newly wrote,
-    where that may go to a customer. `like` is what storms are known by, `text` what the same text of others is.
+    where that may go to a customer; `may_end` holds when it is believed that something is over. `like` is what storms
+    are known by, `text` what the same text of others is.
     """
 
     mailbox: str
@@ -43,6 +44,7 @@ class MailMessage:
     forwarded: Address | None = None
     written: str = ""
     bounce: Bounce | None = None
+    may_end: bool = True
     like: tuple[str, str] = ("", "")
     text: str = ""
 

@@ -15,7 +15,7 @@ from pipeline.domain import automatic
 from pipeline.domain.acknowledging import is_nobody
 from pipeline.domain.duplicates import digest, mail_key, of_mailbox
 from pipeline.domain.matching import normal_address
-from pipeline.domain.speaker import Verdict, believe, read_verdict
+from pipeline.domain.speaker import Verdict, believe, may_end, read_verdict
 from pipeline.domain.storms import likeness
 from pipeline.domain.threading import thread_key
 from pipeline.parse.email import parse_email
@@ -81,6 +81,7 @@ def read_mail(rules: Rules, record: Record, envelope: Envelope, raw: bytes) -> I
         forwarded=mail.forwarded,
         written=split_reply(mail.text)[0] if notices else "",
         bounce=mail.bounce,
+        may_end=may_end(verdict, doubt=doubt),
         like=(alike_to.of(sender) if sender else "", alike_to.but_digits),
         text=alike_to.text,
     )
