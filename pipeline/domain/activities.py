@@ -2,13 +2,31 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
+
+from pipeline.domain.matching import Ref
 
 MESSAGES = frozenset({"email", "phone", "web", "social", "iot"})
 """The kinds that came, or went, as messages; a case whose last one is attached away is cancelled."""
 
 PLANNED = ("task", "appointment")
 """The kinds that an agent may plan."""
+
+
+class RecordName(NamedTuple):
+    """A record by its kind (`contact`, `device` …) and external id."""
+
+    kind: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class KnownRecord:
+    """A record that is there; of a contact or a device, the account that it belongs to."""
+
+    ref: Ref
+    account: Ref | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -50,6 +50,7 @@ class Case:
     until: datetime | None = None
     escalated: bool = False
     parent: UUID | None = None
+    description: str = ""
     decrement: bool = True
     sla_by: str | None = None
     only_answer: Mapping[str, str | None] = field(default_factory=dict)

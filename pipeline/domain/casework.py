@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from pipeline.domain.activities import KnownRecord
 from pipeline.domain.cases import Case, State
 from pipeline.domain.matching import Ref
 
@@ -22,7 +23,13 @@ RESTING = ("on hold", "waiting for details")
 
 PRIORITIES = ("low", "normal", "high", "urgent")
 
-FIELDS = ("status", "priority", "queue", "severity", "type", "product", "entitlement", "sla", "title", "decrement")
+CUSTOMER = ("contact", "account", "device")
+"""The fields that name a record, by its external id; a contact by an address too."""
+
+FIELDS = (
+    "status", "priority", "queue", "severity", "type", "product", "entitlement", "sla", "title", "description",
+    "decrement", *CUSTOMER,
+)  # fmt: skip
 """The fields that an agent may set, beside the desk's own."""
 
 OWN = "fields."
@@ -65,8 +72,7 @@ def resume(case: Case) -> Changed:
 
 def assign(case: Case, owner: Ref | None) -> Changed:
     """The case is an agent's, or nobody's."""
-    same = (case.owner and case.owner.id) == (owner and owner.id)
-    return {} if same else change(case, owner=owner)
+    return {} if _same(case.owner, owner) else change(case, owner=owner)
 
 
 def set_field(case: Case, field: str, value: object) -> Changed:
@@ -79,9 +85,23 @@ def set_field(case: Case, field: str, value: object) -> Changed:
     if field == "status":
         allowed = value in SETTABLE[case.state] and value != case.status
         return change(case, status=value, until=None) if allowed else {}
+    if field == "description":
+        return change(case, description=value or "")
     if field == "title" and not (isinstance(value, str) and value.strip()):
         return {}
     return change(case, **{field: value})
+
+
+def set_customer(case: Case, field: str, known: KnownRecord | None) -> Changed:
+    """Whose case it is, or what device it is about; a contact brings the account that they belong to."""
+    if known is None:
+        return change(case, **{field: None})
+    if field == "device":
+        return change(case, device=known.ref.external_id)
+    new: dict[str, Ref | None] = {field: known.ref}
+    if field == "contact" and known.account is not None:
+        new["account"] = known.account
+    return change(case, **{name: ref for name, ref in new.items() if not _same(getattr(case, name), ref)})
 
 
 def change(case: Case, **values: object) -> dict[str, tuple[Any, Any]]:
@@ -113,3 +133,7 @@ def _set_own(case: Case, name: str, value: object) -> Changed:
         return {}
     case.fields = {**case.fields, name: value}
     return {f"{OWN}{name}": (old, value)}
+
+
+def _same(old: Ref | None, new: Ref | None) -> bool:
+    return (old and old.id) == (new and new.id)

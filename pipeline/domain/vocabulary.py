@@ -12,6 +12,7 @@ from pipeline.domain.matching import Ref
 CASE: Mapping[str, Kind | Record] = {
     "number": INT,
     "title": TEXT,
+    "description": TEXT,
     "state": Kind(TEXT.name, tuple(STATUSES)),
     "status": Kind(TEXT.name, tuple(status for statuses in STATUSES.values() for status in statuses)),
     "priority": Kind(TEXT.name, PRIORITIES),
@@ -88,6 +89,7 @@ def case_record(case: Case) -> Mapping[str, object]:
         **case.fields,
         "number": case.number,
         "title": case.title,
+        "description": case.description,
         "state": case.state,
         "status": case.status,
         "priority": case.priority,

@@ -137,6 +137,7 @@ def _case(row: CaseRow, messages: list[str], billable_s: int, tokens: TokenKeys)
         "number": row.number,
         "reference": tokens.reference(row.number),
         "title": row.title,
+        "description": row.description,
         "status": row.status,
         "state": row.state,
         "priority": row.priority,

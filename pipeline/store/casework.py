@@ -9,7 +9,7 @@ import orjson
 import psycopg
 from pydantic import TypeAdapter
 
-from pipeline.domain.activities import Activity
+from pipeline.domain.activities import Activity, KnownRecord, RecordName
 from pipeline.domain.matching import Ref
 from pipeline.domain.merging import MergeRecord
 from pipeline.store.casework_ports import Correspondence, Family, WorkChanges, WorkFacts, WorkWanted
@@ -49,7 +49,7 @@ async def read_work(connection: psycopg.AsyncConnection, wanted: WorkWanted) -> 
             if activity.case_id in wanted.cases and activity.case_id is not None:
                 of_case[activity.case_id].append(activity)
     facts = WorkFacts(of_case=dict(of_case), activities=activities)
-    if not (wanted.merges or wanted.agents or wanted.answers):
+    if not (wanted.merges or wanted.agents or wanted.answers or wanted.records):
         return facts
     merges = await _rows(connection, "merges", ids=list(wanted.merges))
     agents = await _rows(connection, "agents", names=list(wanted.agents))
@@ -60,7 +60,21 @@ async def read_work(connection: psycopg.AsyncConnection, wanted: WorkWanted) -> 
         merges={record.merged: record for record in (_RECORD.validate_python(row[0]) for row in merges)},
         agents={name: Ref(id_, name, called) for name, id_, called in agents},
         answers={row[0]: Correspondence(*row[1:]) for row in answers},
+        records=await _records(connection, wanted.records),
     )
+
+
+async def _records(
+    connection: psycopg.AsyncConnection, wanted: Collection[RecordName]
+) -> dict[RecordName, KnownRecord]:
+    """One question for each kind of record that is named."""
+    found: dict[RecordName, KnownRecord] = {}
+    for kind in sorted({record.kind for record in wanted}):
+        names = [record.name for record in wanted if record.kind == kind]
+        for name, *columns in await _rows(connection, f"{kind}s_named", names=names):
+            account = Ref(*columns[3:]) if columns[3] is not None else None
+            found[RecordName(kind, name)] = KnownRecord(Ref(*columns[:3]), account)
+    return found
 
 
 async def write_work(connection: psycopg.AsyncConnection, changes: WorkChanges) -> None:

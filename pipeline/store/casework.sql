@@ -54,6 +54,39 @@ LEFT JOIN LATERAL (
 ) AS address ON true
 WHERE cases.id = ANY(%(ids)s::uuid[]);
 
+-- name: contacts_named
+-- Contacts by external id or id, or by an address of theirs; of one that was merged the one that survived.
+SELECT wanted.name, contact.id, contact.external_id, contact.name, account.id, account.external_id, account.name
+FROM unnest(%(names)s::text[]) AS wanted (name)
+CROSS JOIN LATERAL (
+    SELECT coalesce(survivor_id, id) AS id FROM contact WHERE external_id = wanted.name
+    UNION ALL
+    SELECT coalesce(survivor_id, id) FROM contact
+    WHERE id = CASE WHEN wanted.name ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN wanted.name::uuid END
+    UNION ALL
+    SELECT contact_id FROM identity
+    WHERE kind = 'email' AND value = lower(wanted.name) AND contact_id IS NOT NULL
+    LIMIT 1
+) AS found
+JOIN contact ON contact.id = found.id LEFT JOIN account ON account.id = contact.account_id;
+
+-- name: accounts_named
+SELECT external_id, id, external_id, name, NULL, NULL, NULL FROM account WHERE external_id = ANY(%(names)s::text[]);
+
+-- name: devices_named
+SELECT device.external_id, device.id, device.external_id, device.name, account.id, account.external_id, account.name
+FROM device LEFT JOIN account ON account.id = device.account_id
+WHERE device.external_id = ANY(%(names)s::text[]);
+
+-- name: articles_named
+-- In whichever language there is.
+SELECT DISTINCT ON (external_id) external_id, id, external_id, title, NULL, NULL, NULL FROM article
+WHERE external_id = ANY(%(names)s::text[]) ORDER BY external_id, language;
+
+-- name: entitlements_named
+SELECT external_id, md5(external_id)::uuid, external_id, external_id, NULL, NULL, NULL FROM entitlement
+WHERE external_id = ANY(%(names)s::text[]);
+
 -- name: insert_work
 INSERT INTO activity (id, case_id, kind, direction, state, subject, body, at, sender, recipient, agent, contact_id,
     started_at, ended_at, duration_s, billable_s, adjusts, due_at, remind_at, delivery)

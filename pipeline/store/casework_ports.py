@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from pipeline.domain.activities import Activity
+from pipeline.domain.activities import Activity, KnownRecord, RecordName
 from pipeline.domain.deliveries import State
 from pipeline.domain.matching import Ref
 from pipeline.domain.merging import MergeRecord
@@ -39,13 +39,17 @@ class Correspondence:
 
 @dataclass(frozen=True, slots=True)
 class WorkWanted:
-    """What an order asks; of `agents` the external ids, of `answers` the cases whose customer is to be written to."""
+    """What an order asks; of `agents` the external ids, of `answers` the cases whose customer is to be written to.
+
+    `records` are others that it names: contacts, by an address too, accounts, devices, articles, entitlements.
+    """
 
     cases: Collection[UUID] = ()
     activities: Collection[UUID] = ()
     merges: Collection[UUID] = ()
     agents: Collection[str] = ()
     answers: Collection[UUID] = ()
+    records: Collection[RecordName] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,7 @@ class WorkFacts:
     merges: Mapping[UUID, MergeRecord] = field(default_factory=dict)
     agents: Mapping[str, Ref] = field(default_factory=dict)
     answers: Mapping[UUID, Correspondence] = field(default_factory=dict)
+    records: Mapping[RecordName, KnownRecord] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

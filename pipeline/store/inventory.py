@@ -74,6 +74,7 @@ class CaseRow:
     sla: str | None
     entitlement: str | None
     type: str | None
+    description: str
 
 
 @dataclass(frozen=True, slots=True)

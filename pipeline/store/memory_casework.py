@@ -1,11 +1,13 @@
 """What casework asks and writes, in memory."""
 
+import hashlib
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from pipeline.domain.activities import Activity
+from pipeline.domain.activities import Activity, KnownRecord, RecordName
+from pipeline.domain.matching import Identity, Ref
 from pipeline.domain.threading import ThreadLink
 from pipeline.store.casework_ports import (
     Correspondence,
@@ -47,7 +49,30 @@ def known_work(tables: "Tables", wanted: WorkWanted) -> WorkFacts:
         merges={case: tables.merges[case] for case in wanted.merges if case in tables.merges},
         agents={name: agents[name] for name in wanted.agents if name in agents},
         answers={case: _answer(tables, case) for case in wanted.answers if case in tables.cases},
+        records={name: known for name in wanted.records if (known := _record(tables, name)) is not None},
     )
+
+
+def _record(tables: "Tables", record: RecordName) -> KnownRecord | None:
+    match record.kind:
+        case "contact":
+            by_address = tables.identities.get(Identity("email", record.name.lower()), (None, None))[0]
+            named = [one for one, (ref, _) in tables.contacts.items() if record.name in {ref.external_id, str(ref.id)}]
+            found = next(iter(named), by_address)
+            if found is None:
+                return None
+            ref, account = tables.contacts[tables.survivors.get(found, found)]
+            return KnownRecord(ref, tables.accounts[account] if account else None)
+        case "account":
+            refs = [ref for ref in tables.accounts.values() if ref.external_id == record.name]
+            return KnownRecord(refs[0]) if refs else None
+        case "device":
+            device = tables.devices.get(record.name)
+            return KnownRecord(device.ref, device.account) if device else None
+        case "entitlement" if record.name in tables.entitlements:
+            id_ = UUID(hashlib.md5(record.name.encode(), usedforsecurity=False).hexdigest())
+            return KnownRecord(Ref(id_, record.name, record.name))
+    return None
 
 
 def write_work(tables: "Tables", changes: WorkChanges) -> None:

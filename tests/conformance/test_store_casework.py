@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from uuid import UUID, uuid4
 
 from rows import NOW, a_case, a_contact, a_message, an_activity, email, wanted
 from worlds import World, on_a_new_desk
 
-from pipeline.domain.activities import Activity
+from pipeline.domain.activities import Activity, KnownRecord, RecordName
 from pipeline.domain.cases import Case
-from pipeline.domain.matching import Identity
+from pipeline.domain.matching import Identity, Ref
 from pipeline.domain.merging import MergeRecord
 from pipeline.domain.threading import ThreadLink
 from pipeline.store.casework_ports import (
@@ -184,3 +184,20 @@ async def test_a_deed_is_kept(world: World) -> None:
 
 def wanted_ids(*ids: str) -> Wanted:
     return wanted(claim=set(ids))
+
+
+@on_a_new_desk
+async def test_records_are_found_by_their_names(world: World) -> None:
+    acme = await world.add_account("acme", "acme.example")
+    product = await world.add_product("P100")
+    pump = await world.add_device("pump-7", acme, product, date(2027, 1, 31))
+    contact = a_contact("ana@acme.example", account_id=acme.id)
+    async with world.store.transaction() as tx:
+        await tx.create_contacts([contact])
+    by_address, by_id = RecordName("contact", "Ana@acme.example"), RecordName("contact", str(contact.id))
+    asked = {by_address, by_id, RecordName("account", "acme"), RecordName("device", "pump-7"),
+             RecordName("device", "pump-8"), RecordName("entitlement", "e1"), RecordName("article", "a1")}  # fmt: skip
+    found = (await work(world, records=asked)).records
+    known = KnownRecord(Ref(contact.id, None, "ana"), acme)
+    assert found == {by_address: known, by_id: known, RecordName("account", "acme"): KnownRecord(acme),
+                     RecordName("device", "pump-7"): KnownRecord(pump, acme)}  # fmt: skip

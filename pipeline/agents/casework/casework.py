@@ -14,7 +14,9 @@ from pipeline.agents.casework.merging import attach, merge, unmerge
 from pipeline.agents.casework.resolution import cancel, reactivate, resolve
 from pipeline.agents.consequences import Consequences
 from pipeline.agents.rules import Rules
+from pipeline.domain.activities import RecordName
 from pipeline.domain.cases import survivor
+from pipeline.domain.casework import CUSTOMER
 from pipeline.domain.orders import (
     Assign,
     Attach,
@@ -167,6 +169,8 @@ def _wanted(desk: WorkDesk, order: Order) -> WorkWanted:  # noqa: PLR0911  # a q
     match order:
         case Reply():
             return WorkWanted(answers={desk.case.id})
+        case SetField(field=field, value=str(name)) if field in CUSTOMER:
+            return WorkWanted(records={RecordName(field, name)})
         case Assign(owner=str(owner)) | Plan(owner=str(owner)):
             return WorkWanted(agents={owner})
         case Resolve() | Cancel() | Merge():

@@ -4,10 +4,14 @@ from uuid import UUID
 
 from pipeline.agents.casework.desk import WorkDesk
 from pipeline.domain import casework
+from pipeline.domain.activities import RecordName
 from pipeline.domain.cases import Case
-from pipeline.domain.casework import FIELDS, OWN, PRIORITIES, SETTABLE, STATUSES
+from pipeline.domain.casework import CUSTOMER, FIELDS, OWN, PRIORITIES, SETTABLE, STATUSES
 from pipeline.domain.fields import wrong_fields
 from pipeline.domain.orders import Assign, Hold, Refused, SetField
+
+_TOLD = {"status": "case.status_changed", "queue": "case.routed"}
+"""What a field's change is told as, if not as an update."""
 
 
 def assign(desk: WorkDesk, order: Assign) -> Refused | None:
@@ -26,8 +30,18 @@ def set_field(desk: WorkDesk, order: SetField) -> Refused | None:
         return _set_parent(desk, order.value)
     if wrong := _wrong(desk, order):
         return Refused(wrong)
-    kind = "case.status_changed" if order.field == "status" else "case.updated"
+    if order.field in CUSTOMER:
+        return _set_customer(desk, order.field, order.value)
+    kind = _TOLD.get(order.field, "case.updated")
     desk.tell_if(kind, case, casework.set_field(case, order.field, order.value))
+    return None
+
+
+def _set_customer(desk: WorkDesk, field: str, value: object) -> Refused | None:
+    known = desk.facts.records.get(RecordName(field, value)) if isinstance(value, str) else None
+    if value is not None and known is None:
+        return Refused(f'there is no {field} "{value}"; name one by external id')
+    desk.tell_if("case.updated", desk.case, casework.set_customer(desk.case, field, known))
     return None
 
 

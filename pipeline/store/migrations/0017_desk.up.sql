@@ -9,3 +9,6 @@ CREATE INDEX queue_item_cases ON queue_item (queue, rank DESC, since, ref) WHERE
 CREATE INDEX queue_item_others ON queue_item (queue, rank DESC, since, ref) WHERE owner IS NULL AND kind <> 'case';
 CREATE INDEX queue_item_given ON queue_item (queue, needs, rank DESC, since, ref)
     WHERE owner IS NULL AND kind = 'case' AND assign IS NOT NULL;
+
+-- What a case is about, in an agent's words.
+ALTER TABLE cases ADD COLUMN description text NOT NULL DEFAULT '';
