@@ -4,6 +4,7 @@
                                                     agents ──► Casework ─────────────┼─► Consequences ──► PostgreSQL
                                                      clock ──► Timers ───────────────┘
     PostgreSQL outbox ──► relay ──► Kafka case.events           clock: housekeeping too
+    PostgreSQL, what is to leave ──► dispatch (procrastinate) ──► other systems
 
 Connectors that are called are smtp and, over HTTP, web, phone, social; those that fetch are imap, calls, mqtt,
 mastodon, facebook; commands goes the other way, from rows to devices. Each channel (email, web, phone, social, iot) has
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from pipeline.agents.timers import Timers
     from pipeline.api.auth import Gate
     from pipeline.connectors.contract import Connector, Publisher
+    from pipeline.departures import AllDepartures
+    from pipeline.dispatch.dispatch import Dispatch, Way
     from pipeline.log import Log
     from pipeline.metrics import Healths
     from pipeline.reference.importing import Importer
@@ -165,8 +168,10 @@ def build_gate(config: Config) -> "Gate":
     return Gate(PostgresTokens(config.postgres.dsn), guesses, lambda request: bucket(clients.of(request)))
 
 
-def build_monitor(config: Config, healths: "Healths", *, rules_too: bool = False) -> "APIRouter":
-    """Where the figures of a process's connectors are read; one process tells those of the rules as well."""
+def build_monitor(
+    config: Config, healths: "Healths", *, rules_too: bool = False, departures: "AllDepartures | None" = None
+) -> "APIRouter":
+    """Where the figures of a process's parts are read; one process tells those of the rules as well."""
     from pipeline.connectors.monitor_http import MonitorRoutes
 
     failures = None
@@ -176,7 +181,7 @@ def build_monitor(config: Config, healths: "Healths", *, rules_too: bool = False
         from pipeline.store.queues import rule_failures
 
         failures = partial(rule_failures, config.postgres.dsn)
-    return MonitorRoutes(healths, config.metrics, config.http, failures).router()
+    return MonitorRoutes(healths, config.metrics, config.http, failures, departures).router()
 
 
 def build_intake(rules: "Rules") -> "Intake":
@@ -347,6 +352,19 @@ def build_relay(config: Config, ready: Callable[[], None]) -> "Relay":
     from pipeline.publish import KafkaPublisher
 
     return Relay(config.postgres.direct, lambda: KafkaPublisher(config.kafka, event_source(config)), ready)
+
+
+def build_dispatch(config: Config, ready: Callable[[], None]) -> "Dispatch":
+    """What delivers all that leaves the desk; several share the work."""
+    from pipeline.dispatch.dispatch import Dispatch
+
+    return Dispatch(config.postgres.direct, build_ways(config), ready)
+
+
+def build_ways(config: Config) -> "list[Way]":
+    """Every way out of the desk."""
+    del config
+    return []
 
 
 def build_recount(config: Config) -> "Recount":

@@ -1,4 +1,4 @@
-"""The figures that each connector tells Prometheus, each with a sentence."""
+"""The figures that each part tells Prometheus, each with a sentence."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
@@ -7,6 +7,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from pipeline.connectors.contract import Health
+from pipeline.departures import AllDepartures
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -80,10 +81,47 @@ class RuleFigures(Collector):
         return (failed,)
 
 
-def exposition(healths: Healths, rule_failures: Mapping[str, int] | None = None) -> bytes:
+class DepartureFigures(Collector):
+    """Tells what left the desk, by the way it took."""
+
+    def __init__(self, departures: AllDepartures) -> None:
+        self._departures = departures
+
+    def collect(self) -> Iterable[Metric]:
+        """Every figure of every way out; none where nothing leaves."""
+        sent = CounterMetricFamily("casestream_dispatch_sent", "Deliveries since the start.", labels=("way",))
+        failed = CounterMetricFamily(
+            "casestream_dispatch_failed",
+            "Tries to deliver that failed since the start, by reason; most come again.",
+            labels=("way", "reason"),
+        )
+        waiting = GaugeMetricFamily("casestream_dispatch_waiting", "Jobs that are due.", labels=("way",))
+        lag = GaugeMetricFamily(
+            "casestream_dispatch_lag_seconds", "For how long the oldest job has been due.", labels=("way",)
+        )
+        success = GaugeMetricFamily(
+            "casestream_dispatch_last_success_timestamp_seconds",
+            "When something was last delivered, in seconds since 1970; absent before the first.",
+            labels=("way",),
+        )
+        for way, departures in self._departures().items():
+            sent.add_metric((way,), departures.sent)
+            waiting.add_metric((way,), departures.waiting)
+            lag.add_metric((way,), departures.lag_s)
+            for reason, count in departures.failed.copy().items():
+                failed.add_metric((way, reason), count)
+            if departures.last_success is not None:
+                success.add_metric((way,), departures.last_success.timestamp())
+        return (sent, failed, waiting, lag, success) if sent.samples else ()
+
+
+def exposition(
+    healths: Healths, rule_failures: Mapping[str, int] | None = None, departures: AllDepartures = dict
+) -> bytes:
     """All figures in Prometheus' text format."""
     registry = CollectorRegistry()
     registry.register(ConnectorFigures(healths))
+    registry.register(DepartureFigures(departures))
     if rule_failures is not None:
         registry.register(RuleFigures(rule_failures))
     return generate_latest(registry)

@@ -1,4 +1,4 @@
-"""How connectors fare, over HTTP: for Prometheus at `/metrics`, for people at `/health`."""
+"""How the parts of a process fare, over HTTP: for Prometheus at `/metrics`, for people at `/health`."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 from pipeline.config.sections import Http, Metrics
 from pipeline.connectors.clients import Clients, is_within
 from pipeline.connectors.contract import Health
+from pipeline.departures import AllDepartures, Departures
 from pipeline.errors import Retry
 from pipeline.metrics import CONTENT_TYPE, Healths, exposition
 from pipeline.problems import problem
@@ -21,10 +22,16 @@ class MonitorRoutes:
     """`GET /metrics` and `GET /health`, for the networks that may read them."""
 
     def __init__(
-        self, healths: Healths, metrics: Metrics, settings: Http, rule_failures: RuleFailures | None = None
+        self,
+        healths: Healths,
+        metrics: Metrics,
+        settings: Http,
+        rule_failures: RuleFailures | None = None,
+        departures: AllDepartures | None = None,
     ) -> None:
         self._healths = healths
         self._rule_failures = rule_failures
+        self._departures = departures or dict
         self._readers = metrics.readers
         self._clients = Clients(settings.proxies)
 
@@ -43,13 +50,15 @@ class MonitorRoutes:
         if self._rule_failures is not None:
             with suppress(Retry):  # the other figures are told while PostgreSQL is away
                 failures = await self._rule_failures()
-        return Response(exposition(self._healths, failures), headers={"Content-Type": CONTENT_TYPE})
+        return Response(exposition(self._healths, failures, self._departures), headers={"Content-Type": CONTENT_TYPE})
 
     async def health(self, request: Request) -> Response:
-        """What each connector did and does now, with each of its sources."""
+        """What each connector did and does now, with each of its sources; what each way out delivered."""
         if not self._may_read(request):
             return problem(404, "Not Found")
-        return JSONResponse({name: _told(health) for name, health in self._healths().items()})
+        told = {name: _told(health) for name, health in self._healths().items()}
+        left = {name: _left(departures) for name, departures in self._departures().items()}
+        return JSONResponse({**told, **left})
 
     def _may_read(self, request: Request) -> bool:
         return is_within(self._clients.of(request), self._readers)
@@ -67,3 +76,14 @@ def _told(health: Health) -> Mapping[str, object]:
     if health.parts:
         told["sources"] = {name: _told(part) for name, part in health.parts.items()}
     return told
+
+
+def _left(departures: Departures) -> Mapping[str, object]:
+    return {
+        "state": departures.state,
+        "sent": departures.sent,
+        "failed": dict(departures.failed),
+        "waiting": departures.waiting,
+        "lag_s": departures.lag_s,
+        "last_success": departures.last_success.isoformat() if departures.last_success else None,
+    }

@@ -37,7 +37,7 @@ def all_commands(workers: int, connectors: Sequence[str], channels: Sequence[str
     if "iot" in channels:
         told["worker-iot"] = "iot"
     return Commands(
-        relays={"relay": ("relay",), "clock": ("clock",)},
+        relays={"relay": ("relay",), "clock": ("clock",), "dispatch": ("dispatch",)},
         workers={slot: ("work", "--slot", slot, "--channels", those) for slot, those in told.items()},
         connectors={**{_PART_OF.get(name, name): ("connect", name) for name in connectors}, "http": ("serve",)},
     )

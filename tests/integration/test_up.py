@@ -113,6 +113,7 @@ def test_every_part_is_ready_and_status_says_so(up: Callable[..., Up]) -> None:
         "mqtt",
         "relay",
         "clock",
+        "dispatch",
         "worker-1",
         "smtp",
         "http",

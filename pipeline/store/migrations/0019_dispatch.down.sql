@@ -1,0 +1,2 @@
+-- Nothing is queued to leave any more.
+DROP SCHEMA jobs CASCADE;
