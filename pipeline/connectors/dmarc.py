@@ -62,7 +62,8 @@ def judge(delivery: Delivery, names: Names, deadline: float) -> Verdict:
     if spf != "pass" or len(delivery.raw) <= SPARED:
         dkim = check_dkim(delivery.raw, lambda other: agree(domain, other, known.dkim), names, deadline)
     if record is None:
-        return Verdict(spf=spf, dkim=dkim, why=f"{domain} publishes no DMARC")
+        shown = (domain,) if "pass" in (spf, dkim) else ()
+        return Verdict(spf=spf, dkim=dkim, of=shown, why=f"{domain} publishes no DMARC")
     return Verdict(dmarc=_result(spf, dkim), policy=record.policy, spf=spf, dkim=dkim, why=_why(domain, spf, dkim))
 
 

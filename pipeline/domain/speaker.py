@@ -21,6 +21,7 @@ _CLEAN = str.maketrans({";": ",", "\r": " ", "\n": " ", "\0": " "})
 class Verdict:
     """What was found out about the From of a mail; `policy` is what its domain's owner asks for mail that fails.
 
+    Where DMARC says nothing, `of` are the domains that SPF or DKIM showed it to come from.
     As text, in a header of its record: `spf=pass; dkim=none; dmarc=pass; policy=reject; why=SPF of acme.example`.
     """
 
@@ -29,10 +30,12 @@ class Verdict:
     spf: str = "none"
     dkim: str = "none"
     why: str = ""
+    of: tuple[str, ...] = ()
 
     def __str__(self) -> str:
+        of = f"; of={' '.join(self.of)}" if self.of else ""
         why = f"; why={self.why.translate(_CLEAN)[:MAX_WHY]}" if self.why else ""
-        return f"spf={self.spf}; dkim={self.dkim}; dmarc={self.dmarc}; policy={self.policy}{why}"
+        return f"spf={self.spf}; dkim={self.dkim}; dmarc={self.dmarc}; policy={self.policy}{of}{why}"
 
 
 def read_verdict(text: str) -> Verdict:
@@ -45,7 +48,28 @@ def read_verdict(text: str) -> Verdict:
         spf=said.get("spf", "none"),
         dkim=said.get("dkim", "none"),
         why=said.get("why", ""),
+        of=tuple(said.get("of", "").split()),
     )
+
+
+def passed_on(verdict: Verdict, domain: str) -> Verdict:
+    """The verdict on whoever wrote a mail whose From is a list of ours, of this domain.
+
+    That the list sent it proves nothing of them. Where something was found out, and nothing of it shows that it came by
+    the list, the list's name is as forged as any other; where nothing could be found out, that refutes nobody.
+    """
+    if verdict.dmarc == "pass" or any(_agree(domain, other) for other in verdict.of):
+        return Verdict(why=verdict.why)
+    found_out = {verdict.spf, verdict.dkim} - {"none", "temperror"}
+    if verdict.dmarc == "none" and found_out:
+        why = f"it does not come from our list: SPF is {verdict.spf}, DKIM is {verdict.dkim} of {domain}"
+        return Verdict(dmarc="fail", policy=verdict.policy, spf=verdict.spf, dkim=verdict.dkim, why=why)
+    return verdict
+
+
+def _agree(domain: str, other: str) -> bool:
+    """Whether one of two domains lies in the other."""
+    return domain == other or f".{domain}".endswith(f".{other}") or f".{other}".endswith(f".{domain}")
 
 
 @dataclass(frozen=True, slots=True)

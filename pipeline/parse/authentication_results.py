@@ -11,20 +11,27 @@ _LIMIT = 65_536
 _NAME = "authentication-results"
 _RESULT = re.compile(r"\s*([a-z0-9-]+)\s*(?:/\s*\d+\s*)?=\s*([a-z]+)")
 _POLICY = re.compile(r"\bp\s*=\s*(none|quarantine|reject)\b")
+_WHOSE = re.compile(r"\b(?:smtp\.mailfrom|header\.[di])\s*=\s*\"?(?:[^\s;@\"]*@)?([a-z0-9.-]{1,253})")
+_MOST_DOMAINS = 10
 _METHODS = frozenset({"spf", "dkim", "dmarc"})
 
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """The result of each method that was tried; `policy` is what the sender's domain asks for."""
+    """The result of each method that was tried; `policy` is what the sender's domain asks for.
+
+    `of` are the domains for which SPF or DKIM passed; they need not be that of the sender.
+    """
 
     spf: str = "none"
     dkim: str = "none"
     dmarc: str = "none"
     policy: str = "none"
+    of: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return f"spf={self.spf}; dkim={self.dkim}; dmarc={self.dmarc}; policy={self.policy}"
+        of = f"; of={' '.join(self.of)}" if self.of and self.dmarc == "none" else ""
+        return f"spf={self.spf}; dkim={self.dkim}; dmarc={self.dmarc}; policy={self.policy}{of}"
 
 
 def authentication_results(raw: bytes, authserv: str) -> Results | None:
@@ -34,6 +41,7 @@ def authentication_results(raw: bytes, authserv: str) -> Results | None:
     when it reached the server, and a sender may write there what they like (RFC 8601, section 7.1).
     """
     found: dict[str, str] = {}
+    passed: dict[str, None] = {}
     heard = False
     for name, value in _headers(raw):
         if name == "received" and heard:
@@ -47,15 +55,17 @@ def authentication_results(raw: bytes, authserv: str) -> Results | None:
         elif named != authserv.lower():
             continue
         heard = True
-        _collect(rest, value, found)
-    return Results(**found) if heard else None
+        _collect(rest, value, found, passed)
+    return Results(**found, of=tuple(passed)[:_MOST_DOMAINS]) if heard else None
 
 
-def _collect(results: str, value: str, found: dict[str, str]) -> None:
+def _collect(results: str, value: str, found: dict[str, str], passed: dict[str, None]) -> None:
     for part in results.lower().split(";"):
         said = _RESULT.match(part)
         if said is None or said[1] not in _METHODS:
             continue
+        if said[1] != "dmarc" and said[2] == "pass" and (whose := _WHOSE.search(part)):
+            passed[whose[1]] = None
         if found.get(said[1]) is None or (said[1] == "dkim" and said[2] == "pass"):  # one good signature is enough
             found[said[1]] = said[2]
         if said[1] == "dmarc" and (policy := _POLICY.search(value.lower())):

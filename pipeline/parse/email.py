@@ -69,10 +69,11 @@ def parse_email(
     message_id = read_message_id(headers.raw("message-id"), defects)
     subject = _subject(headers, defects)
     from_, sender = _speakers(headers, defects)
-    via = came_by(headers, our_lists)
-    if via:
-        from_ = writer(headers, from_, {*our_lists, *ours})
-        headers = without_list(headers)
+    via = None
+    if came_by(headers, our_lists):
+        wrote = writer(headers, from_, {*our_lists, *ours})
+        via = from_.address.lower() if from_ is not None and wrote is not from_ else None
+        from_, headers = wrote, without_list(headers)
     in_reply_to, references = read_ids(headers.raw("in-reply-to")), _references(headers, defects)
     to, cc = _people(headers, "to", defects), _people(headers, "cc", defects)
     auto = classify(headers, whole, (from_ and from_.address) or headers.raw("from"), message_id, our_domain)

@@ -58,8 +58,8 @@ class Email:
     Ids keep their `<>`, `date` is aware and in UTC, no text holds NUL or a lone surrogate. `from_` and `sender` are
     None when unusable; a `from_` may be a name alone, `author` is its address if it has one. `text` is the readable
     body, `reply` what the author newly wrote in it. `forwarded` is the first sender inside a forward, `protection` says
-    that the mail is encrypted or signed, which nobody verified. `via` holds when a list of our own passed it on, so
-    that `from_` is who the list says wrote it.
+    that the mail is encrypted or signed, which nobody verified. `via` is the address of ours that a
+    list of our own wrote into From, where `from_` is who the list says wrote it.
     """
 
     message_id: str | None = None
@@ -85,7 +85,7 @@ class Email:
     forwarded: Address | None = None
     protection: Protection | None = None
     invitation: Invitation | None = None
-    via: bool = False
+    via: str | None = None
 
     @property
     def author(self) -> str | None:

@@ -15,7 +15,7 @@ from pipeline.domain import automatic
 from pipeline.domain.acknowledging import is_nobody
 from pipeline.domain.duplicates import digest, mail_key, of_mailbox
 from pipeline.domain.matching import normal_address
-from pipeline.domain.speaker import Verdict, believe, may_end, read_verdict
+from pipeline.domain.speaker import Verdict, believe, may_end, passed_on, read_verdict
 from pipeline.domain.storms import likeness
 from pipeline.domain.threading import thread_key
 from pipeline.parse.email import parse_email
@@ -156,9 +156,9 @@ def _automatic(rules: Rules, mail: Email, raw: bytes) -> str | None:
 
 
 def _verdict(mail: Email, envelope: Envelope) -> Verdict:
-    """What was found out about From; of whom our own list says wrote it, a pass of the list itself proves nothing."""
+    """What was found out about From; where our own list stands in its stead, only as far as it came by that list."""
     verdict = read_verdict(envelope.facts.get("authresults", ""))
-    return Verdict(why=verdict.why) if mail.via and verdict.dmarc == "pass" else verdict
+    return passed_on(verdict, mail.via.rpartition("@")[2]) if mail.via else verdict
 
 
 def _mailboxes(rules: Rules, recipients: list[str], delivered: list[str], envelope: Envelope) -> list[Mailbox]:

@@ -25,6 +25,10 @@ def verdict(header: str, authserv: str = OURS) -> str | None:
  dmarc=pass (p=REJECT sp=NONE dis=NONE) header.from=a.example""",
             "spf=pass; dkim=pass; dmarc=pass; policy=reject",
         ),
+        (
+            'Authentication-Results: mx.desk.example; spf=pass smtp.mailfrom="b@A.ex"; dkim=pass header.i=@b.ex',
+            "spf=pass; dkim=pass; dmarc=none; policy=none; of=a.ex b.ex",
+        ),
         ("Authentication-Results: MX.desk.example 1; dmarc=fail", "spf=none; dkim=none; dmarc=fail; policy=none"),
         ("Authentication-Results: mx.desk.example; none", "spf=none; dkim=none; dmarc=none; policy=none"),
         (
