@@ -3,7 +3,7 @@
     connectors ──► Kafka inbound.* ──► worker (Faust) ──► Settler: Reading → Intake ─┐
                                                     agents ──► Casework ─────────────┼─► Consequences ──► PostgreSQL
                                                      clock ──► Timers ───────────────┘
-    PostgreSQL outbox ──► relay ──► Kafka case.events           clock: housekeeping too
+    PostgreSQL outbox ──► relay ──► Kafka case.events, case.state      clock: housekeeping too
     PostgreSQL, what is to leave ──► dispatch (procrastinate) ──► other systems
 
 Connectors that are called are smtp and, over HTTP, web, phone, social; those that fetch are imap, calls, mqtt,
@@ -349,9 +349,13 @@ def event_source(config: Config) -> str:
 def build_relay(config: Config, ready: Callable[[], None]) -> "Relay":
     """The one that publishes events; others of its kind stand by."""
     from pipeline.agents.relay import Relay
-    from pipeline.publish import KafkaPublisher
+    from pipeline.agents.state_feed import StateFeed
+    from pipeline.publish.events import KafkaPublisher
+    from pipeline.publish.states import KafkaStatePublisher
 
-    return Relay(config.postgres.direct, lambda: KafkaPublisher(config.kafka, event_source(config)), ready)
+    dsn, source = config.postgres.direct, event_source(config)
+    states = StateFeed(dsn, lambda: KafkaStatePublisher(config.kafka, source))
+    return Relay(dsn, lambda: KafkaPublisher(config.kafka, source), states, ready)
 
 
 def build_dispatch(config: Config, ready: Callable[[], None]) -> "Dispatch":

@@ -26,3 +26,7 @@ class Reject(CasestreamError):
 
 class Stop(CasestreamError):
     """Going on would lose or double something; a person must look."""
+
+
+class Fenced(Retry):
+    """Another process does this now; end, and stand by when started again."""

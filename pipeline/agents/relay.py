@@ -1,13 +1,14 @@
 """Moves events from the outbox to Kafka, in order per key, each with the same id however often it is sent."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import AsyncExitStack
-from typing import Protocol
+from typing import Any, NoReturn, Protocol
 
 import stamina
 import structlog
 
+from pipeline.agents.state_feed import StateFeed
 from pipeline.crash import crash_point
 from pipeline.errors import Retry
 from pipeline.store.connection import retryable
@@ -39,8 +40,11 @@ class Publisher(Protocol):
 class Relay:
     """The one active relay; a standby waits for the lock."""
 
-    def __init__(self, dsn: str, publisher: Callable[[], Publisher], ready: Callable[[], None]) -> None:
+    def __init__(
+        self, dsn: str, publisher: Callable[[], Publisher], states: StateFeed, ready: Callable[[], None]
+    ) -> None:
         self._dsn = dsn
+        self._states = states
         self._publisher = publisher
         self._ready = ready
 
@@ -53,21 +57,24 @@ class Relay:
             outbox = await self._opened(stack)
             while not await outbox.become_active():  # noqa: ASYNC110  # the lock is PostgreSQL's, no event tells of it
                 await asyncio.sleep(0.5)
-            pause = 0.1
-            while True:
-                publisher = self._publisher()
-                try:
-                    await publisher.start()
-                    self._ready()
-                    pause = 0.1
-                    failure = await self._relay(outbox, publisher)
-                except Retry as error:
-                    failure = error
-                finally:
-                    await publisher.drop()
-                _log.warning("relay starts anew from the table", error=str(failure), pause_s=pause)
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, 2.0)
+            await _until_one_fails(self._publish(outbox), self._states.run())
+
+    async def _publish(self, outbox: Outbox) -> NoReturn:
+        pause = 0.1
+        while True:
+            publisher = self._publisher()
+            try:
+                await publisher.start()
+                self._ready()
+                pause = 0.1
+                failure = await self._relay(outbox, publisher)
+            except Retry as error:
+                failure = error
+            finally:
+                await publisher.drop()
+            _log.warning("relay starts anew from the table", error=str(failure), pause_s=pause)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 2.0)
 
     async def _opened(self, stack: AsyncExitStack) -> Outbox:
         """The outbox; nothing is held yet, so a PostgreSQL that is away is waited for."""
@@ -87,8 +94,20 @@ class Relay:
             if not events:
                 await outbox.wait(1.0)
                 continue
+            self._states.tell()
             try:
                 confirmed = await publisher.send(events)
             except Retry as error:
                 return error
             crash_point("after_relay_publish")
+
+
+async def _until_one_fails(*parts: Coroutine[Any, Any, None]) -> None:
+    """Run parts that never end until one raises; that is raised, and the others are cancelled."""
+    tasks = [asyncio.ensure_future(part) for part in parts]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -95,13 +95,17 @@ class ActivityMoved(CaseEvent):
     linked: Linked | None = None
 
 
+KpiState = Literal["in progress", "nearing non-compliance", "non-compliant", "succeeded", "paused", "cancelled"]
+"""How a promise stands."""
+
+
 class Kpi(EventData):
     """A promise on a case; `due` is when what happened was due, `late_s` how much later it was told, if at all."""
 
     id: UUID
     name: str
     sla: str
-    state: Literal["in progress", "nearing non-compliance", "non-compliant", "succeeded", "paused", "cancelled"]
+    state: KpiState
     counts_from: datetime
     warn_at: datetime | None
     fail_at: datetime | None

@@ -72,7 +72,11 @@ class Outbox:
             fresh = [event for event in events if event.pos is None and event.type != unnumbered]
             numbers: dict[UUID, int] = {}
             if fresh:
-                values = {"ids": [event.id for event in fresh], "ats": [event.at for event in fresh]}
+                values = {
+                    "ids": [event.id for event in fresh],
+                    "ats": [event.at for event in fresh],
+                    "cases": [event.key if event.subject is not None else None for event in fresh],
+                }
                 numbers = dict(await (await self._connection.execute(_SQL["number"], values)).fetchall())
         if not events and await self._orphans():
             raise Stop("the outbox names events that are not there; a person must look")

@@ -27,9 +27,9 @@ SELECT EXISTS (
 WITH last AS (
     UPDATE relay_state SET pos = pos + cardinality(%(ids)s::uuid[]) RETURNING pos
 )
-INSERT INTO event_position (pos, event_id, at)
-SELECT last.pos - cardinality(%(ids)s::uuid[]) + r.place, r.id, r.at
-FROM last, unnest(%(ids)s::uuid[], %(ats)s::timestamptz[]) WITH ORDINALITY AS r (id, at, place)
+INSERT INTO event_position (pos, event_id, at, case_id)
+SELECT last.pos - cardinality(%(ids)s::uuid[]) + r.place, r.id, r.at, r.case_id
+FROM last, unnest(%(ids)s::uuid[], %(ats)s::timestamptz[], %(cases)s::uuid[]) WITH ORDINALITY AS r (id, at, case_id, place)
 RETURNING event_id, pos;
 
 -- name: last_position

@@ -55,6 +55,7 @@ async def resync(dsn: str, cluster_id: str, bounds: Mapping[Partition, Bounds], 
         if found.replaced or found.lost or anyway:
             for name in ("raise_case_numbers", "raise_case_events", "raise_other_events"):
                 await connection.execute(_SQL[name], {"by": RAISE_BY})
+            await connection.execute(_SQL["publish_states"])
             found.numbers_raised = True
     return found
 

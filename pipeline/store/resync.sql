@@ -35,3 +35,7 @@ UPDATE cases SET event_seq = event_seq + %(by)s;
 
 -- name: raise_other_events
 UPDATE event_sequence SET seq = seq + %(by)s;
+
+-- name: publish_states
+-- What was published of the cases may be gone as well, and their sequences are others now.
+INSERT INTO case_state_due (case_id) SELECT id FROM cases;

@@ -14,6 +14,8 @@ from pipeline import topics
 from pipeline.config.sections import Kafka
 from pipeline.log import client_settings, partition_bounds
 
+from .states import States, database_states, last_states
+
 Place = tuple[str, int]
 """A topic and the number of its partition."""
 
@@ -76,7 +78,10 @@ class LedgerRow:
 
 @dataclass(slots=True)
 class Evidence:
-    """All of it; `published` is in the order of each partition, `bounds` are log start and end."""
+    """All of it; `published` is in the order of each partition, `bounds` are log start and end.
+
+    `states` are the cases as their topic has them, `cases` as the database has them.
+    """
 
     events: Sequence[StoredEvent] = ()
     published: Sequence[PublishedEvent] = ()
@@ -87,6 +92,8 @@ class Evidence:
     dead: Sequence[DeadRow] = ()
     ledger: Sequence[LedgerRow] = ()
     bounds: Mapping[Place, tuple[int, int]] = field(default_factory=dict)
+    states: States = field(default_factory=dict)
+    cases: States = field(default_factory=dict)
 
 
 _MESSAGES = """
@@ -96,13 +103,15 @@ FROM message
 
 
 _RELAYED = "SELECT (SELECT pos FROM relay_state), (SELECT count(*) FROM outbox)"
+_BEHIND = "SELECT (SELECT pos FROM relay_state) - (SELECT pos FROM case_state) + (SELECT count(*) FROM case_state_due)"
 
 
 def all_published(dsn: str) -> bool:
-    """Whether no event waits for the relay."""
+    """Whether no event waits for the relay, and no state of a case."""
     with psycopg.connect(dsn, autocommit=True) as connection:
         _, waiting = connection.execute(_RELAYED).fetchone() or (0, 0)
-    return bool(waiting == 0)
+        (behind,) = connection.execute(_BEHIND).fetchone() or (0,)
+    return bool(waiting == behind == 0)
 
 
 def gather(dsn: str, servers: str) -> Evidence:
@@ -114,6 +123,7 @@ def gather(dsn: str, servers: str) -> Evidence:
             StoredEvent(*row)
             for row in query("SELECT id::text, key, seq, type, data FROM event WHERE type NOT LIKE '%inbound.dead%'")
         ]
+        cases = [case for (case,) in query("SELECT id FROM cases")]
         state, outbox = query(_RELAYED).fetchone() or (0, 0)
         return Evidence(
             events=events,
@@ -121,6 +131,8 @@ def gather(dsn: str, servers: str) -> Evidence:
             positions=dict(query("SELECT event_id::text, pos FROM event_position").fetchall()),
             last_position=state,
             outbox=outbox,
+            states=asyncio.run(last_states(kafka)),
+            cases=asyncio.run(database_states(dsn, cases)),
             messages=[
                 StoredMessage(own, outcome, case, (topic, partition), offset)
                 for own, outcome, case, topic, partition, offset in query(_MESSAGES)

@@ -106,6 +106,7 @@ def _judge(
         f"I2 one case each: {report.conversations} scattered conversations, {len(verdict.split)} split",
         f"I3 in order: {len(ordered)} ordered conversations, {len(verdict.disordered)} disordered",
         f"I4 gap-free: {len(found.events)} events, {len(found.published)} records, {len(verdict.gaps)} wrong",
+        f"states of cases: {len(found.states)} on their topic, {len(found.cases)} cases, {len(verdict.states)} differ",
         f"I6 ledger: {ledger.stdout.splitlines()[-1]}, {len(verdict.ledger)} rows wrong",
         f"I6 meanwhile: {monitor.looks_at_ledger} looks, {len(monitor.breaches)} wrong",
         f"I7 healed in {times[0]:.1f} s, drained in {times[1]:.1f} s, published in {times[2]:.1f} s",
@@ -114,5 +115,6 @@ def _judge(
     report.last += (
         f" acked {len(oracle.acked)} lost {len(verdict.lost)} doubled {len(verdict.doubled)}"
         f" disordered {len(verdict.disordered)} gaps {len(verdict.gaps) + len(verdict.ledger) + len(monitor.breaches)}"
-        f" split {len(verdict.split)} dead {len({row.raw for row in found.dead})}(planted {planted})"
+        f" split {len(verdict.split)} stale {len(verdict.states)}"
+        f" dead {len({row.raw for row in found.dead})}(planted {planted})"
     )

@@ -23,7 +23,7 @@ def test_a_short_chaos_breaks_no_promise() -> None:
     command = [sys.executable, "-m", "tests.chaos", "--seconds", "20", "--workers", "2"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False)  # noqa: S603  # ours
     assert done.returncode == 0, done.stdout + done.stderr
-    assert " lost 0 doubled 0 disordered 0 gaps 0 split 0 " in done.stdout.splitlines()[-1]
+    assert " lost 0 doubled 0 disordered 0 gaps 0 split 0 stale 0 " in done.stdout.splitlines()[-1]
 
 
 def event(seq: int, source_id: str) -> StoredEvent:
@@ -53,6 +53,8 @@ def whole() -> Evidence:
         dead=[DeadRow(b"poison", "not an envelope", PLACE, 1)],
         ledger=[LedgerRow(PLACE, 0, 3, 3, 0, None)],
         bounds={PLACE: (0, 3), ("inbound.web", 0): (0, 0)},
+        states={"case-1": {"sequence": 2}},
+        cases={"case-1": {"sequence": 2}},
     )
 
 
@@ -109,6 +111,13 @@ def test_a_ledger_that_does_not_stand_at_the_end_is_seen(whole: Evidence) -> Non
                   LedgerRow(PLACE, 0, 3, 3, 0, "a bug")):  # fmt: skip
         whole.ledger = [wrong]
         assert len(verdict(whole).ledger) == 1
+
+
+def test_a_state_that_is_not_the_case_is_seen(whole: Evidence) -> None:
+    for wrong in ({}, {"case-1": {"sequence": 1}}, {**whole.states, "case-2": {"sequence": 1}}, {"case-1": None}):
+        assert len(verdict(replace(whole, states=wrong)).states) == 1, wrong
+    gone = replace(whole, states={"case-1": None}, cases={})
+    assert verdict(gone).states == []
 
 
 def test_a_dead_letter_that_nobody_planted_is_seen(whole: Evidence) -> None:

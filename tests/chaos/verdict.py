@@ -22,12 +22,14 @@ class Verdict:
     gaps: list[str] = field(default_factory=list)
     ledger: list[str] = field(default_factory=list)
     split: list[str] = field(default_factory=list)
+    states: list[str] = field(default_factory=list)
     dead: list[str] = field(default_factory=list)
 
     def breaches(self) -> list[str]:
         """All of it."""
         return [
-            *self.lost, *self.doubled, *self.disordered, *self.gaps, *self.ledger, *self.split, *self.dead,
+            *self.lost, *self.doubled, *self.disordered, *self.gaps, *self.ledger, *self.split, *self.states,
+            *self.dead,
         ]  # fmt: skip
 
 
@@ -39,6 +41,7 @@ def judge(acked: Sequence[Acked], tried_poison: AbstractSet[str], found: Evidenc
     _conversations(messages, found, verdict)
     verdict.gaps += _event_gaps(found)
     verdict.ledger += _ledger(found)
+    verdict.states += _states(found)
     _dead({one.id for one in acked if one.kind == "poison"}, tried_poison, found, verdict)
     return verdict
 
@@ -135,6 +138,15 @@ def _ledger(found: Evidence) -> list[str]:
         elif (row.next, row.gaps, row.settled, row.stopped_reason) != (end, 0, end - row.first, None):
             wrong.append(f"{row} of a log that ends at {end}")
     return wrong
+
+
+def _states(found: Evidence) -> list[str]:
+    """The last state of each case on its topic is the case as the database has it."""
+    return [
+        f"case {key} is {found.states.get(key)} on its topic, but {found.cases.get(key)}"
+        for key in found.states.keys() | found.cases.keys()
+        if found.states.get(key) != found.cases.get(key)
+    ]
 
 
 def _dead(planted: AbstractSet[str], tried: AbstractSet[str], found: Evidence, verdict: Verdict) -> None:

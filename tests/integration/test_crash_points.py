@@ -66,7 +66,13 @@ def send_mails(desk: UpDesk, oracle: Oracle) -> Counter[str]:
 
 
 @pytest.mark.parametrize(
-    ("point", "part"), [("before_commit", "worker-1"), ("after_commit", "worker-1"), ("after_relay_publish", "relay")]
+    ("point", "part"),
+    [
+        ("before_commit", "worker-1"),
+        ("after_commit", "worker-1"),
+        ("after_relay_publish", "relay"),
+        ("after_state_publish", "relay"),
+    ],
 )
 def test_what_a_part_left_half_done_is_done_once(
     desk_that_dies: Callable[[str], UpDesk], oracle: Oracle, point: str, part: str

@@ -14,10 +14,12 @@ from running import RunningKafka, RunningPostgres
 from pipeline import topics as all_topics
 from pipeline.agents.events import event_id
 from pipeline.agents.relay import Relay
+from pipeline.agents.state_feed import StateFeed
 from pipeline.config.sections import Kafka
 from pipeline.errors import Retry
 from pipeline.log import client_settings
-from pipeline.publish import KafkaPublisher
+from pipeline.publish.events import KafkaPublisher
+from pipeline.publish.states import KafkaStatePublisher
 from pipeline.store.outbox import PublishedEvents
 from pipeline.store.ports import Changes, NewEvent
 from pipeline.store.postgres import PostgresStore
@@ -45,7 +47,8 @@ async def write(dsn: str, *batches: list[NewEvent]) -> None:
 @asynccontextmanager
 async def relaying(dsn: str, kafka: Kafka) -> AsyncIterator[asyncio.Event]:
     ready = asyncio.Event()
-    task = asyncio.create_task(Relay(dsn, lambda: KafkaPublisher(kafka, "/casestream/test"), ready.set).run())
+    states = StateFeed(dsn, lambda: KafkaStatePublisher(kafka, "/casestream/test"))
+    task = asyncio.create_task(Relay(dsn, lambda: KafkaPublisher(kafka, "/casestream/test"), states, ready.set).run())
     try:
         yield ready
     finally:
@@ -139,7 +142,7 @@ def test_a_broker_outage_keeps_the_order(
     migrated: str, topics: Kafka, kafka_server: RunningKafka, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The outage is longer than the time a batch may wait, so batches expire while others of their key follow."""
-    monkeypatch.setattr("pipeline.publish.CONFIRM_TIMEOUT", 2.0)
+    monkeypatch.setattr("pipeline.publish.events.CONFIRM_TIMEOUT", 2.0)
 
     async def scenario() -> None:
         async with relaying(migrated, topics) as ready:

@@ -12,6 +12,7 @@ from pipeline import topics
 from pipeline.config.sections import Kafka
 from pipeline.errors import Retry, Stop
 from pipeline.log import client_settings
+from pipeline.publish.producer import drop
 from pipeline.store.outbox import Outgoing
 from pipeline.wire import DEAD_TYPE, Headers
 
@@ -87,13 +88,8 @@ class KafkaPublisher:
     async def drop(self) -> None:
         """Cut the connections; nothing that waits in the producer is sent any more."""
         producer, self._producer = self._producer, None
-        if producer is None:
-            return
-        producer._closed = True  # noqa: SLF001  # stop() would flush, and send old batches after newer ones
-        if (task := producer._sender.sender_task) is not None:  # noqa: SLF001  # the same
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-        await producer.client.close()
+        if producer is not None:
+            await drop(producer)
 
     def _started(self) -> AIOKafkaProducer:
         if self._producer is None:

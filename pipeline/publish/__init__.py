@@ -1,0 +1,1 @@
+"""What publishes on Kafka what PostgreSQL holds."""
