@@ -1,7 +1,8 @@
 """Shows conditions what a batch knows: messages, cases, customers, devices."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 from uuid import UUID
 
 from pipeline.agents.batch import Incoming
@@ -10,7 +11,7 @@ from pipeline.domain.cases import Case
 from pipeline.domain.conditions import Facts, View
 from pipeline.domain.correlating import correlate
 from pipeline.domain.customers import CustomerFacts
-from pipeline.domain.vocabulary import case_record
+from pipeline.domain.vocabulary import CaseRecord
 from pipeline.store.ports import Transaction
 
 
@@ -39,7 +40,7 @@ class Known:
         return cls(view, await tx.customers(contacts=contacts, accounts=accounts, devices=devices))
 
     def facts(
-        self, case: Case, message: Mapping[str, object] | None = None, changed: Mapping[str, object] | None = None
+        self, case: Case, message: "MessageRecord | None" = None, changed: Mapping[str, object] | None = None
     ) -> Facts:
         """The facts about a case, as it is with these fields `changed`, and the message at hand if there is one."""
         customers = self.customers
@@ -48,7 +49,7 @@ class Known:
         device = customers.devices.get(case.device) if case.device else None
         return self.view.facts(
             {
-                "case": {**case_record(case), **(changed or {})} if self.view.reads("case") else None,
+                "case": CaseRecord(case, changed or {}),
                 "message": message,
                 "fields": message.get("fields") if message else None,
                 "contact": contact.record() if contact else None,
@@ -61,7 +62,7 @@ class Known:
 def correlated(rules: Rules, message: Incoming) -> Incoming:
     """The mail with what it tells of, where a rule says that it is another system's."""
     if rules.correlations:
-        told, notes = correlate(rules.correlations, message_record(message), message.subject, message.text)
+        told, notes = correlate(rules.correlations, MessageRecord(message), message.subject, message.text)
         message.defects += tuple(notes)
         if told is not None:
             message.correlated = told
@@ -70,18 +71,29 @@ def correlated(rules: Rules, message: Incoming) -> Incoming:
     return message
 
 
-def message_record(message: Incoming) -> Mapping[str, object]:
+class MessageRecord:
     """A message as conditions see it."""
-    return {
-        **message.shown,
-        "channel": message.kind,
-        "subject": message.subject,
-        "text": message.text,
-        "from": {"address": message.sender, "name": message.sender_name},
-        "origin": message.origin or message.kind,
-        "direction": message.direction,
-        "auto": message.auto,
-        "automatic": message.automatic,
-        "proven": message.standing == "proven",
-        "received_at": message.received,
-    }
+
+    __slots__ = ("_message",)
+
+    def __init__(self, message: Incoming) -> None:
+        self._message = message
+
+    def get(self, name: str, /) -> object:
+        """A field of it; what only its channel has is shown with it."""
+        known = _OF_MESSAGE.get(name)
+        return known(self._message) if known is not None else self._message.shown.get(name)
+
+
+_OF_MESSAGE: Mapping[str, Callable[[Incoming], object]] = {
+    "channel": attrgetter("kind"),
+    "subject": attrgetter("subject"),
+    "text": attrgetter("text"),
+    "from": lambda message: {"address": message.sender, "name": message.sender_name},
+    "origin": lambda message: message.origin or message.kind,
+    "direction": attrgetter("direction"),
+    "auto": attrgetter("auto"),
+    "automatic": attrgetter("automatic"),
+    "proven": lambda message: message.standing == "proven",
+    "received_at": attrgetter("received"),
+}

@@ -18,7 +18,7 @@ from pipeline.domain.billing import Rounding
 from pipeline.domain.conditions import View
 from pipeline.domain.correlating import Correlation
 from pipeline.domain.fields import FieldType
-from pipeline.domain.routing import RouteRule
+from pipeline.domain.routing import Routes
 from pipeline.domain.tokens import TokenKeys
 
 Record = TypeVar("Record")
@@ -46,7 +46,7 @@ class Rules:
     sources: tuple[str, ...]
     participants: str
     automatic: Automatic
-    routes: tuple[RouteRule, ...]
+    routes: Routes
     routes_read: View
     correlations: tuple[Correlation, ...]
     hours: Hours
@@ -90,7 +90,7 @@ class Rules:
     @property
     def assigns(self) -> bool:
         """Whether any rule gives cases to somebody."""
-        return any(rule.assign is not None for rule in self.routes)
+        return any(rule.assign is not None for rule in self.routes.rules)
 
     @property
     def overflows(self) -> bool:

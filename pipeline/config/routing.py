@@ -18,7 +18,7 @@ from pipeline.config.conditions import (
 from pipeline.config.values import FieldName, Section
 from pipeline.domain.conditions import Condition, View
 from pipeline.domain.correlating import Correlation, wrong_pattern
-from pipeline.domain.routing import Assignment, RouteRule
+from pipeline.domain.routing import Assignment, RouteRule, Routes
 
 Priority = Literal["low", "normal", "high", "urgent"]
 
@@ -112,11 +112,11 @@ def believes_anybody(values: Mapping[str, Any], records: Iterable[Correlate]) ->
             yield index, record.name
 
 
-def build_routes(values: Mapping[str, Any], routes: Iterable[Route]) -> tuple[tuple[RouteRule, ...], View]:
+def build_routes(values: Mapping[str, Any], routes: Iterable[Route]) -> tuple[Routes, View]:
     """The rules of a configuration that says these values, and what they read."""
     names = names_at(values, ("route",), Asks(MESSAGE_NAMES))
     rules = tuple(route.build(Condition.compile(route.when, names, route.name)) for route in routes)
-    return rules, View.of(names, [rule.condition for rule in rules])
+    return Routes(rules), View.of(names, [rule.condition for rule in rules])
 
 
 def unreachable(routes: Sequence[Route]) -> Iterator[tuple[int, str]]:

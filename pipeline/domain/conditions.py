@@ -11,15 +11,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any, Protocol, cast
 from zoneinfo import ZoneInfo
-
-import re2
 
 from pipeline.domain.cel_checks import Judged
 from pipeline.domain.cel_judge import MATCHES, THERE, Judge, Names
 from pipeline.domain.cel_kinds import ANY, BOOL, MAP, NUMBER, READING, TEXT, TEXTS, TIME, Kind, Record
 from pipeline.domain.cel_library import Context, Program, cel
+from pipeline.domain.cel_python import Simple, compiled, simple
 from pipeline.domain.cel_syntax import BadConditionError, read
 
 MAX_TEXT = 65_536
@@ -31,13 +30,43 @@ MAX_ITEMS = 200
 _Plan = dict[str, "Kind | _Plan"]
 
 
-@dataclass(frozen=True, slots=True)
+class Given(Protocol):
+    """A record, or all of them, which are asked for what some condition reads, and no more."""
+
+    def get(self, name: str, /) -> object:
+        """A field or a record; None when it is missing."""
+
+
+@dataclass(slots=True)
 class Facts:
     """What conditions are asked about; `failures` tells which of them could not be computed, and why."""
 
-    context: Context
     shown: Mapping[str, Any] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
+    _context: Context | None = None
+    _is_carried: bool = False
+
+    @property
+    def context(self) -> Context:
+        """The same for the library, carried across once somebody asks what is not simple."""
+        if not self._is_carried:
+            try:
+                self._carry(self.shown)
+            except ValueError:  # half a character, which UTF-8 has not
+                self._carry(_speakable(self.shown))
+            self._is_carried = True
+        return self._context
+
+    def _carry(self, shown: Mapping[str, Any]) -> None:
+        if self._context is None:
+            self._context = Context(shown, _FUNCTIONS)
+        else:
+            self._context.update(shown)
+
+    def now(self, shown: Mapping[str, Any]) -> None:
+        """Be about something else; what is carried across lies where the old one did."""
+        self.shown, self._is_carried = shown, False
+        self.failures.clear()
 
     def seen(self, expression: "Expression") -> dict[str, object]:
         """The values that an expression reads of them, by the names of the fields."""
@@ -55,12 +84,16 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """Something that is computed from facts; `reads` are the paths of the fields that it reads."""
+    """Something that is computed from facts; `reads` are the paths of the fields that it reads.
+
+    It is `simple` where Python computes it sooner.
+    """
 
     text: str
     name: str
     reads: frozenset[tuple[str, ...]]
     program: Program
+    simple: Simple | None = None
 
     @classmethod
     def compile(cls, text: str, names: Names, name: str = "") -> "Expression":
@@ -69,6 +102,8 @@ class Expression:
 
     def value(self, facts: Facts) -> object:
         """What it computes; None where it fails, which the facts note."""
+        if self.simple is not None:
+            return self.simple.holds(facts.shown)
         try:
             return self.program.execute(facts.context)
         except (ValueError, TypeError, RuntimeError, ArithmeticError, LookupError) as error:
@@ -83,14 +118,16 @@ class Condition(Expression):
     @classmethod
     def compile(cls, text: str, names: Names, name: str = "") -> "Condition":
         """A condition in these names, called `name` where it fails. Raises BadConditionError."""
-        judged, reads, program = _compiled(text, names)
+        judged, *compiled = _compiled(text, names)
         if judged.kind not in (BOOL, ANY):
             shown = "a record" if isinstance(judged.kind, Record) else judged.kind.name
             raise BadConditionError(f"it yields {shown}, and must be true or false; compare it with something")
-        return cls(text, name, reads, program)
+        return cls(text, name, *compiled)
 
     def holds(self, facts: Facts) -> bool:
         """Whether it holds; False where it fails, which the facts note."""
+        if self.simple is not None:
+            return self.simple.holds(facts.shown)
         return self.value(facts) is True
 
 
@@ -122,41 +159,33 @@ class View:
             inner = inner[part]
         return True
 
-    def facts(self, given: Mapping[str, object]) -> Facts:
+    def facts(self, given: Given) -> Facts:
         """The facts for these conditions, from records and values by their names; what is not given is missing."""
-        shown = _filled(self.plan, given)
-        try:
-            return Facts(Context(shown, _FUNCTIONS), shown)
-        except ValueError:  # half a character, which UTF-8 has not
-            return Facts(Context(_speakable(shown), _FUNCTIONS), shown)
+        return Facts(_filled(self.plan, given))
 
-    def again(self, facts: Facts, given: Mapping[str, object]) -> Facts:
+    def again(self, facts: Facts, given: Given) -> Facts:
         """The same facts, now about something else: cheaper than new ones, for who asks very often."""
-        facts.failures.clear()
-        shown = _filled(self.plan, given)
-        try:
-            facts.context.update(shown)
-        except ValueError:  # the same
-            facts.context.update(_speakable(shown))
+        facts.now(_filled(self.plan, given))
         return facts
 
 
-def _compiled(text: str, names: Names) -> tuple[Judged, frozenset[tuple[str, ...]], Program]:
+def _compiled(text: str, names: Names) -> tuple[Judged, frozenset[tuple[str, ...]], Program, Simple | None]:
     judge = Judge(names)
-    judged = judge.judge(read(text))
+    node = read(text)
+    judged = judge.judge(node)
     try:
         program = cel.compile(judged.text)
     except ValueError as error:
         raise BadConditionError(f"this is not CEL: {str(error).partition('Syntax error: ')[2][:200]}") from error
-    return judged, frozenset(judge.reads), program
+    return judged, frozenset(judge.reads), program, simple(node, names)
 
 
-def _filled(plan: _Plan, given: Mapping[str, object] | None) -> dict[str, Any]:
+def _filled(plan: _Plan, given: Given | None) -> dict[str, Any]:
     shown: dict[str, Any] = {}
     for name, part in plan.items():
         value = given.get(name) if given is not None else None
         if isinstance(part, dict):
-            shown[name] = _filled(part, cast("Mapping[str, object] | None", value))
+            shown[name] = _filled(part, cast("Given | None", value))
         elif name == THERE:
             shown[name] = given is not None
         else:
@@ -173,7 +202,8 @@ def _of_kind(value: object, kind: Kind) -> object:
 
 
 def _text(value: object) -> str:
-    return value[:MAX_TEXT] if isinstance(value, str) else str(value)
+    text = value[:MAX_TEXT] if isinstance(value, str) else str(value)
+    return text if text.isascii() else _speakable(text)
 
 
 def _list(value: Any) -> list[Any]:  # noqa: ANN401  # whatever the list holds
@@ -216,7 +246,11 @@ _SHOWN: Mapping[str, Callable[[Any], object]] = {
 def _speakable(value: object) -> Any:  # noqa: ANN401  # what CEL can take is of many kinds
     """Without the halves of characters that are none."""
     if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode()
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            return value.encode("utf-8", "replace").decode()
+        return value
     if isinstance(value, dict):
         return {name: _speakable(part) for name, part in value.items()}
     if isinstance(value, list):
@@ -228,13 +262,8 @@ def _reason(error: Exception) -> str:
     return str(error).partition(". Check ")[0].partition(": the operation")[0].strip()[:200]
 
 
-@lru_cache(maxsize=4096)
-def _pattern(pattern: str) -> Any:  # noqa: ANN401  # RE2 ships no types
-    return re2.compile(pattern)
-
-
 def _matches(text: str, pattern: str) -> bool:
-    return _pattern(pattern).search(text) is not None
+    return compiled(pattern).search(text) is not None
 
 
 @lru_cache(maxsize=64)

@@ -8,7 +8,7 @@ from typing import Any
 
 import re2
 
-from pipeline.domain.conditions import MAX_TEXT, Condition, View
+from pipeline.domain.conditions import MAX_TEXT, Condition, Given, View
 from pipeline.domain.routing import shown
 
 MAX_FIELD = 500
@@ -46,7 +46,7 @@ class Correlated:
 
 
 def correlate(
-    rules: Sequence[Correlation], message: Mapping[str, object], subject: str, text: str
+    rules: Sequence[Correlation], message: Given, subject: str, text: str
 ) -> tuple[Correlated | None, list[str]]:
     """What the first rule that is about a mail makes of it, if any is; and what is to be noted.
 

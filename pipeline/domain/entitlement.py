@@ -1,6 +1,6 @@
 """Entitlements: what support a customer has bought, what is left of it, which of several a case gets."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
@@ -12,6 +12,9 @@ State = Literal["draft", "waiting", "active", "expired", "cancelled"]
 
 CHANNELS = ("phone", "email", "web", "facebook", "twitter", "iot")
 STATES: tuple[State, ...] = ("draft", "waiting", "active", "expired", "cancelled")
+Owner = tuple[str, str | UUID]
+"""Whose an entitlement is: the kind of record, and which."""
+
 UNITS_OF_AN_HOUR = 3600
 """Terms in hours are counted in seconds, terms in cases in cases: both are whole numbers."""
 
@@ -113,6 +116,14 @@ class Claim:
     products: frozenset[str]
     channel: str | None
 
+    @property
+    def owners(self) -> Sequence[Owner]:
+        """Everyone of whom its customer may draw on an entitlement."""
+        named: tuple[tuple[str, str | UUID | None], ...] = (
+            ("device", self.device), ("account", self.account), ("contact", self.contact),
+        )  # fmt: skip
+        return [(kind, owner) for kind, owner in named if owner is not None]
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -151,13 +162,19 @@ def choose(entitlements: Iterable[Entitlement], claim: Claim, at: datetime) -> C
     return Choice(chosen, used_up=False, why=f"entitlement {chosen.external_id}: {reason}{_left(chosen)}{rest}")
 
 
+def owners(one: Entitlement) -> Sequence[Owner]:
+    """Whose an entitlement is: a device's, else an account's, else that of each of its contacts."""
+    if one.device is not None:
+        return [("device", one.device)]
+    if one.account is not None:
+        return [("account", one.account)]
+    return [("contact", contact) for contact in one.contacts]
+
+
 def is_customers(one: Entitlement, claim: Claim) -> bool:
     """Whether the customer of a case is that of an entitlement, whatever else it covers."""
-    if one.device is not None:
-        return one.device == claim.device
-    if one.account is not None:
-        return one.account == claim.account
-    return claim.contact is not None and claim.contact in one.contacts
+    theirs = claim.owners
+    return any(owner in theirs for owner in owners(one))
 
 
 def _not_covered(one: Entitlement, claim: Claim, at: datetime) -> str | None:

@@ -83,39 +83,21 @@ def vocabulary(own: Mapping[str, Mapping[str, FieldType]], cut: Iterable[str] = 
     return {**named, "fields": Record(dict.fromkeys(cut, TEXT))}
 
 
-def case_record(case: Case) -> Mapping[str, object]:
-    """A case as conditions see it."""
-    return {
-        **case.fields,
-        "number": case.number,
-        "title": case.title,
-        "description": case.description,
-        "state": case.state,
-        "status": case.status,
-        "priority": case.priority,
-        "severity": case.severity,
-        "type": case.type,
-        "origin": case.origin,
-        "queue": case.queue,
-        "owner": _named(case.owner),
-        "contact": _named(case.contact),
-        "account": _named(case.account),
-        "product": case.product,
-        "device": case.device,
-        "entitlement": case.entitlement,
-        "sla": case.sla,
-        "escalated": case.escalated,
-        "flags": case.flags,
-        "opened_at": case.opened_at,
-        "resolved_at": case.resolved_at,
-        "first_response_at": case.first_response_at,
-        "waiting_since": case.waiting_since,
-        "until": case.until,
-    }
+class CaseRecord:
+    """A case as conditions see it, with some fields as they would be if they were `changed`."""
 
+    __slots__ = ("_case", "_changed")
 
-def _named(ref: Ref | None) -> str | None:
-    return (ref.external_id or str(ref.id)) if ref is not None else None
+    def __init__(self, case: Case, changed: Mapping[str, object]) -> None:
+        self._case = case
+        self._changed = changed
+
+    def get(self, name: str, /) -> object:
+        """A field of it; other records by their external ids."""
+        if name in self._changed:
+            return self._changed[name]
+        value = getattr(self._case, name) if name in CASE else self._case.fields.get(name)
+        return (value.external_id or str(value.id)) if isinstance(value, Ref) else value
 
 
 def _own_kind(kind: FieldType) -> Kind:

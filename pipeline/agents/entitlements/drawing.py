@@ -12,7 +12,7 @@ from uuid import UUID
 from pipeline.agents.batch import Batch, CaseEvent, Incoming
 from pipeline.domain.billing import Rounding
 from pipeline.domain.cases import Case
-from pipeline.domain.entitlement import NOTHING_LEFT, Claim, channel_of, choose, is_customers, told
+from pipeline.domain.entitlement import NOTHING_LEFT, Claim, Owner, channel_of, choose, owners, told
 from pipeline.domain.entitlement_use import Drawn, Line, Standing, Transition, Turn, Work, turn
 from pipeline.domain.outcomes import Quarantined
 from pipeline.store.casework_ports import WorkActivity
@@ -46,6 +46,10 @@ class Drawing:
         self._rounding = rounding
         self._batch = batch
         self._book = dict(facts.entitlements)
+        self._names_of: dict[Owner, list[str]] = defaultdict(list)
+        for one in self._book.values():
+            for owner in owners(one):
+                self._names_of[owner].append(one.external_id)
         self._families = families
         self._work = facts.work
         self._lines: dict[UUID, list[Line]] = defaultdict(list)
@@ -86,7 +90,7 @@ class Drawing:
             products=self._families.get(case.product, frozenset({case.product})) if case.product else frozenset(),
             channel=channel_of(case.origin),
         )
-        theirs = [one for one in self._book.values() if is_customers(one, claim)]
+        theirs = [self._book[name] for owner in claim.owners for name in self._names_of.get(owner, ())]
         choice = choose(theirs, claim, case.opened_at)
         if choice.entitlement is not None:
             case.entitlement = self._seen[case.id]["entitlement"] = choice.entitlement.external_id

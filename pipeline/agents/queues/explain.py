@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from uuid_utils.compat import uuid7
 
 from pipeline.agents.batch import Incoming
-from pipeline.agents.facts import Known, message_record
+from pipeline.agents.facts import Known, MessageRecord
 from pipeline.agents.rules import Rules
 from pipeline.domain.cases import Case, case_title
 from pipeline.domain.matching import account_domain
-from pipeline.domain.routing import Routed, Tried, rest, route
+from pipeline.domain.routing import Routed, Tried
 from pipeline.parse.freemail import FREEMAIL
 from pipeline.store.ports import Transaction, Wanted
 
@@ -30,9 +30,9 @@ async def explain_route(message: Incoming, rules: Rules, tx: Transaction) -> Exp
     """How it would be routed; nothing is written."""
     case = await _case(message, tx)
     known = await Known.of(rules.routes_read, [case], tx)
-    record = message_record(message)
-    routed = route(rules.routes, lambda changed: known.facts(case, record, changed))
-    beyond = list(rest(rules.routes, known.facts(case, record, routed.sets), routed))
+    record = MessageRecord(message)
+    routed = rules.routes.decide(lambda changed: known.facts(case, record, changed))
+    beyond = rules.routes.rest(known.facts(case, record, routed.sets), routed)
     wanted = routed.sets.get("queue", case.queue)
     queue = wanted if wanted in rules.queues else rules.default_queue
     return Explained(case, routed, beyond, queue, str(message.correlated) if message.correlated else None)

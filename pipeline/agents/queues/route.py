@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pipeline.agents.batch import Batch, CaseEvent, Deed, Incoming
-from pipeline.agents.facts import Known, message_record
+from pipeline.agents.facts import Known, MessageRecord
 from pipeline.agents.rules import Rules
 from pipeline.domain.cases import Case
 from pipeline.domain.matching import Ref
-from pipeline.domain.routing import Routed, RouteRule, Tried, route
+from pipeline.domain.routing import Routed, RouteRule, Tried
 from pipeline.store.ports import Transaction
 
 PART = "route"
@@ -74,8 +74,8 @@ class Route:
                 yield _Asked(case, event.cause, opened=False)
 
     def _decided(self, one: _Asked, known: Known) -> Routed:
-        message = message_record(one.message) if one.opened and one.message else None
-        return route(self._rules.routes, lambda changed: known.facts(one.case, message, changed))
+        message = MessageRecord(one.message) if one.opened and one.message else None
+        return self._rules.routes.decide(lambda changed: known.facts(one.case, message, changed))
 
     def _carry_out(self, one: _Asked, routed: Routed, owners: dict[str, Ref], batch: Batch) -> None:
         case = one.case
@@ -106,7 +106,7 @@ class Route:
         if not routed.held:
             queue = one.case.queue
             where = f"the default queue {queue}" if queue == self._rules.default_queue else queue
-            return f"none of {len(routed.tried)} rules holds; it {'goes to' if one.opened else 'stays in'} {where}"
+            return f"none of {routed.reached} rules holds; it {'goes to' if one.opened else 'stays in'} {where}"
         anew = "" if one.opened else "its priority changed: "
         decided = ", ".join(f"{name} {value}" for name, value in sets.items())
         assigned = f", given by {_how(routed.assigning)}" if one.opened and routed.assigning else ""

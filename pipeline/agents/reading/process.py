@@ -24,6 +24,7 @@ from pipeline.agents.batch import Incoming
 from pipeline.agents.reading.record import Reader, Unread
 from pipeline.config import Config
 from pipeline.errors import Stop
+from pipeline.process import collect_seldom
 from pipeline.wire import Envelope, Record
 
 SECONDS = 5.0
@@ -189,6 +190,7 @@ def _whole(read: Incoming | Unread, record: Record) -> Incoming | Unread:
 def serve(line: BufferedRWPair, seconds: float) -> None:
     """Answer until the other side has gone."""
     reader = Reader.of(_received(line))
+    collect_seldom()
     line.write(bytes(_LENGTH))
     line.flush()
     with suppress(EOFError, BrokenPipeError, ConnectionError):
