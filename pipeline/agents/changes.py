@@ -23,10 +23,10 @@ async def changes_of(batch: Batch, tx: Transaction) -> Changes:
         changed=list(batch.changed.values()),
         participants=batch.participants,
         activities=[
-            *(_activity(message) for message in batch.messages if message.activity_id and not message.about),
+            *(_activity(message) for message in batch.messages if _has_its_own(message, batch)),
             *batch.activities,
         ],
-        messages=[_message(message) for message in batch.messages],
+        messages=[_message(message, batch) for message in batch.messages],
         raws=[(message.id, message.envelope.raw) for message in batch.messages if not message.envelope.dataref],
         blobs=[(message.id, message.envelope.dataref) for message in batch.messages if message.envelope.dataref],
         links=batch.new_links,
@@ -45,6 +45,11 @@ async def changes_of(batch: Batch, tx: Transaction) -> Changes:
         entitlements=batch.entitlements,
         queues=QueueChanges(batch.queues.items, batch.queues.failures),
     )
+
+
+def _has_its_own(message: Incoming, batch: Batch) -> bool:
+    """Whether an activity is made of a message; not of what tells more of a call or item, or of one move of many."""
+    return message.activity_id is not None and not message.about and message.activity_id not in batch.watch.retold
 
 
 def _counted(batch: Batch) -> Iterator[Counted]:
@@ -87,7 +92,7 @@ def _facts(message: Incoming) -> Mapping[str, str]:
     return envelope.facts if envelope.id == message.source_id else {**envelope.facts, CE_ID: clean(envelope.id)[:2000]}
 
 
-def _message(message: Incoming) -> NewMessage:
+def _message(message: Incoming, batch: Batch) -> NewMessage:
     outcome = message.outcome
     if outcome is None:
         raise AssertionError(f"no step decided on {message.source_id}")
@@ -108,7 +113,7 @@ def _message(message: Incoming) -> NewMessage:
         received_at=message.received,
         flags=message.flags,
         defects=message.defects,
-        body=None if message.activity_id else message.text,
+        body=None if message.activity_id and message.activity_id not in batch.watch.retold else message.text,
         content_type=message.envelope.content_type,
         facts=_facts(message),
         topic=message.record.topic,

@@ -93,9 +93,10 @@ class Sample:
 class RuleAlarm:
     """What a rule knows of a device, of which the feed `source` tells.
 
-    `holding` are the names whose last reading keeps it up, each at its level. While pending, it began at `since` and
-    is raised at `due` by our clock when nothing is heard until then; `late` when what raises it came late. `flaps`
-    counts how often it was raised again soon after it was cleared.
+    `holding` are the names whose last reading keeps it up, each at its level. While pending, it began at `since` and is
+    raised at `due` by our clock when nothing is heard until then; `late` when what raises it came late. `flaps` counts
+    how often it was raised again soon after it was cleared. So many moves of it were `noted` on its case one by one;
+    the activity `folded` stands for all that came then.
     """
 
     device: str
@@ -115,6 +116,8 @@ class RuleAlarm:
     flaps: int = 0
     group_key: str | None = None
     case_id: UUID | None = None
+    noted: int = 0
+    folded: UUID | None = None
 
     @property
     def is_active(self) -> bool:

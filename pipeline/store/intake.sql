@@ -43,7 +43,7 @@ ORDER BY link.id, own DESC, case_id;
 -- name: known_messages
 -- The messages stored under these keys, with the text that a duplicate is compared with.
 SELECT message.dedupe_key, message.id, message.received_at, coalesce(message.case_id, activity.case_id),
-    coalesce(activity.body, message.body, '')
+    coalesce(message.body, activity.body, '')
 FROM message LEFT JOIN activity ON activity.id = message.activity_id
 WHERE message.dedupe_key = ANY(%(keys)s::text[]);
 

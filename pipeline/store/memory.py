@@ -278,9 +278,9 @@ class MemoryTransaction:
 
     def _stored(self, message: NewMessage) -> StoredMessage:
         activity = self._tables.activities.get(message.activity_id) if message.activity_id else None
-        body = activity.body if activity is not None else message.body or ""
+        body = message.body if message.body is not None or activity is None else activity.body
         case_id = message.case_id or (activity.case_id if activity is not None else None)
-        return StoredMessage(message.id, message.received_at, case_id, body)
+        return StoredMessage(message.id, message.received_at, case_id, body or "")
 
     def _parties(self, identities: Collection[Identity], by: str) -> Iterator[tuple[Identity, Party]]:
         tables = self._tables

@@ -1,6 +1,7 @@
 """What rules on readings ask and write, in memory."""
 
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -51,4 +52,6 @@ def write_watch(tables: "Tables", changes: WatchChanges) -> None:
         else:
             tables.rule_alarms[name] = alarm
     tables.groups.update({(one.rule, one.key): one.case_id for one in changes.groups})
+    for one in changes.retold:
+        tables.activities[one.id] = replace(tables.activities[one.id], subject=one.subject, body=one.body)
     tables.commands.update({one.id: one for one in changes.commands})

@@ -17,7 +17,7 @@ _SQL = load_queries("watch.sql")
 
 _ALARM = (
     "device", "rule", "source", "state", "holding", "level", "severity", "text", "since", "due", "late", "raised_at",
-    "changed_at", "cleared_at", "flaps", "group_key", "case_id",
+    "changed_at", "cleared_at", "flaps", "group_key", "case_id", "noted", "folded",
 )  # fmt: skip
 
 
@@ -67,6 +67,7 @@ async def write_watch(connection: psycopg.AsyncConnection, changes: WatchChanges
         ("write_alarms", alarms),
         ("write_groups", [{"rule": one.rule, "key": one.key, "case_id": one.case_id} for one in changes.groups]),
         ("write_commands", changes.commands),
+        ("retell", changes.retold),
     ):
         if rows:
             await connection.execute(_SQL[name], {"rows": orjson.dumps(rows).decode()})

@@ -6,7 +6,7 @@ FROM device_watch AS watch WHERE watch.device = ANY(%(devices)s::text[]);
 
 -- name: alarms
 SELECT device, rule, source, state, holding, level, severity, text, since, due, late, raised_at, changed_at, cleared_at,
-    flaps, group_key, case_id
+    flaps, group_key, case_id, noted, folded
 FROM rule_alarm WHERE device = ANY(%(devices)s::text[]);
 
 -- name: windows
@@ -54,23 +54,30 @@ ON CONFLICT (device) DO UPDATE SET
 
 -- name: write_alarms
 INSERT INTO rule_alarm (device, rule, source, state, holding, level, severity, text, since, due, late, raised_at,
-    changed_at, cleared_at, flaps, group_key, case_id)
+    changed_at, cleared_at, flaps, group_key, case_id, noted, folded)
 SELECT device, rule, source, state, holding, level, severity, text, since, due, late, raised_at, changed_at, cleared_at,
-    flaps, group_key, case_id
+    flaps, group_key, case_id, noted, folded
 FROM json_to_recordset(%(rows)s::json) AS r (device text, rule text, source text, state text, holding jsonb, level int,
     severity text, text text, since timestamptz, due timestamptz, late boolean, raised_at timestamptz,
-    changed_at timestamptz, cleared_at timestamptz, flaps int, group_key text, case_id uuid)
+    changed_at timestamptz, cleared_at timestamptz, flaps int, group_key text, case_id uuid,
+    noted int, folded uuid)
 ORDER BY device COLLATE "C", rule COLLATE "C"
 ON CONFLICT (device, rule) DO UPDATE SET
     source = excluded.source, state = excluded.state, holding = excluded.holding, level = excluded.level,
     severity = excluded.severity, text = excluded.text, since = excluded.since, due = excluded.due,
     late = excluded.late, raised_at = excluded.raised_at, changed_at = excluded.changed_at,
     cleared_at = excluded.cleared_at, flaps = excluded.flaps, group_key = excluded.group_key,
-    case_id = excluded.case_id;
+    case_id = excluded.case_id, noted = excluded.noted, folded = excluded.folded;
 
 -- name: forget_alarms
 DELETE FROM rule_alarm USING unnest(%(devices)s::text[], %(rules)s::text[]) AS gone (device, rule)
 WHERE rule_alarm.device = gone.device AND rule_alarm.rule = gone.rule;
+
+-- name: retell
+-- What an activity says that stands for many moves of an alarm.
+UPDATE activity SET subject = r.subject, body = r.body
+FROM json_to_recordset(%(rows)s::json) AS r (id uuid, subject text, body text)
+WHERE activity.id = r.id;
 
 -- name: write_groups
 UPDATE alarm_group SET case_id = r.case_id

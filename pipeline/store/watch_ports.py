@@ -69,6 +69,15 @@ class NewCommand:
     state: str = "queued"
 
 
+@dataclass(frozen=True, slots=True)
+class Retold:
+    """What an activity of a case says from now on, that stands for many moves of an alarm."""
+
+    id: UUID
+    subject: str
+    body: str
+
+
 @dataclass(slots=True)
 class WatchChanges:
     """What a batch writes; a row that is there is replaced, an alarm that is None is gone."""
@@ -77,3 +86,4 @@ class WatchChanges:
     alarms: dict[AlarmName, RuleAlarm | None] = field(default_factory=dict)
     groups: list[AlarmGroup] = field(default_factory=list)
     commands: list[NewCommand] = field(default_factory=list)
+    retold: list[Retold] = field(default_factory=list)

@@ -18,10 +18,14 @@ from pipeline.domain.alarms import raised_priority
 from pipeline.domain.cases import Case, case_title, survivor
 from pipeline.domain.outcomes import Appended, Opened, Recorded
 from pipeline.store.ports import NewActivity, Transaction
-from pipeline.store.watch_ports import AlarmGroup, AlarmName, Member, NewCommand
+from pipeline.store.watch_ports import AlarmGroup, AlarmName, Member, NewCommand, Retold
 
 COMMAND_LIVES = timedelta(minutes=15)
 """A command that could not be sent for so long is not sent any more: its reason may be gone."""
+
+
+MOST_NOTED = 10
+"""Moves of one alarm that are noted on its case one by one; what comes then is one activity, which counts on."""
 
 
 class RaiseAlarms:
@@ -57,6 +61,7 @@ class AlarmCases:
         self._batch = batch
         self._touched = touched
         self._case_of: dict[AlarmName, UUID | None] = {}
+        self._noted: dict[AlarmName, tuple[int, UUID | None]] = {}
         self._told: list[tuple[Incoming | Deed, str]] = []
 
     def tell(self, moved: Moved) -> None:
@@ -67,10 +72,11 @@ class AlarmCases:
         case = survivor(before, self._batch.cases) if before else None
         cause = self._cause(moved.teller)
         says = f"{alarm.rule} is {move.kind}: {alarm.text}"
+        self._noted.setdefault(name, (alarm.noted, alarm.folded))
         if move.kind == "raised":
             case = self._raised(moved, case, cause, says)
         elif case is not None:
-            self._add(case, cause, says)
+            self._add_move(moved, case, cause, says)
         elif move.entered is not None and move.entered.opens_case:
             case = self._open(moved, cause, says, None)
         self._case_of[name] = case.id if case else None
@@ -78,10 +84,11 @@ class AlarmCases:
         self._told.append((cause, f"{says} ({alarm.severity or 'no severity'}), which opens no case"))
         self._batch.events.append(CaseEvent(f"alarm.{move.kind}", cause, case, alarm=alarm.told()))
         if case is not None:
-            self._explain(moved, case, cause)
+            if not self._is_folded(name):
+                self._explain(moved, case, cause)
             if alarm.is_active:
                 self._worsen(case, alarm, cause)
-            elif moved.rule.resolve_on_clear:
+            elif moved.rule.resolve_on_clear and not self._is_folded(name):
                 self._resolve(case, alarm, cause)
         self._command(moved, case, cause)
 
@@ -93,14 +100,15 @@ class AlarmCases:
         state = self._batch.watch
         for name, case_id in self._case_of.items():
             if (alarm := state.alarms.get(name)) is not None:
-                state.alarms[name] = replace(alarm, case_id=case_id)
+                noted, folded = self._noted[name]
+                state.alarms[name] = replace(alarm, case_id=case_id, noted=noted, folded=folded)
 
     # ---- cases
 
     def _raised(self, moved: Moved, before: Case | None, cause: Incoming | Deed, says: str) -> Case | None:
         level = moved.move.entered
         if moved.move.again and before is not None and before.state != "cancelled":
-            self._add(before, cause, says)
+            self._add_move(moved, before, cause, says)
             if changed := casework.reactivate(before):
                 self._batch.touch(before)
                 self._batch.events.append(CaseEvent("case.reopened", cause, before, changed))
@@ -123,7 +131,8 @@ class AlarmCases:
             case.linked_to = before.id if before.state == "active" else None
         if isinstance(cause, Incoming) and cause.outcome is None:
             cause.outcome = Opened(says)
-        self._add(case, cause, says)
+        self._noted[alarm.device, alarm.rule] = (0, None)
+        self._add_move(moved, case, cause, says)
         batch.events.append(CaseEvent("case.opened", cause, case))
         if before is not None:
             batch.events.append(CaseEvent("case.linked", cause, case, linked=before))
@@ -146,7 +155,28 @@ class AlarmCases:
         self._batch.cases[case.id] = self._batch.opened[case.id] = case
         return case
 
-    def _add(self, case: Case, cause: Incoming | Deed, says: str) -> None:
+    def _is_folded(self, name: AlarmName) -> bool:
+        """Whether the case was told very many moves of this alarm."""
+        return self._noted[name][1] is not None
+
+    def _add_move(self, moved: Moved, case: Case, cause: Incoming | Deed, says: str) -> None:
+        """The case is told of a move; of very many, one activity tells how many, and the last."""
+        name = (moved.move.alarm.device, moved.move.alarm.rule)
+        noted, folded = self._noted[name]
+        if noted < MOST_NOTED:
+            self._noted[name] = (noted + 1, None)
+            self._add(case, cause, says)
+            return
+        more = noted + 1 - MOST_NOTED
+        subject = f"{moved.rule.name} does not settle: {more} more {'moves' if more > 1 else 'move'}"
+        body = f"{subject}, the last at {moved.move.at.isoformat()}: {says}"
+        if folded is None:
+            folded = self._note(case, cause, body)
+        self._noted[name] = (noted + 1, folded)
+        self._batch.watch.retold[folded] = Retold(folded, subject[:300], body)
+        self._add(case, cause, says, folded)
+
+    def _add(self, case: Case, cause: Incoming | Deed, says: str, activity: UUID | None = None) -> None:
         """The case gets an activity: that of the message, unless that belongs to another case already."""
         if isinstance(cause, Incoming) and cause.case is case:
             return
@@ -156,12 +186,12 @@ class AlarmCases:
             and (cause.outcome is None or cause.outcome.name == "opened")
         ):
             cause.outcome = cause.outcome or Appended("alarm", says)
-            cause.case, cause.activity_id = case, cause.activity_id or uuid7()
+            cause.case, cause.activity_id = case, activity or cause.activity_id or uuid7()
             self._batch.touch(case)
             if cause.outcome.name == "appended":
                 self._batch.events.append(CaseEvent("case.appended", cause, case))
-            return
-        self._note(case, cause, says)
+        elif activity is None:
+            self._note(case, cause, says)
 
     def _note(self, case: Case, cause: Incoming | Deed, says: str, direction: str = "in") -> UUID:
         """An activity of nobody's message; its id."""

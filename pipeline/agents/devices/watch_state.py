@@ -10,7 +10,7 @@ from pipeline.agents.channels.told import PlainItem
 from pipeline.domain.alarm_rules import AlarmRule, Move, RuleAlarm
 from pipeline.domain.customers import AccountFacts, DeviceFacts
 from pipeline.domain.maintenance import Place, Window, window_of
-from pipeline.store.watch_ports import AlarmGroup, AlarmName, GroupName, NewCommand, WatchChanges, Watched
+from pipeline.store.watch_ports import AlarmGroup, AlarmName, GroupName, NewCommand, Retold, WatchChanges, Watched
 
 if TYPE_CHECKING:
     from pipeline.agents.batch import Deed, Incoming
@@ -45,7 +45,8 @@ class Moved:
 class WatchState:
     """Devices and alarms as they stand so far; `heard` and `moved` are to be written, `moves` to be told.
 
-    `later` is when devices were heard about which that is all there is to say.
+    `retold` are the activities that stand for many moves of an alarm, with what they say now. `later` is when devices
+    were heard about which that is all there is to say.
 
     `named` are the cases that the moves may be about; `alone` how many messages of a record moved alarms (by the
     record's id), `repeated` those of them that were told before.
@@ -65,6 +66,7 @@ class WatchState:
     touched: set[UUID] = field(default_factory=set)
     named: set[UUID] = field(default_factory=set)
     commands: list[NewCommand] = field(default_factory=list)
+    retold: dict[UUID, Retold] = field(default_factory=dict)
     counts: dict[UUID, tuple[int, int]] = field(default_factory=dict)
 
     def maintained(self, device: str, at: datetime) -> bool:
@@ -93,4 +95,5 @@ class WatchState:
             alarms={name: self.alarms[name] for name in sorted(self.moved)},
             groups=[self.groups[name] for name in sorted(self.grouped)],
             commands=self.commands,
+            retold=[self.retold[one] for one in sorted(self.retold)],
         )
