@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pipeline.agents.people.contacts import Contacts
     from pipeline.agents.people.suggestions import Suggestions
     from pipeline.agents.promises.recount import Recount
+    from pipeline.agents.quarantine import Quarantine
     from pipeline.agents.queues.desk import QueueDesk
     from pipeline.agents.reading.turn import Reading
     from pipeline.agents.relay import Relay
@@ -331,6 +332,18 @@ def build_retrial(config: Config) -> "Retrial":
 
     dsn = config.postgres.dsn
     return Retrial(DeadLetters(dsn), LetterStore(dsn), Reader.of(config), build_intake(compile_rules(config)))
+
+
+def build_quarantine(config: Config) -> "Quarantine":
+    """What settles quarantined messages after all, or drops them."""
+    from pipeline.agents.quarantine import Quarantine
+    from pipeline.agents.reading.record import Reader
+    from pipeline.agents.rules import compile_rules
+    from pipeline.store.quarantine import QuarantineStore
+
+    rules = compile_rules(config)
+    store, reader = QuarantineStore(config.postgres.dsn), Reader.of(config)
+    return Quarantine(store, reader, build_intake(rules), build_consequences(rules))
 
 
 def build_importer(config: Config) -> "Importer":

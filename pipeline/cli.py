@@ -24,6 +24,7 @@ from pipeline.commands import (
     migrate,
     parse,
     partition,
+    quarantine,
     queue,
     relay,
     replay,
@@ -76,6 +77,7 @@ for verbs in (
     maintenance,
     route,
     queue,
+    quarantine,
 ):
     verbs.register(app)
 

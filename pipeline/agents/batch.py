@@ -49,6 +49,7 @@ class Incoming:
     more of an item that is known, or of a call that was answered before. At most one of `call`, `post`, `alarm` and
     `telemetry` is there; with the last, it stands for all messages of its record. `shown` is what else conditions may
     ask of it, `correlated` what it tells of as another system's mail.
+    `released` holds when it was put aside before, and a person wants it settled all the same.
     """
 
     record: Record
@@ -94,6 +95,7 @@ class Incoming:
     asks: bool = True
     is_new: bool = False
     refused: Quarantined | Suppressed | None = None
+    released: bool = False
     dedupe_genuine: str | None = None
     quarantine: str | None = None
     flags: tuple[str, ...] = ()

@@ -27,7 +27,7 @@ class Match:
         waiting: list[tuple[Incoming, Identity]] = []
         for message in batch.undecided():
             identity = message.identity
-            if message.quarantine is not None:
+            if message.quarantine is not None and not message.released:
                 message.outcome = Quarantined(message.quarantine)
             elif identity is not None:
                 message.party = _known(message, batch)
@@ -56,7 +56,7 @@ class Match:
         if message.automatic or not message.may_be_new or self._rules.is_ours(message.sender or ""):
             return False  # neither a robot nor a mailbox of ours is anybody's customer
         policy = self._rules.queues[message.queue].new_sender
-        if policy == "create" or self._account(message, batch) is not None:
+        if policy == "create" or message.released or self._account(message, batch) is not None:
             return True
         refused: Quarantined | Suppressed
         if policy == "quarantine":

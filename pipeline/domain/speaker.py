@@ -93,7 +93,7 @@ def believe(verdict: Verdict, *, as_us: bool, doubt: Doubt) -> Belief:
     if doubt == "accept":
         return Belief("unproven")
     if doubt == "quarantine":
-        return Belief(found, quarantine=f"its sender is unproven: {_refutation(verdict)}")
+        return Belief(found, (FLAG,), quarantine=f"its sender is unproven: {_refutation(verdict)}")
     return Belief(found, (FLAG,))
 
 

@@ -31,10 +31,14 @@ from pipeline.domain.orders import (
     SetField,
     Unmerge,
 )
-from pipeline.replay.steps import Deed
+from pipeline.domain.quarantine import Drop, Release
+from pipeline.replay.steps import AnyOrder, Deed
 
 OF_CONTACTS = ("merge_contacts", "unmerge_contact")
 """What is done to contacts, and not to a case."""
+
+OF_MESSAGES = ("release", "drop")
+"""What is decided about quarantined messages."""
 
 OF_TIME = ("tick", "advance")
 """What no agent does: the clock runs to the line's time."""
@@ -74,7 +78,7 @@ class _Reader:
 
     def deed(self, at: datetime | None) -> Deed | None:
         verb = self._values.get("do")
-        verbs: Mapping[str, Callable[[], Order | ContactOrder | None]] = {
+        verbs: Mapping[str, Callable[[], AnyOrder | None]] = {
             "reply": self._reply,
             "note": lambda: Note(self._text("text", "note", "body", needed=True)),
             "assign": self._assign,
@@ -92,6 +96,8 @@ class _Reader:
             "activity": self._log,
             "close": self._finish,
             "merge_contacts": self._merge_contacts,
+            "release": lambda: Release(LATER),
+            "drop": lambda: Drop(LATER),
             "unmerge_contact": lambda: UnmergeContact(self._text("contact", needed=True)),
         }
         if not isinstance(verb, str) or verb not in {*verbs, *OF_TIME}:
@@ -102,7 +108,7 @@ class _Reader:
             case_of, name = self._text("case_of"), self._text("id")
             return Deed(at, case_of=case_of or None, id=name or None, verb=verb) if at is not None else None
         came = "case_opened_by" in self._values
-        case_of = self._text("case_opened_by" if came else "case_of", needed=verb not in OF_CONTACTS)
+        case_of = self._text("case_opened_by" if came else "case_of", needed=verb not in {*OF_CONTACTS, *OF_MESSAGES})
         other = self._other(verb)
         order = verbs[verb]()
         by = self._text("by") or (self._text("agent") if verb != "assign" else "")
@@ -129,6 +135,8 @@ class _Reader:
             "merge": ("into_opened_by", "into"),
             "attach": ("message", "activity"),
             "close": ("activity",),
+            "release": ("message",),
+            "drop": ("message",),
         }.get(verb)
         return self._text(*names, needed=True) if names else None
 

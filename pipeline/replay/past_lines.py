@@ -10,7 +10,7 @@ from pipeline.store.past import CE_ID, PastDeed, PastMessage
 _VERBS: Mapping[str, str] = {
     "Reply": "reply", "Note": "note", "Assign": "assign", "SetField": "set", "Hold": "hold", "Resume": "resume",
     "Resolve": "resolve", "Cancel": "cancel", "Reactivate": "reactivate", "Merge": "merge", "Unmerge": "unmerge",
-    "Attach": "attach", "Plan": "task", "Log": "activity", "Finish": "close",
+    "Attach": "attach", "Plan": "task", "Log": "activity", "Finish": "close", "Release": "release", "Drop": "drop",
 }  # fmt: skip
 """What a journal calls each order."""
 
@@ -21,6 +21,9 @@ _KEYS: Mapping[str, Mapping[str, str]] = {
 """Fields of orders that a journal calls otherwise."""
 
 
+_OF_MESSAGES = frozenset({"Release", "Drop"})
+
+
 class PastLines:
     """Names each message and activity as later lines call it."""
 
@@ -28,6 +31,7 @@ class PastLines:
         self._blob = blob
         self._opened: dict[UUID, str] = {}
         self._messages: dict[UUID, str] = {}
+        self._came: dict[UUID, str] = {}
         self.left_out = 0
 
     async def __call__(self, steps: AsyncIterator[PastMessage | PastDeed]) -> AsyncIterator[dict[str, Any]]:
@@ -43,6 +47,7 @@ class PastLines:
         name = str(past.id)
         if past.case_id is not None and past.outcome == "opened":
             self._opened.setdefault(past.case_id, name)
+        self._came[past.id] = name
         if past.activity_id is not None:
             self._messages.setdefault(past.activity_id, name)
         try:
@@ -68,7 +73,9 @@ class PastLines:
         }
 
     def _deed(self, past: PastDeed) -> dict[str, Any] | None:
-        opened_by = self._opened.get(past.case_id)
+        if past.verb in _OF_MESSAGES:
+            return self._verdict(past)
+        opened_by = self._opened.get(past.case_id) if past.case_id is not None else None
         if opened_by is None:
             return None
         other = self._other(past)
@@ -86,6 +93,15 @@ class PastLines:
             **other,
             **({} if past.within else {"before": True}),
         }
+
+    def _verdict(self, past: PastDeed) -> dict[str, Any] | None:
+        """What was decided about a message that had been put aside."""
+        message = _named("message", self._came, past.data["message"])
+        if message is None:
+            return None
+        said = {"at": past.at.isoformat(), "id": str(past.id), "do": _VERBS[past.verb], **message}
+        by = {"by": past.actor_id} if past.actor_id else {}
+        return {**said, **by, **({} if past.within else {"before": True})}
 
     def _other(self, past: PastDeed) -> dict[str, str] | None:
         """The other case or activity of an order, by its name; None where it has none in the journal."""

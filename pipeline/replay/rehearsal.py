@@ -12,6 +12,7 @@ from pipeline import app, topics
 from pipeline.agents import batch as agents
 from pipeline.agents.casework.casework import Casework
 from pipeline.agents.people.contacts import Contacts
+from pipeline.agents.quarantine import Quarantine
 from pipeline.agents.rules import Rules, compile_rules
 from pipeline.agents.settle import Settler
 from pipeline.agents.timers import Timers
@@ -20,6 +21,7 @@ from pipeline.config.sections import Postgres
 from pipeline.domain.contacts import ContactOrder
 from pipeline.domain.importing import Line
 from pipeline.domain.orders import Attach, Done, Finish, Merge, Order, Refused, SetField, Unmerge
+from pipeline.domain.quarantine import Verdict
 from pipeline.errors import Stop
 from pipeline.parse.keys import HEADER_LIMIT
 from pipeline.reference.importing import Importer
@@ -65,8 +67,12 @@ async def rehearse(steps: Sequence[Arrival | Deed], config: Config, data: Sequen
         timers = app.build_timers(rules, store)
         watched = WatchedStore(store)
         settle = app.build_settler(config, watched)
-        run = _Run(settle, watched, casework, contacts, timers, _Log(steps), dsn)
-        await run.all(steps)
+        quarantine = app.build_quarantine(config)
+        run = _Run(settle, watched, casework, contacts, timers, quarantine, _Log(steps), dsn)
+        try:
+            await run.all(steps)
+        finally:
+            await quarantine.close()
     finally:
         await store.close()
     async with Inventory.open(dsn) as inventory:
@@ -118,6 +124,7 @@ class _Run:
         casework: Casework,
         contacts: Contacts,
         timers: Timers,
+        quarantine: Quarantine,
         log: _Log,
         dsn: str,
     ) -> None:
@@ -127,6 +134,7 @@ class _Run:
         self._settle = settle
         self._casework = casework
         self._timers = timers
+        self._quarantine = quarantine
         self._dsn = dsn
         self._made: dict[str, UUID] = {}
 
@@ -178,6 +186,9 @@ class _Run:
 
     async def _do(self, deed: Deed, inventory: Inventory) -> None:
         """What an agent does; on a message without a case there is nothing to do it to."""
+        if isinstance(deed.order, Verdict):
+            self.log.done.append(DeedDone(deed, await self._judge(deed.order, deed, inventory)))
+            return
         if isinstance(deed.order, ContactOrder):
             done = await self._contacts.do(deed.order, agents.Deed(deed.at, actor_id=deed.by))
             self.log.done.append(DeedDone(deed, done))
@@ -199,10 +210,21 @@ class _Run:
         if deed.id is not None and isinstance(done, Done) and done.activity is not None:
             self._made[deed.id] = done.activity
 
+    async def _judge(self, verdict: Verdict, deed: Deed, inventory: Inventory) -> Done | Refused:
+        """What a person decides about a message that was put aside."""
+        place = await self._place(deed.other or "", inventory)
+        if place.message is None:
+            return Refused(f'"{deed.other}" is no message that waits')
+        by = agents.Deed(deed.at, actor_id=deed.by)
+        judged = await self._quarantine.do(replace(verdict, message=place.message), by)
+        return judged if isinstance(judged, Refused) else Done(changed=judged.changed)
+
     async def _named(self, deed: Deed, inventory: Inventory) -> Order | None:
         """The order with the other case or activity that it names; None where there is none of that name."""
-        if deed.other is None or deed.order is None or isinstance(deed.order, ContactOrder):
-            return None if isinstance(deed.order, ContactOrder) else deed.order
+        if deed.order is None or isinstance(deed.order, ContactOrder | Verdict):
+            return None
+        if deed.other is None:
+            return deed.order
         place = await self._place(deed.other, inventory)
         case = (place.came_to if deed.other_where_it_came else None) or place.case
         match deed.order:

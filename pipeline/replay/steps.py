@@ -7,7 +7,11 @@ from typing import Any
 
 from pipeline.domain.contacts import ContactOrder
 from pipeline.domain.orders import Log, Note, Order, Plan, Reply, Resolve
+from pipeline.domain.quarantine import Verdict
 from pipeline.wire import Envelope
+
+AnyOrder = Order | ContactOrder | Verdict
+"""What may be ordered: done to a case, to contacts, or decided about a quarantined message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,7 @@ class Deed:
     """
 
     at: datetime
-    order: Order | ContactOrder | None = None
+    order: AnyOrder | None = None
     case_of: str | None = None
     by: str | None = None
     id: str | None = None
@@ -49,7 +53,7 @@ class Deed:
     verb: str = "tick"
 
 
-def makes_activity(order: Order | ContactOrder | None) -> bool:
+def makes_activity(order: AnyOrder | None) -> bool:
     """Whether an order makes an activity, which later lines may name by the id of its line."""
     return isinstance(order, Reply | Note | Plan | Log | Resolve)
 

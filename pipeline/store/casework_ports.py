@@ -115,7 +115,7 @@ class DeedRow:
     """What somebody ordered, as a journal tells it; `data` holds what the verb needs."""
 
     id: UUID
-    case_id: UUID
+    case_id: UUID | None
     at: datetime
     actor: str
     actor_id: str | None

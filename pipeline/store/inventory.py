@@ -45,6 +45,7 @@ class Place:
     case: UUID | None = None
     came_to: UUID | None = None
     activity: UUID | None = None
+    message: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 -- name: place_of_record
 -- Where the message lies that came as this record, where it came to, and its activity; a duplicate's case is the
 -- original's.
-SELECT coalesce(activity.case_id, message.case_id), message.case_id, message.activity_id
+SELECT coalesce(activity.case_id, message.case_id), message.case_id, message.activity_id, message.id
 FROM message LEFT JOIN activity ON activity.id = message.activity_id
 WHERE topic = %(topic)s AND partition = %(partition)s AND log_offset = %(offset)s;
 

@@ -56,7 +56,7 @@ class PastDeed:
     """What an agent ordered; `data` as the order's own fields, `within` the period or before it."""
 
     id: UUID
-    case_id: UUID
+    case_id: UUID | None
     at: datetime
     actor_id: str | None
     verb: str

@@ -55,7 +55,8 @@ FROM wanted JOIN message ON message.id = wanted.id LEFT JOIN raw_message ON raw_
 ORDER BY message.id;
 
 -- name: deeds
--- What agents did to the cases concerned, until the end of the period.
+-- What agents did to the cases concerned, until the end of the period, and what is of no case.
 SELECT id, case_id, at, actor_id, verb, data, activity_id, at >= %(since)s
 FROM deed WHERE case_id = ANY(%(cases)s::uuid[]) AND at < %(until)s
+    OR case_id IS NULL AND at < %(until)s AND (at >= %(since)s OR verb IN ('Release', 'Drop'))
 ORDER BY id;

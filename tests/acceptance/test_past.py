@@ -33,9 +33,9 @@ def of_kept_channels(scenario: Scenario) -> bool:
 
 
 def chosen(scenarios: Sequence[Scenario]) -> list[Scenario]:
-    """All in which agents move things about, and the first of each other file: each is rehearsed twice."""
+    """All in which agents move or judge things, and the first of each other file: each is rehearsed twice."""
     first = {scenario.name: scenario for scenario in reversed(scenarios)}
-    return [one for one in scenarios if one.name.startswith("merging/") or first[one.name] is one]
+    return [one for one in scenarios if one.name.startswith(("merging/", "quarantine/")) or first[one.name] is one]
 
 
 PASTS = chosen([scenario for scenario in SCENARIOS if of_kept_channels(scenario)])

@@ -94,7 +94,7 @@ class Drawing:
         choice = choose(theirs, claim, case.opened_at)
         if choice.entitlement is not None:
             case.entitlement = self._seen[case.id]["entitlement"] = choice.entitlement.external_id
-        elif case.queue in strict and isinstance(event.cause, Incoming) and event.cause.kind != "iot":
+        elif case.queue in strict and isinstance(event.cause, Incoming) and _may_be_refused(event.cause):
             self.refused[event.cause.id] = Quarantined(f"{choice.why}, and {case.queue} asks a person then")
         elif choice.used_up:
             _flag(case)
@@ -159,6 +159,11 @@ class Drawing:
                 adjusts = isinstance(one, WorkActivity) and one.adjusts
                 mine[one.id] = Work(one.id, channel, one.billable_s, adjusts)
         return [each if each.adjusts else replace(each, seconds=self._rounding(each.seconds)) for each in mine.values()]
+
+
+def _may_be_refused(cause: Incoming) -> bool:
+    """Whether it may be put aside: no device's message, and none that a person has judged already."""
+    return cause.kind != "iot" and not cause.released
 
 
 def _transition(event: CaseEvent) -> Transition:

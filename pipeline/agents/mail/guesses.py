@@ -18,7 +18,12 @@ class Guesses:
         """Decide in the order of arrival."""
         so_far: dict[str, list[datetime]] = {key: [*times] for key, times in batch.facts.mail.misses.items()}
         for message in batch.undecided():
-            if message.mail is None or not message.mail.guesses or (key := guesser(message)) is None:
+            if (
+                message.released
+                or message.mail is None
+                or not message.mail.guesses
+                or (key := guesser(message)) is None
+            ):
                 continue
             times = so_far.setdefault(key, [])
             if sum(timedelta() <= message.received - at < HOUR for at in times) >= MOST_MISSES:

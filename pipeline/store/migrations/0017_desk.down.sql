@@ -1,3 +1,6 @@
+DROP INDEX message_quarantined;
+DELETE FROM deed WHERE case_id IS NULL;
+ALTER TABLE deed ALTER COLUMN case_id SET NOT NULL;
 ALTER TABLE cases DROP COLUMN description;
 DROP INDEX queue_item_cases, queue_item_others, queue_item_given;
 ALTER TABLE queue_item DROP COLUMN needs;

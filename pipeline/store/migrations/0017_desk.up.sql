@@ -12,3 +12,7 @@ CREATE INDEX queue_item_given ON queue_item (queue, needs, rank DESC, since, ref
 
 -- What a case is about, in an agent's words.
 ALTER TABLE cases ADD COLUMN description text NOT NULL DEFAULT '';
+
+-- What is ordered about no case: a quarantined message that is released, an agent who comes or goes.
+ALTER TABLE deed ALTER COLUMN case_id DROP NOT NULL;
+CREATE INDEX message_quarantined ON message (received_at) WHERE outcome = 'quarantined';
