@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from pipeline.agents.settle import Settler
     from pipeline.agents.timers import Timers
     from pipeline.api.auth import Gate
+    from pipeline.api.hub import Hub
     from pipeline.connectors.contract import Connector, Publisher
     from pipeline.departures import AllDepartures
     from pipeline.dispatch.dispatch import Dispatch, Way
@@ -167,6 +168,21 @@ def build_gate(config: Config) -> "Gate":
     clients = Clients(config.http.proxies)
     guesses = RateLimit(GUESSES_PER_MINUTE)
     return Gate(PostgresTokens(config.postgres.dsn), guesses, lambda request: bucket(clients.of(request)))
+
+
+def build_hub(config: Config) -> "Hub":
+    """What reads events for all who listen to them in one process."""
+    from pipeline.api.hub import Hub
+    from pipeline.store.feed import FeedReader
+
+    return Hub(FeedReader(config.postgres.dsn), event_source(config))
+
+
+def build_api(hub: "Hub") -> "list[APIRouter]":
+    """What programs ask of the desk over HTTP, each with a token."""
+    from pipeline.api.events_http import EventRoutes
+
+    return [EventRoutes(hub).router()]
 
 
 def build_monitor(

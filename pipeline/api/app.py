@@ -6,15 +6,24 @@ import structlog
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.types import Receive, Scope, Send
 
 from pipeline.api.auth import Gate
 from pipeline.errors import Reject, Retry
 from pipeline.problems import problem
 
 
+class _Application(FastAPI):
+    """Lets a route cut its connection, for which ASGI has no word: uvicorn's `send` is of what has the transport."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["casestream.transport"] = getattr(getattr(send, "__self__", None), "transport", None)
+        await super().__call__(scope, receive, send)
+
+
 def create_app(routers: Iterable[APIRouter], gate: Gate | None = None) -> FastAPI:
     """The application with these routers and `GET /healthz`; routes that want a token ask the gate."""
-    app = FastAPI(title="Casestream", docs_url=None, redoc_url=None, openapi_url=None)
+    app = _Application(title="Casestream", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.gate = gate
     for router in routers:
         app.include_router(router)

@@ -55,12 +55,14 @@ class Gate:
         guesses: Guesses,
         client_of: Callable[[Request], str],
         *,
+        fresh_s: float = FRESH_S,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._tokens = tokens
         self._guesses = guesses
         self._client_of = client_of
+        self._fresh_s = fresh_s
         self._clock = clock
         self._now = now
         self._known: Mapping[bytes, Token] = {}
@@ -138,7 +140,7 @@ class Gate:
             self._known = found if stale else {**self._known, **found}
             if stale:
                 self._used = set()
-                self._fresh_until = self._clock() + FRESH_S
+                self._fresh_until = self._clock() + self._fresh_s
 
 
 def require(scope: str) -> Callable[[Request], Awaitable[Granted]]:

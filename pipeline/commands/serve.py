@@ -13,7 +13,8 @@ from pipeline.commands.options import DEFAULT_DATA, ConfigFile, Data, load_confi
 from pipeline.config import Config
 
 STOP_SECONDS = 5
-MAX_CONNECTIONS = 1000
+MAX_CONNECTIONS = 4000
+"""Those who listen to events, of whom the hub takes 2,000, and those who come and go."""
 
 
 def register(app: typer.Typer) -> None:
@@ -50,8 +51,10 @@ async def _run(config: Config) -> None:
 
     listener, address = _listener(config.http.listen)
     async with KafkaLog(config.kafka) as log:
+        hub = house.build_hub(config)
+        routes = [*house.build_routes(config, house.build_publisher(config, log)), *house.build_api(hub)]
         settings = uvicorn.Config(
-            create_app(house.build_routes(config, house.build_publisher(config, log)), house.build_gate(config)),
+            create_app(routes, house.build_gate(config)),
             http="httptools",
             lifespan="off",
             log_level="warning",
@@ -63,11 +66,17 @@ async def _run(config: Config) -> None:
             timeout_graceful_shutdown=STOP_SECONDS,
         )
         server = Server(settings)
+
+        def end() -> None:
+            server.should_exit = True
+            hub.close()  # who listens would hold up the end
+
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, setattr, server, "should_exit", True)
+            loop.add_signal_handler(number, end)
         typer.echo(f"http listens on {address}", err=True)
         await server.serve(sockets=[listener])
+        await hub.aclose()
 
 
 def _listener(listen: str) -> tuple[socket.socket, str]:
