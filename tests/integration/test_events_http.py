@@ -29,6 +29,7 @@ from pipeline.store.tokens import PostgresTokens
 pytestmark = pytest.mark.integration
 
 QUICK = Limits(look_s=0.02, beat_s=0.1)
+Block = dict[str, str]
 READ = {"Authorization": "Bearer cs_read"}
 
 
