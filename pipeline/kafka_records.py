@@ -1,0 +1,94 @@
+"""Copies the records that wait on Kafka into a backup, and back onto another Kafka."""
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator, Iterable, Mapping
+from itertools import islice
+from typing import Any
+
+import orjson
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from pipeline.config.sections import Kafka
+from pipeline.errors import Retry
+from pipeline.log import client_settings
+from pipeline.wire import Bounds, Partition, Record
+
+_TIMEOUT = 30.0
+_AT_ONCE = 200
+
+
+async def waiting_records(kafka: Kafka, wanted: Mapping[Partition, Bounds]) -> AsyncIterator[Record]:
+    """The records of these partitions from `start` to before `end`. Raises Retry when Kafka is away."""
+    asked = {TopicPartition(*where): bounds for where, bounds in wanted.items() if bounds.start < bounds.end}
+    if not asked:
+        return
+    consumer = AIOKafkaConsumer(**client_settings(kafka), enable_auto_commit=False)
+    try:
+        await asyncio.wait_for(consumer.start(), _TIMEOUT)
+        consumer.assign([*asked])
+        for where, bounds in asked.items():
+            consumer.seek(where, bounds.start)
+        while any([await consumer.position(where) < bounds.end for where, bounds in asked.items()]):
+            fetched = await asyncio.wait_for(consumer.getmany(timeout_ms=1000), _TIMEOUT)
+            for where, records in fetched.items():
+                for one in records:
+                    if one.offset < asked[where].end:
+                        yield Record(where.topic, where.partition, one.offset, one.key, one.value, tuple(one.headers))
+    except (KafkaError, TimeoutError) as error:
+        raise Retry(f"Kafka is away: {error!r}") from error
+    finally:
+        await consumer.stop()
+
+
+async def write_records(kafka: Kafka, records: Iterable[Record]) -> int:
+    """Put records onto their partitions, in their order; how many. Raises Retry when Kafka does not confirm."""
+    producer = AIOKafkaProducer(**client_settings(kafka), acks="all", enable_idempotence=True)
+    count, left = 0, iter(records)
+    try:
+        await asyncio.wait_for(producer.start(), _TIMEOUT)
+        while some := list(islice(left, _AT_ONCE)):
+            sent = [
+                await producer.send(one.topic, one.value, one.key, partition=one.partition, headers=list(one.headers))
+                for one in some
+            ]
+            await asyncio.wait_for(asyncio.gather(*sent), _TIMEOUT)
+            count += len(some)
+    except (KafkaError, TimeoutError) as error:
+        raise Retry(f"Kafka does not take what waited: {error!r}") from error
+    finally:
+        await producer.stop()
+    return count
+
+
+def record_line(record: Record) -> bytes:
+    """A record as a line of a file."""
+    told = {
+        "topic": record.topic,
+        "partition": record.partition,
+        "offset": record.offset,
+        "key": _text(record.key),
+        "value": _text(record.value),
+        "headers": [[name, _text(value)] for name, value in record.headers],
+    }
+    return orjson.dumps(told, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def line_record(line: bytes) -> Record:
+    """The record of such a line. Raises ValueError when it is none."""
+    try:
+        told: dict[str, Any] = orjson.loads(line)
+        headers = tuple((name, base64.b64decode(value)) for name, value in told["headers"])
+        key, value = _bytes(told["key"]), _bytes(told["value"])
+        return Record(told["topic"], told["partition"], told["offset"], key, value, headers)
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"no record: {error!r}") from error
+
+
+def _text(value: bytes | None) -> str | None:
+    return base64.b64encode(value).decode() if value is not None else None
+
+
+def _bytes(text: str | None) -> bytes | None:
+    return base64.b64decode(text) if text is not None else None
