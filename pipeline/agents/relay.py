@@ -1,8 +1,8 @@
 """Moves events from the outbox to Kafka, in order per key, each with the same id however often it is sent."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, NoReturn, Protocol
 
 import stamina
@@ -15,7 +15,7 @@ from pipeline.store.connection import retryable
 from pipeline.store.outbox import Outbox, Outgoing
 from pipeline.wire import DEAD_TYPE
 
-BATCH = 1000
+BATCH = 2000
 
 _log = structlog.get_logger()
 
@@ -86,28 +86,52 @@ class Relay:
         raise AssertionError("the loop above returns or raises")
 
     async def _relay(self, outbox: Outbox, publisher: Publisher) -> Retry:
-        """Relay until Kafka fails, and return how it did."""
-        confirmed: list[int] = []
+        """Relay until Kafka fails, and return how it did; what follows is fetched while Kafka confirms.
+
+        What did not fit is sent before what was fetched meanwhile, so the order of a key stays.
+        """
+        held: Sequence[Outgoing] = ()
+        confirmed: Collection[int] = ()
         while True:
-            events = await outbox.next(confirmed, BATCH, DEAD_TYPE)
-            confirmed = []
-            if not events:
+            async with _sending(publisher, held) as sent:
+                ords = [event.ord for event in held]
+                fresh = await outbox.next(list(confirmed), ords, max(0, 2 * BATCH - len(held)), DEAD_TYPE)
+                if fresh:
+                    self._states.tell()
+                try:
+                    confirmed = await sent
+                except Retry as error:
+                    return error
+            if confirmed:
+                crash_point("after_relay_publish")
+            held = [*(event for event in held if event.ord not in confirmed), *fresh]
+            if not held and not confirmed:
                 await outbox.wait(1.0)
-                continue
-            self._states.tell()
-            try:
-                confirmed = await publisher.send(events)
-            except Retry as error:
-                return error
-            crash_point("after_relay_publish")
+
+
+@asynccontextmanager
+async def _sending(publisher: Publisher, events: Sequence[Outgoing]) -> AsyncIterator["asyncio.Task[Collection[int]]"]:
+    """The events on their way; nothing of it is left behind when the block ends."""
+    task = asyncio.ensure_future(_sent(publisher, events))
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def _sent(publisher: Publisher, events: Sequence[Outgoing]) -> Collection[int]:
+    return frozenset(await publisher.send(events)) if events else ()
 
 
 async def _until_one_fails(*parts: Coroutine[Any, Any, None]) -> None:
     """Run parts that never end until one raises; that is raised, and the others are cancelled."""
     tasks = [asyncio.ensure_future(part) for part in parts]
     try:
-        await asyncio.gather(*tasks)
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+    for task in done:
+        task.result()

@@ -12,8 +12,9 @@ from pipeline.errors import Fenced, Retry
 from pipeline.store.case_states import CaseState, CaseStates
 from pipeline.store.connection import retryable
 
-EVENTS_AT_ONCE = 5000
-EVERY_S = 0.1
+EVENTS_AT_ONCE = 20_000
+CASES_AT_ONCE = 2000
+EVERY_S = 0.2
 """A case to which more than one thing happens within so long is published once."""
 LOOK_S = 1.0
 
@@ -78,12 +79,15 @@ class StateFeed:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._news.wait(), LOOK_S)
                 continue
-            try:
-                await publisher.send(await states.read(turn.cases))
-            except Fenced:
-                raise
-            except Retry as error:
-                return error
+            cases = sorted(turn.cases)
+            for first in range(0, len(cases), CASES_AT_ONCE):
+                found = await states.read(cases[first : first + CASES_AT_ONCE])
+                try:
+                    await publisher.send(found)
+                except Fenced:
+                    raise
+                except Retry as error:
+                    return error
             crash_point("after_state_publish")
             await states.published(turn)
             await asyncio.sleep(EVERY_S)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
+from functools import lru_cache
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
@@ -18,6 +19,12 @@ from pipeline.wire import DEAD_TYPE, Headers
 
 CONFIRM_TIMEOUT = 30.0
 _MAX_BATCH = 900_000
+_PLACES_KNOWN = 100_000
+_PARTITIONER = DefaultPartitioner()
+
+
+CONNECTIONS = 4
+"""Kafka serves one request of a connection after the other, and each waits until what it wrote is on the disk."""
 
 
 class KafkaPublisher:
@@ -26,26 +33,21 @@ class KafkaPublisher:
     def __init__(self, kafka: Kafka, source: str) -> None:
         self._kafka = kafka
         self._source = source.encode()
-        self._producer: AIOKafkaProducer | None = None
-        self._partitioner = DefaultPartitioner()
+        self._producers: list[AIOKafkaProducer] = []
+        self._events, self._dead = (kafka.topic_prefix + name for name in (topics.EVENTS, topics.DEAD))
         self._partitions: dict[str, list[int]] = {}
+        self._place = lru_cache(maxsize=_PLACES_KNOWN)(self._placed)
 
     async def start(self) -> None:
         """Connect. Raises Retry when Kafka is away."""
-        producer = AIOKafkaProducer(
-            **client_settings(self._kafka),
-            acks="all",
-            max_batch_size=_MAX_BATCH,
-            max_request_size=_MAX_BATCH * 4,
-            request_timeout_ms=int(CONFIRM_TIMEOUT * 1000),
-        )
-        self._producer = producer
         try:
-            await asyncio.wait_for(producer.start(), CONFIRM_TIMEOUT)
-            for name in (topics.EVENTS, topics.DEAD):
-                topic = self._kafka.topic_prefix + name
-                found = await asyncio.wait_for(producer.partitions_for(topic), CONFIRM_TIMEOUT)
-                self._partitions[topic] = sorted(found)
+            for _ in range(CONNECTIONS):
+                producer = self._producer()
+                self._producers.append(producer)
+                await asyncio.wait_for(producer.start(), CONFIRM_TIMEOUT)
+                for topic in (self._events, self._dead):
+                    found = await asyncio.wait_for(producer.partitions_for(topic), CONFIRM_TIMEOUT)
+                    self._partitions[topic] = sorted(found)
         except (KafkaError, TimeoutError, OSError) as error:
             raise Retry(f"Kafka is away: {error!r}") from error
 
@@ -54,30 +56,13 @@ class KafkaPublisher:
 
         Raises Retry when any of it failed, Stop at an event that can never be sent.
         """
-        producer = self._started()
+        if not self._producers:
+            raise Retry("the publisher was not started")
+        builders: dict[tuple[str, int], BatchBuilder] = {}
+        sent = self._build(events, builders)
         try:
-            builders: dict[tuple[str, int], BatchBuilder] = {}
-            full: set[tuple[str, int]] = set()
-            sent: list[int] = []
-            for event in events:
-                where = self._place(event)
-                if where in full:
-                    continue
-                builder = builders.setdefault(where, producer.create_batch())
-                appended = builder.append(
-                    timestamp=int(event.at.timestamp() * 1000),
-                    key=event.key.encode(),
-                    value=event.data.encode(),
-                    headers=self._headers(event),
-                )
-                if appended is None:
-                    if builder.record_count() == 0:
-                        raise Stop(f"event {event.id} is larger than a batch may be; all that follow wait for it")
-                    full.add(where)
-                else:
-                    sent.append(event.ord)
             waiting = [
-                await producer.send_batch(builder, topic, partition=partition)
+                await self._producers[partition % CONNECTIONS].send_batch(builder, topic, partition=partition)
                 for (topic, partition), builder in builders.items()
             ]
             await asyncio.wait_for(asyncio.gather(*waiting), CONFIRM_TIMEOUT * 2)
@@ -86,26 +71,52 @@ class KafkaPublisher:
         return sent
 
     async def drop(self) -> None:
-        """Cut the connections; nothing that waits in the producer is sent any more."""
-        producer, self._producer = self._producer, None
-        if producer is not None:
+        """Cut the connections; nothing that waits in the producers is sent any more."""
+        producers, self._producers = self._producers, []
+        for producer in producers:
             await drop(producer)
 
-    def _started(self) -> AIOKafkaProducer:
-        if self._producer is None:
-            raise Retry("the publisher was not started")
-        return self._producer
+    def _producer(self) -> AIOKafkaProducer:
+        return AIOKafkaProducer(
+            **client_settings(self._kafka),
+            acks="all",
+            max_batch_size=_MAX_BATCH,
+            max_request_size=_MAX_BATCH * 4,
+            request_timeout_ms=int(CONFIRM_TIMEOUT * 1000),
+        )
 
-    def _place(self, event: Outgoing) -> tuple[str, int]:
-        name = topics.DEAD if event.type == DEAD_TYPE else topics.EVENTS
-        topic = self._kafka.topic_prefix + name
+    def _build(self, events: Iterable[Outgoing], builders: dict[tuple[str, int], BatchBuilder]) -> list[int]:
+        """Put the events into the batch of their partition; the `ord` of those that fit."""
+        full: set[tuple[str, int]] = set()
+        sent: list[int] = []
+        for event in events:
+            where = self._place(self._dead if event.type == DEAD_TYPE else self._events, event.key)
+            if where in full:
+                continue
+            if (builder := builders.get(where)) is None:
+                builder = builders[where] = self._producers[0].create_batch()
+            appended = builder.append(
+                timestamp=int(event.at.timestamp() * 1000),
+                key=event.key.encode(),
+                value=event.data.encode(),
+                headers=self._headers(event),
+            )
+            if appended is not None:
+                sent.append(event.ord)
+            elif builder.record_count() == 0:
+                raise Stop(f"event {event.id} is larger than a batch may be; all that follow wait for it")
+            else:
+                full.add(where)
+        return sent
+
+    def _placed(self, topic: str, key: str) -> tuple[str, int]:
         partitions = self._partitions[topic]
-        return topic, self._partitioner(event.key.encode(), partitions, partitions)
+        return topic, _PARTITIONER(key.encode(), partitions, partitions)
 
     def _headers(self, event: Outgoing) -> Headers:
         headers = [
             ("ce_specversion", b"1.0"),
-            ("ce_id", str(event.id).encode()),
+            ("ce_id", event.id.encode()),
             ("ce_source", self._source),
             ("ce_type", event.type.encode()),
             ("ce_time", event.at.isoformat().encode()),

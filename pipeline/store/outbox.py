@@ -3,8 +3,9 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 import psycopg
@@ -14,14 +15,15 @@ from pipeline.store.connection import retryable
 from pipeline.store.queries import load_queries
 
 _SQL = load_queries("outbox.sql")
+_OPTIONS = "-c jit=off -c enable_seqscan=off"
+"""No statement reads a table as a whole, however empty the planner thinks it is."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(NamedTuple):
     """An event as it is published; `pos` is None for what is no case event."""
 
     ord: int
-    id: UUID
+    id: str
     key: str
     seq: int
     type: str
@@ -42,7 +44,9 @@ class Outbox:
     async def open(cls, dsn: str) -> AsyncIterator["Outbox"]:
         """Connect; the lock goes with the connection. Raises Retry when PostgreSQL is away."""
         async with retryable():
-            connection = await psycopg.AsyncConnection.connect(dsn, autocommit=True, connect_timeout=5)
+            connection = await psycopg.AsyncConnection.connect(
+                dsn, autocommit=True, connect_timeout=5, options=_OPTIONS
+            )
         async with connection:
             yield cls(connection)
 
@@ -59,36 +63,26 @@ class Outbox:
         async for _ in self._connection.notifies(timeout=seconds, stop_after=1):
             pass
 
-    async def next(self, confirmed: Sequence[int], limit: int, unnumbered: str) -> list[Outgoing]:
-        """Forget what was confirmed and return the next events, numbered, both in one transaction.
+    async def next(
+        self, confirmed: Sequence[int], held: Sequence[int], limit: int, unnumbered: str
+    ) -> Sequence[Outgoing]:
+        """Forget what was confirmed and return the next events but those that are `held`, numbered, all in one.
 
         Events of the type `unnumbered` get no number. Raises Stop when an outbox row has lost its event.
         """
-        async with self._connection.transaction():
+        values = {"held": list(held), "limit": limit, "unnumbered": unnumbered}
+        async with self._connection.transaction(), self._connection.pipeline():
             if confirmed:
                 await self._connection.execute(_SQL["confirmed"], {"ords": list(confirmed)})
-            rows = await (await self._connection.execute(_SQL["waiting"], {"limit": limit})).fetchall()
-            events = [Outgoing(*row) for row in rows]
-            fresh = [event for event in events if event.pos is None and event.type != unnumbered]
-            numbers: dict[UUID, int] = {}
-            if fresh:
-                values = {
-                    "ids": [event.id for event in fresh],
-                    "ats": [event.at for event in fresh],
-                    "cases": [event.key if event.subject is not None else None for event in fresh],
-                }
-                numbers = dict(await (await self._connection.execute(_SQL["number"], values)).fetchall())
-        if not events and await self._orphans():
+            cursor = await self._connection.execute(_SQL["next"], values)
+        events = [Outgoing._make(row) for row in await cursor.fetchall()]
+        if not events and not held and await self._orphans():
             raise Stop("the outbox names events that are not there; a person must look")
-        return [_numbered(event, numbers) for event in events]
+        return events
 
     async def _orphans(self) -> bool:
         row = await (await self._connection.execute(_SQL["orphans"])).fetchone()
         return bool(row and row[0])
-
-
-def _numbered(event: Outgoing, numbers: dict[UUID, int]) -> Outgoing:
-    return replace(event, pos=numbers[event.id]) if event.id in numbers else event
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,32 @@ SELECT pg_try_advisory_lock(1129465171);
 -- Forgets what Kafka has confirmed.
 DELETE FROM outbox WHERE ord = ANY(%(ords)s::bigint[]);
 
--- name: waiting
--- The oldest events that Kafka has not confirmed, in the order of settlement, with the number they may already have.
-SELECT ord, event.id, key, seq, type, subject, data::text, event.at, pos
-FROM (SELECT ord, event_id, at FROM outbox ORDER BY ord LIMIT %(limit)s) AS first
-JOIN event ON event.id = first.event_id AND event.at = first.at
-LEFT JOIN event_position ON event_position.event_id = event.id
+-- name: next
+-- The oldest events that Kafka has not confirmed, in the order of settlement, but those that the relay holds already.
+-- Those that never were here before get their dense numbers. Each row is looked up by itself: what the planner makes of
+-- a join depends on how full the tables were when it last looked.
+WITH first AS MATERIALIZED (
+    SELECT ord, event_id, at FROM outbox WHERE ord <> ALL(%(held)s::bigint[]) ORDER BY ord LIMIT %(limit)s
+), found AS MATERIALIZED (
+    SELECT ord, event.*, (SELECT pos FROM event_position WHERE event_position.event_id = event.id) AS pos
+    FROM first CROSS JOIN LATERAL (
+        SELECT id, key, seq, type, subject, data, event.at FROM event
+        WHERE event.id = first.event_id AND event.at = first.at LIMIT 1
+    ) AS event
+), told AS MATERIALIZED (
+    SELECT *, count(*) FILTER (WHERE pos IS NULL AND type <> %(unnumbered)s) OVER (ORDER BY ord) AS place FROM found
+), before AS (
+    UPDATE relay_state SET pos = pos + (SELECT max(place) FROM told)
+    WHERE (SELECT max(place) FROM told) > 0
+    RETURNING pos - (SELECT max(place) FROM told) AS pos
+), given AS (
+    INSERT INTO event_position (pos, event_id, at, case_id)
+    SELECT before.pos + place, id, at, CASE WHEN subject IS NOT NULL THEN key::uuid END
+    FROM before, told WHERE told.pos IS NULL AND type <> %(unnumbered)s
+)
+SELECT ord, id::text, key, seq, type, subject, data::text, at,
+    CASE WHEN type <> %(unnumbered)s THEN coalesce(told.pos, before.pos + place) END
+FROM told LEFT JOIN before ON true
 ORDER BY ord;
 
 -- name: orphans
@@ -21,16 +41,6 @@ ORDER BY ord;
 SELECT EXISTS (
     SELECT FROM outbox WHERE NOT EXISTS (SELECT FROM event WHERE event.id = outbox.event_id AND event.at = outbox.at)
 );
-
--- name: number
--- Gives events their dense numbers, in order.
-WITH last AS (
-    UPDATE relay_state SET pos = pos + cardinality(%(ids)s::uuid[]) RETURNING pos
-)
-INSERT INTO event_position (pos, event_id, at, case_id)
-SELECT last.pos - cardinality(%(ids)s::uuid[]) + r.place, r.id, r.at, r.case_id
-FROM last, unnest(%(ids)s::uuid[], %(ats)s::timestamptz[], %(cases)s::uuid[]) WITH ORDINALITY AS r (id, at, case_id, place)
-RETURNING event_id, pos;
 
 -- name: last_position
 SELECT pos FROM relay_state;
