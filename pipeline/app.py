@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from pipeline.connectors.contract import Connector, Publisher
     from pipeline.departures import AllDepartures
     from pipeline.dispatch.dispatch import Dispatch, Way
+    from pipeline.dispatch.mail.door import MailDoor
+    from pipeline.dispatch.mail.way import MailWay
     from pipeline.log import Log
     from pipeline.metrics import Healths
     from pipeline.reference.importing import Importer
@@ -288,6 +290,41 @@ async def open_queue_desk(config: Config) -> "AsyncIterator[QueueDesk]":
         await store.close()
 
 
+def build_mail_door(config: Config) -> "MailDoor":
+    """Whoever takes our mail: a smarthost, else a folder."""
+    from pathlib import Path
+
+    from pipeline.dispatch.mail.maildir import MaildirDoor
+    from pipeline.dispatch.mail.smarthost import Smarthost, SmarthostDoor
+
+    if config.mail.smarthost == "maildir":
+        return MaildirDoor(Path(config.mail.maildir))
+    return SmarthostDoor(Smarthost.of(config.mail))
+
+
+def build_mail(config: Config, door: "Callable[[Config], MailDoor]" = build_mail_door) -> "MailWay":
+    """What sends mail, over as many connections at once as the configuration says."""
+    from pipeline.agents.deliveries import Deliveries
+    from pipeline.agents.rules import compile_rules
+    from pipeline.dispatch.mail.compose import Composer
+    from pipeline.dispatch.mail.signing import BadKeyError
+    from pipeline.dispatch.mail.way import QUEUE, Lane, MailWay
+    from pipeline.errors import Stop
+    from pipeline.store.letters import Held, MailStore, Turns
+
+    dsn, consequences = config.postgres.dsn, build_consequences(compile_rules(config))
+
+    def lane() -> Lane:
+        store = MailStore(dsn)
+        return Lane(Held(config.postgres.direct), door(config), store, Deliveries(store, consequences))
+
+    turns = Turns(dsn, QUEUE, config.mail.per_domain_a_minute)
+    try:
+        return MailWay(turns, [lane() for _ in range(config.mail.connections)], Composer.of(config))
+    except (LookupError, BadKeyError) as error:
+        raise Stop(str(error)) from error
+
+
 def build_timers(rules: "Rules", store: "Store") -> "Timers":
     """What fires when its time has come, by the kind of timer."""
     from pipeline.agents.casework.waits_timers import KINDS, WaitTimers
@@ -396,8 +433,7 @@ def build_dispatch(config: Config, ready: Callable[[], None]) -> "Dispatch":
 
 def build_ways(config: Config) -> "list[Way]":
     """Every way out of the desk."""
-    del config
-    return []
+    return [build_mail(config)]
 
 
 def build_recount(config: Config) -> "Recount":

@@ -1,9 +1,13 @@
 """`casestream check`."""
 
+from pathlib import Path
+
 import typer
 
 from pipeline.commands.options import DEFAULT_DATA, ConfigFile, Data, Json, check_config, print_json
 from pipeline.config import Config
+from pipeline.config.check import Checked, Finding
+from pipeline.config.values import read_secret
 
 
 def register(app: typer.Typer) -> None:
@@ -21,6 +25,8 @@ def check(config: ConfigFile = None, data: Data = DEFAULT_DATA, json: Json = Fal
       casestream check --config casestream.toml
     """
     checked, name = check_config(config, data)
+    if checked.config is not None:
+        checked = _with_mail(checked, checked.config, name)
     if json:
         for found in checked.findings:
             severity = "mistake" if found.mistake else "warning"
@@ -34,6 +40,26 @@ def check(config: ConfigFile = None, data: Data = DEFAULT_DATA, json: Json = Fal
             typer.echo(f"{name} is right: {_summary(checked.config)}")
     if checked.config is None:
         raise typer.Exit(2)
+
+
+def _with_mail(checked: Checked, config: Config, name: str) -> Checked:
+    """The same with what is wrong in the files that mail is worded and signed with."""
+    from pipeline.dispatch.mail.signing import BadKeyError, read_key
+    from pipeline.dispatch.mail.template_check import check_folder
+
+    found = [*checked.findings]
+    if config.templates.path:
+        faults = check_folder(Path(config.templates.path))
+        found += [Finding(str(fault.file), fault.line, fault.says) for fault in faults]
+    for key in config.mail.dkim:
+        try:
+            read_key(key.domain, key.selector, read_secret(key.key))
+        except LookupError as error:
+            found.append(Finding(name, None, f"[[mail.dkim]] {error}, here at least", mistake=False))
+        except BadKeyError as error:
+            found.append(Finding(name, None, str(error)))
+    right = not any(finding.mistake for finding in found)
+    return Checked(config if right else None, tuple(found))
 
 
 def _summary(config: Config) -> str:

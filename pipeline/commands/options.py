@@ -40,10 +40,12 @@ def load_config(config: Path | None, data: Path) -> Config:
 
 
 def _with_folders(config: Config, data: Path) -> Config:
-    """The configuration with its blobs in the data's folder, unless it names another place."""
-    if config.blobs.url != "data":
-        return config
-    return config.model_copy(update={"blobs": config.blobs.model_copy(update={"url": str(data / "blobs")})})
+    """The configuration with its blobs and outgoing mail in the data's folder, unless it names other places."""
+    if config.blobs.url == "data":
+        config = config.model_copy(update={"blobs": config.blobs.model_copy(update={"url": str(data / "blobs")})})
+    if config.mail.maildir == "data":
+        config = config.model_copy(update={"mail": config.mail.model_copy(update={"maildir": str(data / "mail")})})
+    return config
 
 
 def check_config(config: Path | None, data: Path) -> tuple[Checked, str]:

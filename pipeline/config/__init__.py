@@ -27,6 +27,7 @@ from pipeline.config.sections import (
     Mqtt,
     Postgres,
     Queue,
+    Templates,
     Threading,
     Worker,
 )
@@ -46,6 +47,7 @@ class Config(Section):
     postgres: Postgres = Postgres()
     mqtt: Mqtt = Mqtt()
     mail: Mail = Mail()
+    templates: Templates = Templates()
     blobs: Blobs = Blobs()
     smtp: Smtp = Smtp()
     http: Http = Http()
@@ -169,6 +171,7 @@ def conflicts(values: Mapping[str, Any]) -> Iterator[tuple[Location, str]]:
     yield from _shared_directories(values)
     yield from _half_encrypted(values.get("smtp"))
     yield from _half_commanded(values)
+    yield from _open_password(values.get("mail"))
     yield from _fields_that_are_there(values.get("fields"))
     kafka = values.get("kafka")
     if isinstance(kafka, Mapping) and str(kafka.get("security_protocol")).startswith("SASL_"):
@@ -193,6 +196,18 @@ def _half_commanded(values: Mapping[str, Any]) -> Iterator[tuple[Location, str]]
                     ("device_feed", index, one),
                     f'[[device_feed]] {one} needs "{other}" too: the topic of the other way',
                 )
+
+
+def _open_password(mail: object) -> Iterator[tuple[Location, str]]:
+    """What would send a smarthost's password unencrypted, or a name without one."""
+    if not isinstance(mail, Mapping):
+        return
+    if mail.get("username") and not mail.get("password"):
+        yield ("mail", "username"), '[mail] username needs "password" too'
+    is_open = str(mail.get("smarthost")).startswith("smtp://") and mail.get("starttls") in {"never", "offered"}
+    if mail.get("password") and is_open:
+        says = f'[mail] starttls = "{mail["starttls"]}" may send the password in the open; write "required"'
+        yield ("mail", "starttls"), says
 
 
 def _half_encrypted(smtp: object) -> Iterator[tuple[Location, str]]:

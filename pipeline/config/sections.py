@@ -14,9 +14,11 @@ from pipeline.config.values import (
     FieldKind,
     FieldName,
     Listen,
+    MailDomain,
     Network,
     Section,
     Servers,
+    Smarthost,
     Timezone,
     Url,
     length,
@@ -99,8 +101,44 @@ class Mqtt(Section):
     max_packet: Annotated[int, Field(ge=1024, le=16_777_216)] = 1_048_576
 
 
+class Dkim(Section):
+    """A key that signs what leaves: the domain that it speaks for, and the selector under which DNS has its twin."""
+
+    domain: MailDomain
+    selector: MailDomain
+    key: str
+
+
 class Mail(Section):
-    smarthost: str = "maildir"
+    """How mail leaves: into a Maildir, or by a smarthost, over so many `connections` at once.
+
+    `maildir` is a folder beside the other data, else a path. With `plus_addresses` the mail server delivers what is
+    sent to `support+anything@…` to `support@…`: then bounces and answers carry their case in the address.
+    """
+
+    smarthost: Smarthost = "maildir"
+    maildir: str = "data"
+    username: str | None = None
+    password: str | None = None
+    starttls: Literal["required", "offered", "never"] = "required"
+    ca: str | None = None
+    hello: MailDomain | None = None
+    connections: Annotated[int, Field(ge=1, le=32)] = 2
+    per_domain_a_minute: Annotated[int, Field(ge=1)] | None = None
+    plus_addresses: bool = False
+    timeout: Annotated[float, Field(gt=0, le=600)] = 60.0
+    dkim: tuple[Dkim, ...] = ()
+
+    @field_validator("dkim", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: object) -> object:
+        return [value] if isinstance(value, Mapping) else value
+
+
+class Templates(Section):
+    """Where the desk's own wordings of its mails lie."""
+
+    path: str | None = None
 
 
 class Blobs(Section):

@@ -54,6 +54,26 @@ def _address(value: str) -> str:
 Address = Annotated[str, AfterValidator(_address)]
 
 
+def _mail_domain(value: str) -> str:
+    if not re.fullmatch(
+        r"[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*", value
+    ):
+        raise ValueError('write a name of DNS in ASCII, for example "contoso.example"')
+    return value.lower()
+
+
+MailDomain = Annotated[str, AfterValidator(_mail_domain)]
+
+
+def _smarthost(value: str) -> str:
+    if value != "maildir" and not re.fullmatch(r"smtps?://([^\s/:@\[\]]+|\[[0-9a-fA-F:]+\])(:\d{1,5})?/?", value):
+        raise ValueError('write "maildir", "smtp://HOST:PORT" or "smtps://HOST:PORT"; name and password have own keys')
+    return value
+
+
+Smarthost = Annotated[str, AfterValidator(_smarthost)]
+
+
 def _timezone(value: str) -> str:
     try:
         ZoneInfo(value)

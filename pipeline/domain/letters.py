@@ -1,7 +1,7 @@
 """Letters: what makes a mail ours, whoever asked for it."""
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 
 from pipeline.domain.duplicates import digest
 from pipeline.domain.tokens import TokenKeys
@@ -12,20 +12,55 @@ BY_A_PERSON = frozenset({"reply"})
 ANSWERS_BY_ITSELF = frozenset({"acknowledgement"})
 """Templates of what answers a message without a person; RFC 3834 has a word of its own for them."""
 
+STALE_AFTER = timedelta(days=1)
+"""What tells of a moment is not worth sending so long after it: after an outage it would only puzzle."""
+
+OF_THE_MOMENT = frozenset(
+    {"acknowledgement", "waiting_reminder", "activity_reminder", "activity_due", "on_hold_message", "sla_warned"}
+)
+"""Templates of what is not worth sending late; a broken promise, an answer or an alarm is."""
+
 LOOP_HEADER = "X-Casestream-Loop"
 MAX_SUBJECT = 400
+
+MAX_THREAD = 12
+"""Ids in References; clients group by the first and the last ones."""
 
 
 def letter_headers(template: str, domain: str) -> Mapping[str, str]:
     """The headers by which other programs know what we send, and we know it again.
 
-    Sources: RFC 3834, section 5 (Auto-Submitted); MS-OXCMAIL, 2.1.3.2.15 (X-Auto-Response-Suppress).
+    Sources: RFC 3834, section 5 (Auto-Submitted); MS-OXCMAIL, 2.1.3.2.15 (X-Auto-Response-Suppress). `All` would keep
+    even the report that a person's answer did not arrive from us.
     """
     if template in BY_A_PERSON:
-        submitted = "no"
+        submitted, suppressed = "no", "DR, RN, NRN, OOF, AutoReply"
     else:
         submitted = "auto-replied" if template in ANSWERS_BY_ITSELF else "auto-generated"
-    return {"Auto-Submitted": submitted, "X-Auto-Response-Suppress": "All", LOOP_HEADER: domain}
+        suppressed = "All"
+    return {"Auto-Submitted": submitted, "X-Auto-Response-Suppress": suppressed, LOOP_HEADER: domain}
+
+
+def is_stale(template: str, created_at: datetime, now: datetime) -> bool:
+    """Whether it is too late to send what was decided then."""
+    return template in OF_THE_MOMENT and now - created_at >= STALE_AFTER
+
+
+def token_address(address: str, tokens: TokenKeys, number: int) -> str:
+    """The address under which what comes back, an answer or a bounce, proves its case by itself."""
+    local, _, domain = address.rpartition("@")
+    return f"{local}+{tokens.plus(number)}@{domain}"
+
+
+def thread_of(ids: Sequence[str], answers: str | None) -> tuple[str, ...]:
+    """What References names: the root of the conversation, what was said lately, last what this answers.
+
+    Source: RFC 5322, section 3.6.4; the middle of a long conversation is left out, as it advises.
+    """
+    known = [one for one in dict.fromkeys(ids) if one != answers]
+    if answers:
+        known.append(answers)
+    return tuple(known if len(known) <= MAX_THREAD else [known[0], *known[1 - MAX_THREAD :]])
 
 
 def letter_id(  # all that makes it the same mail

@@ -73,6 +73,8 @@ def overlay(config: Config, data: Path, listens: Listens, *, ports: Ports, dsn: 
         changes["mqtt"] = {"url": f"mqtt://127.0.0.1:{ports.mqtt}", "version": "3.1.1"}  # amqtt speaks no newer
     if config.blobs.url == "data":
         changes["blobs"] = {"url": str(data / "blobs")}
+    if config.mail.maildir == "data":
+        changes["mail"] = {"maildir": str(data / "mail")}
     if not config.desk.secret:
         changes["desk"] = {"secret": [f"file:{data / SECRET}"]}
     return changes

@@ -91,6 +91,7 @@ async def write_mail(connection: psycopg.AsyncConnection, changes: MailChanges) 
         ("write_misses", [{"sender": sender, "at": at} for sender, at in changes.misses]),
         ("write_newcomers", changes.newcomers),
         ("write_bounced", changes.bounced),
+        ("write_suppressed", list({one.address: one for one in changes.bounced}.values())),
         ("write_watches", changes.watches),
     ):
         if rows:

@@ -87,7 +87,19 @@ FROM (
 WHERE identity.kind = 'email' AND identity.value = r.value;
 
 -- name: write_returned
-UPDATE outbound SET state = 'bounced' WHERE message_id = ANY(%(ids)s::text[]);
+-- The mail came back; so the answer that it carried did not arrive.
+WITH returned AS (
+    UPDATE outbound SET state = 'bounced' WHERE message_id = ANY(%(ids)s::text[]) RETURNING activity_id
+)
+UPDATE activity SET delivery = 'failed', delivery_reason = 'the mail came back'
+FROM returned WHERE activity.id = returned.activity_id;
+
+-- name: write_suppressed
+-- No more mail goes there; what a person said about the address stays.
+INSERT INTO suppression (address, source, reason, at)
+SELECT address, 'bounce', status, at
+FROM json_to_recordset(%(rows)s::json) AS r (address text, at timestamptz, status text) ORDER BY address COLLATE "C"
+ON CONFLICT (address) DO UPDATE SET reason = excluded.reason, at = excluded.at WHERE suppression.source = 'bounce';
 
 -- name: write_watches
 INSERT INTO case_watch (case_id, mailbox, queue)

@@ -1,7 +1,7 @@
 """Mail that leaves: what is asked for, and the row that is written in the transaction that decided on it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -13,7 +13,9 @@ class NewMail:
     """A mail that someone wants sent; everything that makes it ours (ids, headers, sender) is added when it is posted.
 
     `to` is an address, or who is meant: `customer`, `owner`, `manager` or `queue` of its case. `template` names what
-    it is (`acknowledgement`, `reply`, `sla_warned` …). What is no person's `reply` is marked as automatic.
+    it is (`acknowledgement`, `reply`, `sla_warned` …). What is no person's `reply` is marked as automatic. `subject`
+    and `body` are what it says where no template words it, `values` what templates know beside; `activity` is the
+    answer that it carries.
     """
 
     to: str
@@ -23,6 +25,8 @@ class NewMail:
     at: datetime
     case: Case | None = None
     in_reply_to: str | None = None
+    values: Mapping[str, str] = field(default_factory=dict)
+    activity: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,3 +44,5 @@ class OutboundMail:
     headers: Mapping[str, str]
     body: str
     created_at: datetime
+    data: Mapping[str, str] = field(default_factory=dict)
+    activity_id: UUID | None = None

@@ -42,7 +42,7 @@ def reply(desk: WorkDesk, order: Reply) -> UUID | Refused:
         in_reply_to = theirs.message_id if to == theirs.address else None
         desk.batch.outbound.append(
             NewMail(to=to, template="reply", subject=subject, body=order.text, at=desk.at, case=case,
-                    in_reply_to=in_reply_to)
+                    in_reply_to=in_reply_to, activity=made)
         )  # fmt: skip
     if to is not None and to not in {theirs.address, *theirs.known}:
         desk.tell("case.noted", case, {}, activity=made)

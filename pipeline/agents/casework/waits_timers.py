@@ -84,7 +84,7 @@ class WaitTimers:
         )
         desk.batch.outbound.append(
             NewMail(to=theirs.address, template="waiting_reminder", subject=subject, body=text, at=desk.at, case=case,
-                    in_reply_to=theirs.message_id)
+                    in_reply_to=theirs.message_id, values={"closes_at": closes} if closes else {}, activity=made)
         )  # fmt: skip
         desk.tell("case.noted", case, {}, activity=made)
 
@@ -99,7 +99,7 @@ class WaitTimers:
         template = "activity_due" if due else "activity_reminder"
         desk.batch.outbound.append(
             NewMail(to=self._agents.get(open_.owner or "", "owner"), template=template, subject=subject, body=text,
-                    at=desk.at, case=case)
+                    at=desk.at, case=case, values={"kind": open_.kind, "activity": open_.subject})
         )  # fmt: skip
         desk.tell("case.noted", case, {}, activity=open_.id)
 

@@ -55,13 +55,12 @@ class Acknowledge:
             batch.why(case, "acknowledgement", f"none was sent to {to}: {hindrance.reason}", message.received)
             return
         surely_theirs = message.kind == "email" and message.standing == "proven"
-        subject, text = acknowledgement(
-            self._rules.language, self._rules.desk, message.subject if surely_theirs else None
-        )
+        about = message.subject if surely_theirs else None
+        subject, text = acknowledgement(self._rules.language, self._rules.desk, about)
         answers = message.source_id if message.kind == "email" and message.source_id.startswith("<") else None
         batch.outbound.append(
             NewMail(to=to, template=TEMPLATE, subject=subject, body=text, at=message.received, case=case,
-                    in_reply_to=answers)
+                    in_reply_to=answers, values={"about": about} if about else {})
         )  # fmt: skip
         sent.append(message.received)
 

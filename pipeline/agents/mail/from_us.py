@@ -70,4 +70,12 @@ def goes_to_customer(message: Incoming, case: Case, batch: Batch) -> bool:
 
 def _passed_on(message: Incoming, case: Case, text: str) -> NewMail:
     subject = case.title if case.title[:3].lower() == "re:" else f"Re: {case.title}"
-    return NewMail(to="customer", template="reply", subject=subject, body=text, at=message.received, case=case)
+    return NewMail(
+        to="customer",
+        template="reply",
+        subject=subject,
+        body=text,
+        at=message.received,
+        case=case,
+        activity=message.activity_id,
+    )

@@ -98,6 +98,8 @@ class Post:
             headers=letter_headers(mail.template, tokens.domain),
             body=mail.body,
             created_at=mail.at,
+            data=mail.values,
+            activity_id=mail.activity,
         )
 
     def _sender(self, case: Case | None) -> str:

@@ -82,6 +82,12 @@ class Deadlines:
             f"Deadline: {deadline:%Y-%m-%d %H:%M:%S %Z}\n",
             at=one.at,
             case=case,
+            values={
+                "kpi": one.instance.kpi,
+                "sla": one.instance.sla,
+                "title": case.title,
+                "deadline": deadline.isoformat(),
+            },
         )
 
     def _told(self, one: Happening, actions: tuple[str, ...]) -> Mapping[str, object]:

@@ -48,7 +48,9 @@ def test_programs_are_told_what_wrote_it() -> None:
     assert {template: headers["Auto-Submitted"] for template, headers in submitted.items()} == {
         "reply": "no", "acknowledgement": "auto-replied", "sla_warned": "auto-generated",
     }  # fmt: skip
-    assert all(headers["X-Auto-Response-Suppress"] == "All" for headers in submitted.values())
+    suppressed = {template: headers["X-Auto-Response-Suppress"] for template, headers in submitted.items()}
+    assert suppressed["acknowledgement"] == suppressed["sla_warned"] == "All"
+    assert "NDR" not in suppressed["reply"].split(", ")
     assert all(headers["X-Casestream-Loop"] == "cases.desk.example" for headers in submitted.values())
 
 

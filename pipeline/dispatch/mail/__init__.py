@@ -1,0 +1,1 @@
+"""Mail on its way out: worded, made into bytes, signed, handed to whoever carries it on."""

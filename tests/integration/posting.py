@@ -1,0 +1,170 @@
+"""A desk whose mail is sent step by step: what came in is settled, what leaves is looked at."""
+
+import email
+import email.policy
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from desk import HOUR, Desk, close
+from psycopg.rows import dict_row
+
+from pipeline import app
+from pipeline.agents.batch import Deed
+from pipeline.agents.rules import compile_rules
+from pipeline.dispatch.mail.memory import MemoryDoor
+from pipeline.dispatch.mail.way import MailWay
+from pipeline.domain.orders import Order
+from pipeline.store.postgres import PostgresStore
+from pipeline.wire import Envelope, Record
+
+ANA = "ana@client.example"
+SUPPORT = "support@desk.example"
+
+
+class PostingDesk:
+    """One desk on a database of its own; its door keeps what it is handed. Time is what the test says."""
+
+    def __init__(self, folder: Path, dsn: str, *, more: str = "") -> None:
+        (folder / "templates").mkdir(parents=True)
+        self.dsn = dsn
+        self.desk = Desk(folder, dsn, more=more.replace("FOLDER", str(folder)))
+        self.rules = compile_rules(self.desk.config)
+        self.doors: list[MemoryDoor] = []
+        self.way: MailWay = app.build_mail(self.desk.config, lambda _: self._door())
+        self._settler = self.desk.settler()
+        self._casework = PostgresStore(dsn)
+        self._offset = 0
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            connection.execute(
+                "INSERT INTO offset_ledger (topic, partition, cluster_id, first, next) VALUES (%s, 0, 'c', 0, 0)",
+                (self.desk.topic,),
+            )
+
+    def _door(self) -> MemoryDoor:
+        self.doors.append(MemoryDoor())
+        return self.doors[-1]
+
+    async def close(self) -> None:
+        """Give everything back."""
+        await close(self._settler)
+        await self._casework.close()
+        await self.way.close()
+
+    async def receive(
+        self, raw: bytes, *, at: datetime = HOUR, to: str = SUPPORT, auth: str = "", by: str = ANA
+    ) -> dict[str, Any]:
+        """Settle a mail that came, `by` whom its envelope says; what became of it."""
+        message = email.message_from_bytes(raw, policy=email.policy.SMTP)
+        own = str(message["Message-ID"] or f"delivery-{self._offset}").strip()
+        facts = {"envelopeto": to, "envelopefrom": by, "authresults": auth}
+        envelope = Envelope(
+            id=own, channel="email", source=f"/email/{to}", key=own, time=at, content_type="message/rfc822",
+            raw=raw, facts=facts,
+        )  # fmt: skip
+        record = Record(self.desk.topic, 0, self._offset, own.encode(), raw, tuple(envelope.headers()))
+        self._offset += 1
+        await self._settler([record])
+        [found] = self.rows(
+            "SELECT message.*, cases.number FROM message LEFT JOIN cases ON cases.id = case_id WHERE log_offset = %s",
+            record.offset,
+        )
+        return found
+
+    async def do(self, case: int, order: Order, *, at: datetime = HOUR, by: str | None = None) -> None:
+        """Carry out what an agent orders."""
+        [row] = self.rows("SELECT id FROM cases WHERE number = %s", case)
+        casework = app.build_casework(self.rules, self._casework)
+        await casework.do(row["id"], order, Deed(at, actor_id=by))
+
+    async def send(self, now: datetime, *, until_nothing_is_due: bool = True) -> int:
+        """Look, and do the jobs that were queued, as of a time; how many."""
+        done = 0
+        while True:
+            await self.way.look(now)
+            jobs = self.take_jobs()
+            for args in jobs:
+                await self.way.work(args, now)
+            done += len(jobs)
+            if not jobs or not until_nothing_is_due:
+                return done
+
+    def take_jobs(self) -> Sequence[Mapping[str, Any]]:
+        """The jobs that are queued, which are not any more."""
+        rows = self.rows("DELETE FROM jobs.procrastinate_jobs WHERE status = 'todo' RETURNING id, args")
+        return [row["args"] for row in sorted(rows, key=lambda row: row["id"])]
+
+    @property
+    def sent(self) -> list[bytes]:
+        """What the doors were handed, in the order of their rows."""
+        kept = {one.message_id: one.raw for door in self.doors for one in door.mails.values()}
+        return [kept[row["message_id"]] for row in self.letters() if row["message_id"] in kept]
+
+    @property
+    def handed(self) -> int:
+        """How often something was handed over."""
+        return sum(door.handed for door in self.doors)
+
+    def letters(self) -> list[dict[str, Any]]:
+        """All rows of mail that leaves."""
+        return self.rows("SELECT * FROM outbound ORDER BY ord")
+
+    def events(self, case: int) -> list[str]:
+        """What happened to a case."""
+        rows = self.rows("SELECT event.type FROM event JOIN cases ON cases.id::text = event.key WHERE number = %s "
+                         "ORDER BY event.seq", case)  # fmt: skip
+        return [row["type"].removeprefix("dev.casestream.").removesuffix(".v1") for row in rows]
+
+    def rows(self, statement: str, *values: object) -> list[dict[str, Any]]:
+        """Ask the database."""
+        with psycopg.connect(self.dsn, autocommit=True, row_factory=dict_row) as connection:
+            return connection.execute(statement.encode(), values).fetchall()  # type: ignore[arg-type]  # our own
+
+    def change(self, statement: str, *values: object) -> None:
+        """Change the database."""
+        with psycopg.connect(self.dsn, autocommit=True) as connection:
+            connection.execute(statement.encode(), values)  # type: ignore[arg-type]  # our own
+
+    def add_agent(self, name: str, address: str) -> UUID:
+        """An agent who is known by an address."""
+        self.change("INSERT INTO agent (id, external_id, name) VALUES (gen_random_uuid(), %s, %s)", name, name.title())
+        [row] = self.rows("SELECT id FROM agent WHERE external_id = %s", name)
+        self.change("INSERT INTO identity (kind, value, agent_id, origin) VALUES ('email', %s, %s, 'import')", address,
+                    row["id"])  # fmt: skip
+        found: UUID = row["id"]
+        return found
+
+
+def a_mail(name: str, *, sender: str = ANA, headers: str = "", text: str = "It does not print.") -> bytes:
+    """A customer's mail; its Message-ID is its name."""
+    lines = [
+        f"From: Ana <{sender}>",
+        f"To: {SUPPORT}",
+        f"Subject: About {name}",
+        f"Message-ID: <{name}@client.example>",
+        "Date: Mon, 02 Mar 2026 09:00:00 +0000",
+        *([headers] if headers else []),
+    ]
+    return "\r\n".join([*lines, "", text, ""]).encode()
+
+
+def read(raw: bytes) -> EmailMessage:
+    """A mail as a program reads it."""
+    message = email.message_from_bytes(raw, policy=email.policy.SMTP)
+    assert isinstance(message, EmailMessage)
+    return message
+
+
+def text_of(raw: bytes) -> str:
+    """The plain text of a mail."""
+    body = read(raw).get_body(("plain",))
+    assert body is not None
+    found: str = body.get_content()
+    return found.replace("\r\n", "\n")
+
+
+MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
