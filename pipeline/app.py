@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from fastapi import APIRouter
 
     from pipeline.agents.casework.casework import Casework
+    from pipeline.agents.casework.records import RecordWork
     from pipeline.agents.clock import Clock
     from pipeline.agents.consequences import Consequences
     from pipeline.agents.deliveries import Deliveries, Opens
@@ -253,6 +254,13 @@ def build_deliveries(rules: "Rules", store: "Opens[Tx]") -> "Deliveries[Tx]":
     from pipeline.agents.deliveries import Deliveries
 
     return Deliveries(store, build_consequences(rules))
+
+
+def build_record_work(rules: "Rules", store: "Store") -> "RecordWork":
+    """What agents note and plan on records that are no case."""
+    from pipeline.agents.casework.records import RecordWork
+
+    return RecordWork(store, build_consequences(rules))
 
 
 def build_contacts(rules: "Rules", store: "Store") -> "Contacts":

@@ -14,6 +14,10 @@ PLANNED = ("task", "appointment")
 """The kinds that an agent may plan."""
 
 
+REGARDING = ("contact", "account", "device", "article", "entitlement")
+"""The kinds of records, beside cases, that an activity may be about."""
+
+
 class RecordName(NamedTuple):
     """A record by its kind (`contact`, `device` …) and external id."""
 
@@ -50,6 +54,15 @@ class Activity:
     adjusts: bool = False
     consumed: bool = False
     billed: bool = False
+    regarding_kind: str | None = None
+    regarding: str | None = None
+
+    @property
+    def record(self) -> RecordName | None:
+        """The record that it is about, when that is no case."""
+        if self.regarding_kind is None or self.regarding is None:
+            return None
+        return RecordName(self.regarding_kind, self.regarding)
 
     @property
     def is_call(self) -> bool:

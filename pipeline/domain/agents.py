@@ -14,6 +14,14 @@ Presence = Literal["available", "busy", "away", "offline"]
 PRESENCES: tuple[Presence, ...] = ("available", "busy", "away", "offline")
 
 
+@dataclass(frozen=True, slots=True)
+class BePresent:
+    """Keep what an agent, by external id, says of themselves."""
+
+    agent: str
+    presence: Presence
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agent:
     """An agent as the record says; `away` are beginnings and ends as ISO 8601 says them, a last day included."""

@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
+from pipeline.domain.activities import RecordName
+
 Children = Literal["close", "keep"]
 """What becomes of a parent's open children when it is resolved."""
 
@@ -150,6 +152,18 @@ class Finish:
     cancelled: bool = False
 
 
+RecordOrder = Note | Plan | Log | Finish
+"""What may be done to a record that is no case."""
+
+
+@dataclass(frozen=True, slots=True)
+class OnRecord:
+    """Do it to a contact, an account, a device, an article or an entitlement."""
+
+    record: RecordName
+    what: RecordOrder
+
+
 Order = (
     Reply | Note | Assign | SetField | Hold | Resume | Resolve | Cancel | Reactivate | Merge | Unmerge | Attach
     | Plan | Log | Finish
@@ -164,7 +178,7 @@ YEARS = range(1970, 3000)
 """The years in which something may be due."""
 
 
-def unbelievable(order: Order) -> Refused | None:
+def unbelievable(order: Order | RecordOrder) -> Refused | None:
     """Why an order cannot be meant: a length or a time in it is beyond all that agents deal with, a text is none."""
     for one in fields(order):
         value = getattr(order, one.name)

@@ -64,8 +64,8 @@ def waiting_reminder(language: str, desk: str, closes_at: datetime | None) -> tu
     return words.subject, "\n\n".join([words.text, *closing, f"{words.goodbye}\n{desk}"]) + "\n"
 
 
-def activity_reminder(kind: str, subject: str, number: int, *, due: bool) -> tuple[str, str]:
-    """Subject and text for the agent of a task or an appointment: that it comes up, or is due."""
+def activity_reminder(kind: str, subject: str, of: str, *, due: bool) -> tuple[str, str]:
+    """Subject and text for the agent of a task or an appointment `of` some record: that it comes up, or is due."""
     says = f"{'Due' if due else 'Reminder'}: {kind} {subject}".rstrip()
     what = "is due now and still open" if due else "comes up"
-    return says, f'The {kind} "{subject}" of case {number} {what}.\n'
+    return says, f'The {kind} "{subject}" of {of} {what}.\n'

@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
-from pipeline.domain.activities import MESSAGES, PLANNED
+from pipeline.domain.activities import MESSAGES, PLANNED, REGARDING, RecordName
+from pipeline.domain.agents import PRESENCES, BePresent
 from pipeline.domain.casework import FIELDS, OWN, PRIORITIES, SETTABLE, STATUSES
 from pipeline.domain.contacts import ContactOrder, MergeContacts, UnmergeContact
 from pipeline.domain.orders import (
@@ -22,9 +23,11 @@ from pipeline.domain.orders import (
     Log,
     Merge,
     Note,
+    OnRecord,
     Order,
     Plan,
     Reactivate,
+    RecordOrder,
     Reply,
     Resolve,
     Resume,
@@ -36,6 +39,9 @@ from pipeline.replay.steps import AnyOrder, Deed
 
 OF_CONTACTS = ("merge_contacts", "unmerge_contact")
 """What is done to contacts, and not to a case."""
+
+OF_AGENTS = ("presence",)
+"""What agents say of themselves."""
 
 OF_MESSAGES = ("release", "drop")
 """What is decided about quarantined messages."""
@@ -96,6 +102,7 @@ class _Reader:
             "activity": self._log,
             "close": self._finish,
             "merge_contacts": self._merge_contacts,
+            "presence": self._presence,
             "release": lambda: Release(LATER),
             "drop": lambda: Drop(LATER),
             "unmerge_contact": lambda: UnmergeContact(self._text("contact", needed=True)),
@@ -107,13 +114,22 @@ class _Reader:
         if verb in OF_TIME:
             case_of, name = self._text("case_of"), self._text("id")
             return Deed(at, case_of=case_of or None, id=name or None, verb=verb) if at is not None else None
+        record = self._record() if "regarding" in self._values else None
         came = "case_opened_by" in self._values
-        case_of = self._text("case_opened_by" if came else "case_of", needed=verb not in {*OF_CONTACTS, *OF_MESSAGES})
+        case_of = self._text(
+            "case_opened_by" if came else "case_of",
+            needed=record is None and verb not in {*OF_CONTACTS, *OF_MESSAGES, *OF_AGENTS},
+        )
         other = self._other(verb)
         order = verbs[verb]()
-        by = self._text("by") or (self._text("agent") if verb != "assign" else "")
+        by = self._text("by") or (self._text("agent") if verb not in {"assign", *OF_AGENTS} else "")
         if at is None or order is None:
             return None
+        if record is not None:
+            if not isinstance(order, RecordOrder):
+                self.says.append(f'"do" is {shown(verb)}, which is not done to a {record.kind}; name a case (case_of)')
+                return None
+            order = OnRecord(record, order)
         return Deed(
             at,
             order,
@@ -127,6 +143,16 @@ class _Reader:
             verb=verb,
         )
 
+    def _record(self) -> RecordName | None:
+        """The record that it is done to in a case's stead."""
+        value = self._values["regarding"]
+        kind, name = (value.get("kind"), value.get("id")) if isinstance(value, dict) else (None, None)
+        if kind in REGARDING and isinstance(name, str) and name:
+            return RecordName(kind, name)
+        there = ", ".join(REGARDING)
+        self.says.append(f'"regarding" is {shown(value)}; write {{"kind": …, "id": …}}; kinds are {there}')
+        return None
+
     def _other(self, verb: str) -> str | None:
         """What else the deed is about, by its name in the journal."""
         if verb == "set" and self._values.get("field") == "parent":
@@ -139,6 +165,14 @@ class _Reader:
             "drop": ("message",),
         }.get(verb)
         return self._text(*names, needed=True) if names else None
+
+    def _presence(self) -> BePresent | None:
+        value = self._values.get("presence")
+        for presence in PRESENCES:
+            if value == presence:
+                return BePresent(self._text("agent", needed=True), presence)
+        self.says.append(f'"presence" is {shown(value)}; there are: {", ".join(PRESENCES)}')
+        return None
 
     def _merge_contacts(self) -> ContactOrder:
         return MergeContacts(self._text("contact", needed=True), self._text("into", needed=True))

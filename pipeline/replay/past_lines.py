@@ -11,6 +11,7 @@ _VERBS: Mapping[str, str] = {
     "Reply": "reply", "Note": "note", "Assign": "assign", "SetField": "set", "Hold": "hold", "Resume": "resume",
     "Resolve": "resolve", "Cancel": "cancel", "Reactivate": "reactivate", "Merge": "merge", "Unmerge": "unmerge",
     "Attach": "attach", "Plan": "task", "Log": "activity", "Finish": "close", "Release": "release", "Drop": "drop",
+    "BePresent": "presence", "MergeContacts": "merge_contacts", "UnmergeContact": "unmerge_contact",
 }  # fmt: skip
 """What a journal calls each order."""
 
@@ -75,6 +76,8 @@ class PastLines:
     def _deed(self, past: PastDeed) -> dict[str, Any] | None:
         if past.verb in _OF_MESSAGES:
             return self._verdict(past)
+        if past.case_id is None:
+            return self._of_no_case(past)
         opened_by = self._opened.get(past.case_id) if past.case_id is not None else None
         if opened_by is None:
             return None
@@ -90,6 +93,27 @@ class PastLines:
             "case_opened_by": opened_by,
             **({"by": past.actor_id} if past.actor_id else {}),
             **_said(past),
+            **other,
+            **({} if past.within else {"before": True}),
+        }
+
+    def _of_no_case(self, past: PastDeed) -> dict[str, Any] | None:
+        """What an agent said of themselves, did to contacts, or noted on another record."""
+        record = past.data.get("regarding")
+        other = self._other(past) if record else {}
+        if other is None:
+            return None
+        if past.activity_id is not None:
+            self._messages.setdefault(past.activity_id, str(past.id))
+        said = _said(past) if record else dict(past.data)
+        if record:
+            said["regarding"] = {"kind": record["kind"], "id": record["name"]}
+        return {
+            "at": past.at.isoformat(),
+            "id": str(past.id),
+            "do": past.data["kind"] if past.verb == "Plan" else _VERBS[past.verb],
+            **({"by": past.actor_id} if past.actor_id else {}),
+            **said,
             **other,
             **({} if past.within else {"before": True}),
         }

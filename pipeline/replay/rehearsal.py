@@ -3,25 +3,29 @@
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import takewhile
+from typing import Self
 from uuid import UUID
 
 from pipeline import app, topics
 from pipeline.agents import batch as agents
 from pipeline.agents.casework.casework import Casework
+from pipeline.agents.casework.records import RecordWork
 from pipeline.agents.people.contacts import Contacts
 from pipeline.agents.quarantine import Quarantine
+from pipeline.agents.queues.desk import QueueDesk
 from pipeline.agents.rules import Rules, compile_rules
 from pipeline.agents.settle import Settler
 from pipeline.agents.timers import Timers
 from pipeline.config import Config
 from pipeline.config.sections import Postgres
-from pipeline.domain.contacts import ContactOrder
+from pipeline.domain.agents import BePresent
+from pipeline.domain.contacts import MergeContacts, UnmergeContact
 from pipeline.domain.importing import Line
-from pipeline.domain.orders import Attach, Done, Finish, Merge, Order, Refused, SetField, Unmerge
-from pipeline.domain.quarantine import Verdict
+from pipeline.domain.orders import Attach, Done, Finish, Merge, OnRecord, Order, Refused, SetField, Unmerge
+from pipeline.domain.quarantine import Drop, Release, Verdict
 from pipeline.errors import Stop
 from pipeline.parse.keys import HEADER_LIMIT
 from pipeline.reference.importing import Importer
@@ -63,16 +67,15 @@ async def rehearse(steps: Sequence[Arrival | Deed], config: Config, data: Sequen
     store = PostgresStore(dsn)
     try:
         rules = compile_rules(config)
-        casework, contacts = app.build_casework(rules, store), app.build_contacts(rules, store)
+        people = _People.of(config, rules, store)
         timers = app.build_timers(rules, store)
         watched = WatchedStore(store)
         settle = app.build_settler(config, watched)
-        quarantine = app.build_quarantine(config)
-        run = _Run(settle, watched, casework, contacts, timers, quarantine, _Log(steps), dsn)
+        run = _Run(settle, watched, people, timers, _Log(steps), dsn)
         try:
             await run.all(steps)
         finally:
-            await quarantine.close()
+            await people.quarantine.close()
     finally:
         await store.close()
     async with Inventory.open(dsn) as inventory:
@@ -114,6 +117,28 @@ class _Log:
         return Record(topic, 0, offset, envelope.key.encode(), envelope.raw, tuple(envelope.headers()))
 
 
+@dataclass(frozen=True, slots=True)
+class _People:
+    """What agents and others can do, each through the code that does it on a desk."""
+
+    casework: Casework
+    records: RecordWork
+    contacts: Contacts
+    quarantine: Quarantine
+    queues: QueueDesk
+
+    @classmethod
+    def of(cls, config: Config, rules: Rules, store: PostgresStore) -> Self:
+        """On one store; what judges quarantined messages has a connection of its own."""
+        return cls(
+            app.build_casework(rules, store),
+            app.build_record_work(rules, store),
+            app.build_contacts(rules, store),
+            app.build_quarantine(config),
+            app.build_queue_desk(rules, store),
+        )
+
+
 class _Run:
     """A rehearsal under way."""
 
@@ -121,20 +146,16 @@ class _Run:
         self,
         settle: Settler,
         watched: WatchedStore,
-        casework: Casework,
-        contacts: Contacts,
+        people: "_People",
         timers: Timers,
-        quarantine: Quarantine,
         log: _Log,
         dsn: str,
     ) -> None:
         self.log = log
         self._watched = watched
-        self._contacts = contacts
+        self._people = people
         self._settle = settle
-        self._casework = casework
         self._timers = timers
-        self._quarantine = quarantine
         self._dsn = dsn
         self._made: dict[str, UUID] = {}
 
@@ -186,29 +207,46 @@ class _Run:
 
     async def _do(self, deed: Deed, inventory: Inventory) -> None:
         """What an agent does; on a message without a case there is nothing to do it to."""
-        if isinstance(deed.order, Verdict):
-            self.log.done.append(DeedDone(deed, await self._judge(deed.order, deed, inventory)))
+        done = await self._done(deed, inventory)
+        if done is None:
             return
-        if isinstance(deed.order, ContactOrder):
-            done = await self._contacts.do(deed.order, agents.Deed(deed.at, actor_id=deed.by))
-            self.log.done.append(DeedDone(deed, done))
-            return
-        if deed.order is None or deed.case_of is None:
-            if deed.case_of is not None:
-                self.log.done.append(DeedDone(deed, Refused(NO_STAGES)))
-            return
-        place = await self._place(deed.case_of, inventory)
-        stays = deed.where_it_came or isinstance(deed.order, Unmerge)
-        case = (place.came_to if stays else None) or place.case
-        order = await self._named(deed, inventory)
-        if case is None or order is None:
-            missing = f'"{deed.case_of if case is None else deed.other}" has no case'
-            self.log.done.append(DeedDone(deed, Refused(missing)))
-            return
-        done = await self._casework.do(case, order, agents.Deed(deed.at, actor_id=deed.by))
         self.log.done.append(DeedDone(deed, done))
         if deed.id is not None and isinstance(done, Done) and done.activity is not None:
             self._made[deed.id] = done.activity
+
+    async def _done(  # noqa: PLR0911  # an arm for each kind of order
+        self, deed: Deed, inventory: Inventory
+    ) -> Done | Refused | None:
+        """What came of it; None when the clock alone was to run."""
+        by = agents.Deed(deed.at, actor_id=deed.by)
+        match deed.order:
+            case None:
+                return Refused(NO_STAGES) if deed.case_of is not None else None
+            case Release() | Drop():
+                return await self._judge(deed.order, deed, inventory)
+            case OnRecord():
+                return await self._do_to_record(deed.order, deed, inventory)
+            case MergeContacts() | UnmergeContact():
+                return await self._people.contacts.do(deed.order, by)
+            case BePresent(agent=agent, presence=presence):
+                said = await self._people.queues.present(agent, presence, by)
+                return Refused(said.reason) if said else Done(changed=True)
+        if deed.case_of is None:
+            return None
+        place = await self._place(deed.case_of, inventory)
+        stays = deed.where_it_came or isinstance(deed.order, Unmerge)
+        case = (place.came_to if stays else None) or place.case
+        order = await self._named(deed.order, deed, inventory)
+        if case is None or order is None:
+            return Refused(f'"{deed.case_of if case is None else deed.other}" has no case')
+        return await self._people.casework.do(case, order, by)
+
+    async def _do_to_record(self, order: OnRecord, deed: Deed, inventory: Inventory) -> Done | Refused:
+        """What an agent does to a record that is no case."""
+        if isinstance(order.what, Finish):
+            place = await self._place(deed.other or "", inventory)
+            order = replace(order, what=replace(order.what, activity=place.activity or order.what.activity))
+        return await self._people.records.do(order, agents.Deed(deed.at, actor_id=deed.by))
 
     async def _judge(self, verdict: Verdict, deed: Deed, inventory: Inventory) -> Done | Refused:
         """What a person decides about a message that was put aside."""
@@ -216,25 +254,23 @@ class _Run:
         if place.message is None:
             return Refused(f'"{deed.other}" is no message that waits')
         by = agents.Deed(deed.at, actor_id=deed.by)
-        judged = await self._quarantine.do(replace(verdict, message=place.message), by)
+        judged = await self._people.quarantine.do(replace(verdict, message=place.message), by)
         return judged if isinstance(judged, Refused) else Done(changed=judged.changed)
 
-    async def _named(self, deed: Deed, inventory: Inventory) -> Order | None:
+    async def _named(self, order: Order, deed: Deed, inventory: Inventory) -> Order | None:
         """The order with the other case or activity that it names; None where there is none of that name."""
-        if deed.order is None or isinstance(deed.order, ContactOrder | Verdict):
-            return None
         if deed.other is None:
-            return deed.order
+            return order
         place = await self._place(deed.other, inventory)
         case = (place.came_to if deed.other_where_it_came else None) or place.case
-        match deed.order:
+        match order:
             case Merge():
-                return replace(deed.order, into=case) if case else None
+                return replace(order, into=case) if case else None
             case SetField():
-                return replace(deed.order, value=case) if case else None
+                return replace(order, value=case) if case else None
             case Attach() | Finish():
-                return replace(deed.order, activity=place.activity) if place.activity else None
-        return deed.order
+                return replace(order, activity=place.activity) if place.activity else None
+        return order
 
     async def _place(self, name: str, inventory: Inventory) -> Place:
         """Where what the journal calls so lies: a message, or an activity that a deed made."""

@@ -199,6 +199,8 @@ def _activity(row: ActivityRow) -> dict[str, Any]:
         "billable_s": row.billable_s,
         "consumed": row.consumed,
         "due_at": row.due_at,
+        "remind_at": row.remind_at,
+        "regarding": {"kind": row.regarding_kind, "id": row.regarding} if row.regarding_kind else None,
         "queue": row.queue,
         "defects": row.defects,
     }

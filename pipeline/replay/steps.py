@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from pipeline.domain.agents import BePresent
 from pipeline.domain.contacts import ContactOrder
-from pipeline.domain.orders import Log, Note, Order, Plan, Reply, Resolve
+from pipeline.domain.orders import Log, Note, OnRecord, Order, Plan, Reply, Resolve
 from pipeline.domain.quarantine import Verdict
 from pipeline.wire import Envelope
 
-AnyOrder = Order | ContactOrder | Verdict
-"""What may be ordered: done to a case, to contacts, or decided about a quarantined message."""
+AnyOrder = Order | OnRecord | ContactOrder | Verdict | BePresent
+"""What may be ordered: done to cases, other records or contacts, decided about a message, said by an agent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class Deed:
 
 def makes_activity(order: AnyOrder | None) -> bool:
     """Whether an order makes an activity, which later lines may name by the id of its line."""
-    return isinstance(order, Reply | Note | Plan | Log | Resolve)
+    return isinstance(order.what if isinstance(order, OnRecord) else order, Reply | Note | Plan | Log | Resolve)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ _RECORD = TypeAdapter(MergeRecord)
 
 _ACTIVITY = (
     "id", "case_id", "kind", "direction", "state", "at", "subject", "sender", "owner", "duration_s", "billable_s",
-    "adjusts", "consumed", "billed",
+    "adjusts", "consumed", "billed", "regarding_kind", "regarding",
 )  # fmt: skip
 
 

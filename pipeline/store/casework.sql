@@ -23,7 +23,7 @@ SELECT survivor, merged FROM case_merge WHERE survivor = ANY(%(ids)s::uuid[]) OR
 
 -- name: activities
 SELECT id, case_id, kind, direction, state, at, subject, sender, agent, duration_s, billable_s, adjusts,
-    consumed_at IS NOT NULL, billed_at IS NOT NULL
+    consumed_at IS NOT NULL, billed_at IS NOT NULL, regarding_kind, regarding
 FROM activity
 WHERE case_id = ANY(%(cases)s::uuid[]) OR id = ANY(%(ids)s::uuid[])
 ORDER BY at, id;
@@ -89,13 +89,13 @@ WHERE external_id = ANY(%(names)s::text[]);
 
 -- name: insert_work
 INSERT INTO activity (id, case_id, kind, direction, state, subject, body, at, sender, recipient, agent, contact_id,
-    started_at, ended_at, duration_s, billable_s, adjusts, due_at, remind_at, delivery)
+    started_at, ended_at, duration_s, billable_s, adjusts, due_at, remind_at, delivery, regarding_kind, regarding)
 SELECT id, case_id, kind, direction, state, subject, body, at, sender, recipient, agent, contact_id,
-    started_at, ended_at, duration_s, billable_s, adjusts, due_at, remind_at, delivery
+    started_at, ended_at, duration_s, billable_s, adjusts, due_at, remind_at, delivery, regarding_kind, regarding
 FROM json_to_recordset(%(rows)s::json) AS r (id uuid, case_id uuid, kind text, direction text, state text,
     subject text, body text, at timestamptz, sender text, recipient text, agent text, contact_id uuid,
     started_at timestamptz, ended_at timestamptz, duration_s int, billable_s int, adjusts boolean,
-    due_at timestamptz, remind_at timestamptz, delivery text);
+    due_at timestamptz, remind_at timestamptz, delivery text, regarding_kind text, regarding text);
 
 -- name: finish
 UPDATE activity SET state = r.state, ended_at = r.at, duration_s = coalesce(r.duration_s, activity.duration_s),

@@ -66,7 +66,10 @@ class WorkFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkActivity:
-    """An activity that an agent made; `adjusts` when it corrects the billable time, `delivery` when it leaves."""
+    """An activity that an agent made; `adjusts` when it corrects the billable time, `delivery` when it leaves.
+
+    Without a case it may be about another record, `regarding`, of that kind.
+    """
 
     id: UUID
     case_id: UUID | None
@@ -88,6 +91,8 @@ class WorkActivity:
     due_at: datetime | None = None
     remind_at: datetime | None = None
     delivery: State | None = None
+    regarding_kind: str | None = None
+    regarding: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

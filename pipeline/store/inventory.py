@@ -129,6 +129,9 @@ class ActivityRow:
     hidden: bool
     defects: Sequence[str]
     queue: str | None
+    remind_at: datetime | None
+    regarding_kind: str | None
+    regarding: str | None
 
 
 @dataclass(frozen=True, slots=True)

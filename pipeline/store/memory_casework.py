@@ -142,6 +142,8 @@ def _activity(tables: "Tables", row: Row) -> Activity:
         billable_s=timed.billable_s if timed else None,
         adjusts=isinstance(row, WorkActivity) and row.adjusts,
         consumed=row.id in tables.consumed,
+        regarding_kind=row.regarding_kind if isinstance(row, WorkActivity) else None,
+        regarding=row.regarding if isinstance(row, WorkActivity) else None,
     )
 
 

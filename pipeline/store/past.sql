@@ -58,5 +58,11 @@ ORDER BY message.id;
 -- What agents did to the cases concerned, until the end of the period, and what is of no case.
 SELECT id, case_id, at, actor_id, verb, data, activity_id, at >= %(since)s
 FROM deed WHERE case_id = ANY(%(cases)s::uuid[]) AND at < %(until)s
-    OR case_id IS NULL AND at < %(until)s AND (at >= %(since)s OR verb IN ('Release', 'Drop'))
+    OR case_id IS NULL AND at < %(until)s AND verb IN ('Release', 'Drop')
+    OR %(source)s::text IS NULL AND case_id IS NULL AND at < %(until)s
+        AND (at >= %(since)s OR verb IN ('Plan', 'MergeContacts', 'UnmergeContact'))
+    OR %(source)s::text IS NULL AND id IN (
+        SELECT DISTINCT ON (data ->> 'agent') id FROM deed WHERE verb = 'BePresent' AND at < %(since)s
+        ORDER BY data ->> 'agent', at DESC, id DESC
+    )
 ORDER BY id;

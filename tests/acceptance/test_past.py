@@ -10,7 +10,6 @@ import pytest
 from scenario import Scenario
 from test_scenarios import SCENARIOS
 
-from pipeline.domain.contacts import ContactOrder
 from pipeline.replay.difference import differences
 from pipeline.replay.journal import read_journal
 from pipeline.replay.past_lines import PastLines
@@ -22,20 +21,22 @@ from pipeline.store.past import Past, Period
 pytestmark = pytest.mark.integration
 
 NAMELESS = ("iot",)
-"""Channels of which not every message is kept: readings are their device's state. Nor are merges of contacts, which are
-reference data."""
+"""Channels of which not every message is kept: readings are their device's state."""
 
 
 def of_kept_channels(scenario: Scenario) -> bool:
     channels = {step.envelope.channel for step in scenario.steps if isinstance(step, Arrival)}
-    of_contacts = any(isinstance(step, Deed) and isinstance(step.order, ContactOrder) for step in scenario.steps)
-    return bool(channels) and channels.isdisjoint(NAMELESS) and not of_contacts
+    return channels.isdisjoint(NAMELESS) and bool(scenario.steps)
+
+
+_WHOLE = ("merging/", "quarantine/", "customers/merging", "activities/records")
+"""Files of which every scenario is rehearsed twice, since agents do there what others do not."""
 
 
 def chosen(scenarios: Sequence[Scenario]) -> list[Scenario]:
     """All in which agents move or judge things, and the first of each other file: each is rehearsed twice."""
     first = {scenario.name: scenario for scenario in reversed(scenarios)}
-    return [one for one in scenarios if one.name.startswith(("merging/", "quarantine/")) or first[one.name] is one]
+    return [one for one in scenarios if one.name.startswith(_WHOLE) or first[one.name] is one]
 
 
 PASTS = chosen([scenario for scenario in SCENARIOS if of_kept_channels(scenario)])

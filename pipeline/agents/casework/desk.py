@@ -100,11 +100,11 @@ def deed_row(case: UUID, order: Order, by: Deed, activity: UUID | None = None) -
     return DeedRow(uuid7(), case, by.at, by.actor, by.actor_id, type(order).__name__, asdict(order), activity)
 
 
-def new_activity(case: Case, kind: str, at: datetime, **values: object) -> WorkActivity:
-    """A closed internal activity of a case, unless the values say otherwise."""
+def new_activity(case: Case | None, kind: str, at: datetime, **values: object) -> WorkActivity:
+    """A closed internal activity, of a case if there is one, unless the values say otherwise."""
     known: dict[str, object] = {
         "id": uuid7(),
-        "case_id": case.id,
+        "case_id": case.id if case else None,
         "kind": kind,
         "direction": "internal",
         "state": "closed",

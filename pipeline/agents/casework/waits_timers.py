@@ -13,6 +13,7 @@ from pipeline.agents.casework.resolution import resolve
 from pipeline.agents.casework.waits import REMIND, UNANSWERED, UNTIL, WAITING
 from pipeline.agents.rules import Rules
 from pipeline.domain import casework
+from pipeline.domain.activities import Activity, RecordName
 from pipeline.domain.orders import Refused, Resolve
 from pipeline.domain.reminders import activity_reminder, waiting_reminder
 from pipeline.domain.timers import Timer
@@ -56,6 +57,10 @@ class WaitTimers:
 
     def fire(self, timer: Timer, batch: Batch, cause: Deed) -> None:
         """Do what it is for, if that is still wanted."""
+        open_ = self._facts.activities.get(UUID(timer.key)) if timer.kind in {ACTIVITY_REMIND, ACTIVITY_DUE} else None
+        if open_ is not None and (record := open_.record) is not None:
+            self._remind_of_record(open_, record, timer, batch, cause)
+            return
         case = batch.cases.get(timer.case_id) if timer.case_id else None
         if case is None:
             return
@@ -95,13 +100,23 @@ class WaitTimers:
         if open_ is None or case is None or open_.state != "open":
             return
         due = timer.kind == ACTIVITY_DUE
-        subject, text = activity_reminder(open_.kind, open_.subject, case.number, due=due)
+        subject, text = activity_reminder(open_.kind, open_.subject, f"case {case.number}", due=due)
         template = "activity_due" if due else "activity_reminder"
         desk.batch.outbound.append(
             NewMail(to=self._agents.get(open_.owner or "", "owner"), template=template, subject=subject, body=text,
                     at=desk.at, case=case, values={"kind": open_.kind, "activity": open_.subject})
         )  # fmt: skip
         desk.tell("case.noted", case, {}, activity=open_.id)
+
+    def _remind_of_record(self, open_: Activity, record: RecordName, timer: Timer, batch: Batch, cause: Deed) -> None:
+        """Whoever it is for, else the default queue's people."""
+        if open_.state != "open":
+            return
+        due = timer.kind == ACTIVITY_DUE
+        subject, text = activity_reminder(open_.kind, open_.subject, f"{record.kind} {record.name}", due=due)
+        template = "activity_due" if due else "activity_reminder"
+        to = self._agents.get(open_.owner or "", f"queue:{self._rules.default_queue}")
+        batch.outbound.append(NewMail(to=to, template=template, subject=subject, body=text, at=cause.at))
 
 
 async def _addresses(agents: AbstractSet[str], tx: Transaction) -> Mapping[str, str]:

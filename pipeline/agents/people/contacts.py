@@ -24,6 +24,7 @@ from pipeline.domain.contacts import (
 from pipeline.domain.matching import Identity, Ref
 from pipeline.domain.orders import Done, Refused
 from pipeline.errors import Retry
+from pipeline.store.casework_ports import DeedRow
 from pipeline.store.contact_ports import ContactChanges
 from pipeline.store.ports import Store, Transaction
 
@@ -83,6 +84,7 @@ class Contacts:
         work.changes.merged.append(merge)
         work.changes.identities = dict.fromkeys(contact.identities, into.ref.id)
         work.changes.survivors = dict.fromkeys((contact.ref.id, *contact.absorbed), into.ref.id)
+        work.ordered("MergeContacts", contact=_name_of(order.contact, contact), into=_name_of(order.into, into))
         return await self._finish("contact.merged", contact, into.ref, contact.identities, work, tx)
 
     async def _unmerge(self, order: UnmergeContact, by: Deed, tx: Transaction) -> Done | Refused:
@@ -104,6 +106,7 @@ class Contacts:
         work.changes.undone = {contact.merge.id: by.at}
         work.changes.identities = dict.fromkeys(back.identities, contact.ref.id)
         work.changes.survivors = {contact.ref.id: None, **dict.fromkeys(back.absorbed, contact.ref.id)}
+        work.ordered("UnmergeContact", contact=_name_of(order.contact, contact))
         return await self._finish("contact.unmerged", contact, survivor.ref, back.identities, work, tx)
 
     async def _finish(  # what the event tells
@@ -117,6 +120,7 @@ class Contacts:
     ) -> Done:
         told = ContactTold(contact.ref, other, tuple(identities))
         batch = Batch(cases={case.id: case for case, _ in work.moved}, contacts=work.changes)
+        batch.work.deeds += work.deeds
         batch.events.append(CaseEvent(kind, work.by, contact=told))
         for case, changed in work.moved:
             batch.touch(case)
@@ -132,6 +136,11 @@ class _Work:
         self.by = by
         self.changes = ContactChanges()
         self.moved: list[tuple[Case, Changed]] = []
+        self.deeds: list[DeedRow] = []
+
+    def ordered(self, verb: str, **names: str) -> None:
+        """Keep who ordered it, for the journal of the past."""
+        self.deeds.append(DeedRow(uuid7(), None, self.by.at, self.by.actor, self.by.actor_id, verb, names))
 
     def tell(self, case: Case, changed: Changed) -> bool:
         """Note what changed in a case; whether anything did."""
@@ -170,6 +179,13 @@ async def _since(merge: ContactMerge, tx: Transaction) -> list[ContactMerge]:
 
 def _is_of(case: Case, contact: KnownContact) -> bool:
     return case.contact is not None and case.contact.id == contact.ref.id
+
+
+def _name_of(asked: str, contact: KnownContact) -> str:
+    """How another desk, which gives ids of its own, would know it: as it was asked for, unless that was by our id."""
+    if asked != str(contact.ref.id):
+        return asked
+    return contact.ref.external_id or next((one.value for one in contact.identities), asked)
 
 
 def _called(contact: KnownContact) -> str:

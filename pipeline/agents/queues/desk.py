@@ -3,14 +3,17 @@
 from dataclasses import dataclass, replace
 from uuid import UUID
 
+from uuid_utils.compat import uuid7
+
 from pipeline.agents.batch import Batch, CaseEvent, Deed
 from pipeline.agents.casework.desk import deed_row
 from pipeline.agents.consequences import Consequences
 from pipeline.agents.queues.waiting import FILL, PART
 from pipeline.agents.rules import Rules
-from pipeline.domain.agents import Agent, Presence
+from pipeline.domain.agents import Agent, BePresent, Presence
 from pipeline.domain.orders import Assign
 from pipeline.domain.timers import Timer
+from pipeline.store.casework_ports import DeedRow
 from pipeline.store.ports import Store, Transaction
 from pipeline.store.queue_ports import QueueItem
 
@@ -92,6 +95,8 @@ class QueueDesk:
                 return NotGiven(f'there is no agent "{name}"')
             await tx.set_presence(agent.ref.id, presence, by.at)
             batch = Batch()
+            said = {"agent": name, "presence": presence}
+            batch.work.deeds.append(DeedRow(uuid7(), None, by.at, by.actor, by.actor_id, BePresent.__name__, said))
             if presence == "available" and self._rules.assigns:
                 batch.arm(Timer(FILL, f"agent {agent.ref.id}", by.at, data={"agent": str(agent.ref.id)}))
             await self._consequences(batch, tx)

@@ -39,7 +39,7 @@ class Queues:
 
     def _others(self, batch: Batch) -> None:
         """What waits that is no case: mails to be judged, calls to be returned, tasks that are nobody's."""
-        for item in (*_quarantined(batch), *_calls(batch), *_tasks(batch)):
+        for item in (*_quarantined(batch), *_calls(batch), *_tasks(batch, self._rules.default_queue)):
             batch.queues.put(item)
         for returned in batch.channels.closed:
             batch.queues.take(CALL_BACK, returned)
@@ -137,11 +137,15 @@ def _calls(batch: Batch) -> Iterator[QueueItem]:
             yield QueueItem(kind=CALL_BACK, ref=call.id, queue=call.queue, since=call.at)
 
 
-def _tasks(batch: Batch) -> Iterator[QueueItem]:
-    """Tasks that are nobody's wait in the queues of their cases."""
+def _tasks(batch: Batch, default_queue: str) -> Iterator[QueueItem]:
+    """Tasks that are nobody's wait in the queues of their cases; those of other records in the default queue."""
     for task in batch.work.activities:
         case = batch.cases.get(task.case_id) if task.case_id else None
-        if task.kind == "task" and task.state == "open" and task.agent is None and case is not None:
+        if task.kind != "task" or task.state != "open" or task.agent is not None:
+            continue
+        if task.regarding is not None:
+            yield QueueItem(kind="task", ref=task.id, queue=default_queue, since=task.at)
+        elif case is not None:
             yield QueueItem(kind="task", ref=task.id, queue=case.queue, rank=rank(case.priority), since=task.at)
 
 

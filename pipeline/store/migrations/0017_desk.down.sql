@@ -1,3 +1,5 @@
+DELETE FROM activity WHERE regarding IS NOT NULL;
+ALTER TABLE activity DROP COLUMN regarding_kind, DROP COLUMN regarding;
 DROP INDEX message_quarantined;
 DELETE FROM deed WHERE case_id IS NULL;
 ALTER TABLE deed ALTER COLUMN case_id SET NOT NULL;

@@ -16,3 +16,10 @@ ALTER TABLE cases ADD COLUMN description text NOT NULL DEFAULT '';
 -- What is ordered about no case: a quarantined message that is released, an agent who comes or goes.
 ALTER TABLE deed ALTER COLUMN case_id DROP NOT NULL;
 CREATE INDEX message_quarantined ON message (received_at) WHERE outcome = 'quarantined';
+
+-- What an activity is about that is of no case: a record by its kind and external id.
+ALTER TABLE activity
+    ADD COLUMN regarding_kind text CHECK (regarding_kind IN ('contact', 'account', 'device', 'article', 'entitlement')),
+    ADD COLUMN regarding text,
+    ADD CHECK ((regarding_kind IS NULL) = (regarding IS NULL));
+CREATE INDEX activity_regarding ON activity (regarding_kind, regarding, at) WHERE regarding IS NOT NULL;
