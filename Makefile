@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+JOBS ?= 2
 export STRICT
 
 RUNTIME := $(VENV)/.installed
@@ -22,8 +23,8 @@ install: $(RUNTIME) ## make .venv with the command casestream in it
 demo: $(RUNTIME) ## show the whole pipeline at work; ARGS="--help" says with what
 	$(BIN)/casestream demo $(ARGS)
 
-test: lint ## every check and every test; STRICT=1 makes a skipped test a failure
-	$(BIN)/pytest $(ARGS)
+test: lint ## every check and every test; STRICT=1 makes a skipped test a failure, JOBS=1 runs them one after the other
+	$(BIN)/pytest --numprocesses $(JOBS) --dist loadfile $(ARGS)
 
 lint: $(DEV) ## style, types, the direction of imports
 	$(BIN)/ruff check
