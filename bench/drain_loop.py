@@ -6,6 +6,7 @@ outbox, counts, ledger, in one transaction a batch.
 """
 
 import os
+import re
 import signal
 from collections import defaultdict
 from typing import Any
@@ -20,11 +21,14 @@ from uuid_utils.compat import uuid7
 from pipeline.domain.duplicates import mail_key, same_text
 from pipeline.domain.outcomes import OUTCOMES
 from pipeline.parse.email import parse_email
+from pipeline.store.arrays import text_array
 from pipeline.store.postgres import _CASE_COLUMNS
 from pipeline.store.queries import load_queries
 from pipeline.wire import Envelope
 
 SQL = load_queries("intake.sql")
+COPY = load_queries("copying.sql")
+DEFAULTS = {b"description": ""}
 LEDGER = load_queries("ledger.sql")
 OF_CONTACT = len(_CASE_COLUMNS)
 SPACE = uuid5(NAMESPACE_URL, "bench")
@@ -34,6 +38,25 @@ QUEUE = {"id": str(uuid5(SPACE, "Support")), "external_id": None, "name": "Suppo
 def clean(text: str) -> str:
     """Text that PostgreSQL takes."""
     return text.replace("\0", "\ufffd")
+
+
+async def copy(connection: psycopg.AsyncConnection, name: str, rows: list[dict[str, Any]]) -> None:
+    """New rows of a table, by the columns that the statement names."""
+    if not rows:
+        return
+    columns = re.findall(rb"\w+", COPY[name].partition(b"(")[2].partition(b")")[0])
+    async with connection.cursor() as cursor, cursor.copy(COPY[name]) as writing:
+        if name == "raws":
+            writing.set_types(["uuid", "bytea"])
+        for row in rows:
+            await writing.write_row([written(row.get(column.decode(), DEFAULTS.get(column))) for column in columns])
+
+
+def written(value: object) -> object:
+    """A value as COPY takes it."""
+    if isinstance(value, dict):
+        return orjson.dumps(value).decode()
+    return text_array(value) if isinstance(value, list | tuple) else value
 
 
 async def settle(connection: psycopg.AsyncConnection, records: list[Any], known_parts: set[int]) -> None:
@@ -149,7 +172,7 @@ async def settle(connection: psycopg.AsyncConnection, records: list[Any], known_
             if case:
                 case["revision"] += 1
                 activity = uuid7()
-                out["insert_activities"].append(
+                out["activities"].append(
                     {"id": activity, "case_id": case["id"], "kind": "email", "direction": "in", "state": "closed",
                      "subject": clean(mail.subject), "body": text, "sender": sender, "contact_id": contact[0],
                      "at": envelope.time}
@@ -163,8 +186,8 @@ async def settle(connection: psycopg.AsyncConnection, records: list[Any], known_
                 added = {a.address.lower() for a in (*mail.to, *mail.cc)} | ({sender} if sender else set())
                 for address in sorted(added - people[case["id"]]):
                     people[case["id"]].add(address)
-                    out["participants"].append((case["id"], address))
-            out["insert_messages"].append(
+                    out["people"].append((case["id"], address))
+            out["messages"].append(
                 {"id": message_id, "channel": "email", "source": envelope.source,
                  "source_id": mail.message_id or envelope.id, "dedupe_key": None if outcome == "duplicate" else key,
                  "outcome": outcome, "reason": outcome, "matched_by": "identity", "case_id": case and case["id"],
@@ -173,7 +196,7 @@ async def settle(connection: psycopg.AsyncConnection, records: list[Any], known_
                  "facts": envelope.facts, "topic": topic, "partition": record.partition, "log_offset": record.offset,
                  "dataref": None}
             )  # fmt: skip
-            out["raw"].append((message_id, envelope.raw))
+            out["raws"].append({"message_id": message_id, "raw": envelope.raw})
             hour = envelope.time.replace(minute=0, second=0, microsecond=0)
             sums = counts[(record.partition, envelope.source, hour)]
             sums["received"] += 1
@@ -212,30 +235,32 @@ async def settle(connection: psycopg.AsyncConnection, records: list[Any], known_
                 "message": {"id": message_id, "channel": "email", "source_id": mail.message_id or envelope.id,
                             "activity": activity, "outcome": outcome, "reason": outcome},
             }  # fmt: skip
-            out["insert_events"].append(
+            out["events"].append(
                 {"id": uuid5(SPACE, f"{key}{seq}"), "key": key, "seq": seq, "type": f"dev.casestream.{kind}.v1",
                  "subject": case and str(case["number"]), "data": data, "at": envelope.time}
             )  # fmt: skip
-        out["insert_cases"] = opened
+        out["cases"] = opened
+        out["outbox"] = [{"event_id": one["id"], "at": one["at"]} for one in out["events"]]
         out["update_cases"] = list({i: c for i, c in changed.items() if c not in opened}.values()) if changed else []
         out["add_counts"] = [
             {"topic": topic, "partition": p, "source": s, "hour": h,
              **dict.fromkeys(OUTCOMES, 0), **n}
             for (p, s, h), n in counts.items()
         ]  # fmt: skip
+        new = {case["id"] for case in opened}
+        out["participants"] = [dict(zip(("case_id", "address"), pair, strict=True)) for pair in out["people"]]
+        joined = [one for one in out["participants"] if one["case_id"] not in new]
+        out["participants"] = [one for one in out["participants"] if one["case_id"] in new]
+        for name in ("cases", "participants", "activities", "messages", "events", "outbox", "raws"):
+            await copy(connection, name, out[name])
         async with connection.pipeline():
-            for name in ("insert_cases", "update_cases", "insert_activities", "insert_messages", "insert_links",
-                         "add_counts", "insert_events"):  # fmt: skip
+            for name in ("update_cases", "insert_links", "add_counts"):
                 if out[name]:
                     await connection.execute(SQL[name], {"rows": orjson.dumps(out[name]).decode()})
-            if out["participants"]:
-                case_ids, addresses = zip(*out["participants"], strict=True)
-                await connection.execute(
-                    SQL["insert_participants"], {"case_ids": list(case_ids), "addresses": list(addresses)}
-                )
-            if out["raw"]:
-                names, raws = zip(*out["raw"], strict=True)
-                await connection.execute(SQL["insert_raw"], {"ids": list(names), "raws": list(raws)})
+            if joined:
+                columns = {f"{name}es" if name == "address" else f"{name}s": [one[name] for one in joined]
+                           for name in ("case_id", "address")}  # fmt: skip
+                await connection.execute(SQL["insert_participants"], columns)
             await connection.execute(SQL["notify_relay"])
             nexts = [following[p] for p in parts]
             await connection.execute(

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
 
 from pipeline.agents.batch import CaseEvent, Deed, DeliveryTold, Incoming
 from pipeline.domain.alarms import Alarm
@@ -44,44 +43,65 @@ def build_events(events: Iterable[CaseEvent], first: Mapping[str, int]) -> list[
     `first` begins the sequences of the other keys.
     """
     following = dict(first)
-    sequenced: list[tuple[CaseEvent, str, int]] = []
+    sequenced: list[tuple[CaseEvent, int]] = []
     for event in events:
-        key = event_key(event)
         if event.case is not None:
             event.case.event_seq += 1
-            sequenced.append((event, key, event.case.event_seq))
+            sequenced.append((event, event.case.event_seq))
         else:
-            sequenced.append((event, key, following[key]))
+            key = event_key(event)
+            sequenced.append((event, following[key]))
             following[key] += 1
-    views: dict[UUID, Mapping[str, Any]] = {}
-    return [
-        NewEvent(
-            id=event_id(key, seq),
-            key=key,
-            seq=seq,
-            type=_TYPE.format(event.type),
-            subject=str(event.case.number) if event.case is not None else None,
-            data=_data(event, views),
-            at=event.cause.at,
-        )
-        for event, key, seq in sequenced
-    ]
+    shown = _Shown()
+    return [_made(event, seq, shown) for event, seq in sequenced]
 
 
-def _data(  # noqa: C901  # a line for each part that an event may have
-    event: CaseEvent, views: dict[UUID, Mapping[str, Any]]
-) -> Mapping[str, Any]:
-    case = event.case
-    if case is not None and case.id not in views:
-        views[case.id] = case_view(case)
-    data: dict[str, Any] = {
-        "case": views[case.id] if case is not None else None,
-        "changed": _utc(event.changed),
-        "actor": {"kind": "rule", "id": event.rule} if event.rule is not None else _actor(event.cause),
-        "cause": str(event.cause.id) if isinstance(event.cause, Incoming) else None,
-    }
-    if isinstance(event.cause, Incoming):
-        data["message"] = _message(event.cause)
+class _Shown:
+    """What several events of a batch show alike: their cases, and what brought them about."""
+
+    def __init__(self) -> None:
+        self._cases: dict[int, Mapping[str, Any]] = {}
+        self._causes: dict[int, Mapping[str, Any]] = {}
+
+    def case(self, case: Case) -> Mapping[str, Any]:
+        """A case as it is after the whole transaction."""
+        view = self._cases.get(id(case))
+        if view is None:
+            view = self._cases[id(case)] = case_view(case)
+        return view
+
+    def cause(self, cause: Incoming | Deed) -> Mapping[str, Any]:
+        """Who brought it about, and by which message if by one."""
+        told = self._causes.get(id(cause))
+        if told is None:
+            actor = _actor(cause)
+            if isinstance(cause, Incoming):
+                message = _message(cause)
+                told = {"actor": actor, "cause": message["id"], "message": message}
+            else:
+                told = {"actor": actor, "cause": None}
+            self._causes[id(cause)] = told
+        return told
+
+
+def _made(event: CaseEvent, seq: int, shown: _Shown) -> NewEvent:
+    view = shown.case(event.case) if event.case is not None else None
+    key = view["id"] if view is not None else event_key(event)
+    return NewEvent(
+        id=event_id(key, seq),
+        key=key,
+        seq=seq,
+        type=_TYPE.format(event.type),
+        subject=str(view["number"]) if view is not None else None,
+        data=_data(event, view, shown.cause(event.cause)),
+        at=event.cause.at,
+    )
+
+
+def _data(event: CaseEvent, case: Mapping[str, Any] | None, cause: Mapping[str, Any]) -> Mapping[str, Any]:
+    data: dict[str, Any] = {"case": case, "changed": _utc(event.changed), **cause}
+    if event.rule is not None:
+        data["actor"] = {"kind": "rule", "id": event.rule}
     if event.alarm is not None:
         data["alarm"] = _utc(_alarm(event.alarm))
     if event.kpi is not None:
@@ -107,14 +127,14 @@ def _data(  # noqa: C901  # a line for each part that an event may have
 
 def _utc(value: object) -> Any:  # noqa: ANN401  # whatever an event tells
     """The value with each time in it in UTC, whatever zone the one who told it counts in."""
-    match value:
-        case datetime():
-            return value.astimezone(UTC)
-        case Mapping():
-            return {name: _utc(one) for name, one in value.items()}
-        case tuple():
-            return tuple(_utc(one) for one in value)
-    return value
+    if isinstance(value, datetime):
+        return value.astimezone(UTC)
+    if isinstance(value, dict | Mapping):
+        return {name: one if type(one) in _TIMELESS else _utc(one) for name, one in value.items()}
+    return tuple(map(_utc, value)) if isinstance(value, tuple) else value
+
+
+_TIMELESS = frozenset({str, int, float, bool, type(None)})
 
 
 def case_view(case: Case) -> Mapping[str, Any]:

@@ -64,6 +64,9 @@ class Calendar:
     exceptions: Mapping[date, Spans] = field(default_factory=dict)
     holidays: Callable[[int], Mapping[date, str]] = no_holidays
     _years: dict[int, "_Year"] = field(default_factory=dict, compare=False, repr=False)
+    _last: list[tuple[datetime | None, tuple[int, int]]] = field(
+        default_factory=lambda: [(None, (0, 0))], compare=False, repr=False
+    )
 
     def add(self, start: datetime, length: timedelta) -> datetime:
         """The first instant at which `length` of business time has passed since `start`, in the zone of `start`.
@@ -71,13 +74,14 @@ class Calendar:
         A start outside business hours counts from the next opening; a deadline on closing time stays there. Raises
         NoBusinessTimeError when the calendar does not open for so long.
         """
-        at, wanted = _instant(start), length // _MICROSECOND
+        wanted = length // _MICROSECOND
         if wanted < 0:
             raise ValueError("a length of time is not negative")
         if not wanted:
             return start
-        wanted += self._year_of(start).worked_until(at)
-        for number in range(_utc_year(start), LAST_YEAR):
+        begins, worked = self._worked(start)
+        wanted += worked
+        for number in range(begins, LAST_YEAR):
             year = self._year(number)
             if year.total >= wanted:
                 return _moment(year.when(wanted)).astimezone(start.tzinfo)
@@ -148,6 +152,14 @@ class Calendar:
 
     def _part(self, start: int, end: int, kind: Literal["open", "closed", "holiday"], cause: str) -> Part:
         return Part(_moment(start).astimezone(self.zone), _moment(end).astimezone(self.zone), kind, cause)
+
+    def _worked(self, at: datetime) -> tuple[int, int]:
+        """The year of UTC of a moment, and the business time in it until then; several deadlines begin together."""
+        known, place = self._last[0]
+        if known is not at:
+            place = (_utc_year(at), self._year_of(at).worked_until(_instant(at)))
+            self._last[0] = (at, place)
+        return place
 
     def _year_of(self, at: datetime) -> "_Year":
         year = _utc_year(at)
@@ -246,7 +258,7 @@ class _Year:
 
 
 def _utc_year(at: datetime) -> int:
-    return at.astimezone(UTC).year
+    return (at if at.tzinfo is UTC else at.astimezone(UTC)).year
 
 
 def _instant(at: datetime) -> int:

@@ -17,7 +17,8 @@ class Timer:
     """Something due `at` a time; of a `kind`, one for each `key`.
 
     A message on its way could have cancelled it where it `waits_for` messages (or devices): then it does not fire
-    before what came until `at` is settled. `data` is what its kind needs to know, as JSON can say it.
+    before what came until `at` is settled. `data` is what its kind needs to know, as JSON can say it. It `is_new`
+    where its key was never used before.
     """
 
     kind: str
@@ -26,6 +27,7 @@ class Timer:
     case_id: UUID | None = None
     waits_for: Awaited | None = None
     data: Mapping[str, Any] = field(default_factory=dict)
+    is_new: bool = field(default=False, compare=False)
 
     @property
     def place(self) -> tuple[str, str]:

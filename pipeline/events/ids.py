@@ -1,6 +1,9 @@
 """By what an event and a queue are known everywhere: the same id whenever and wherever it is made."""
 
-from uuid import NAMESPACE_URL, UUID, uuid5
+from functools import lru_cache
+from uuid import NAMESPACE_URL, UUID
+
+from uuid_utils.compat import uuid5
 
 _EVENTS = uuid5(NAMESPACE_URL, "https://casestream.dev/event")
 _QUEUES = uuid5(NAMESPACE_URL, "https://casestream.dev/queue")
@@ -11,6 +14,7 @@ def event_id(key: str, seq: int) -> UUID:
     return uuid5(_EVENTS, f"{key}\0{seq}")
 
 
+@lru_cache(maxsize=1024)
 def queue_id(name: str) -> UUID:
     """The id of the queue of that name."""
     return uuid5(_QUEUES, name)

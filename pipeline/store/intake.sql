@@ -129,22 +129,6 @@ SELECT key, count FROM unnest(%(keys)s::text[], %(counts)s::bigint[]) AS wanted 
 ON CONFLICT (key) DO UPDATE SET seq = event_sequence.seq + excluded.seq
 RETURNING key, seq;
 
--- name: insert_cases
-INSERT INTO cases (id, number, title, state, status, priority, origin, queue, owner_id, contact_id, account_id,
-    opened_at, resolved_at, follow_up_of, linked_to, flags, revision, event_seq, device, product, severity, type,
-    entitlement, sla, first_response_at, waiting_since, until, escalated, parent, decrement, sla_by,
-    only_answer, fields)
-SELECT id, number, title, state, status, priority, origin, queue, owner_id, contact_id, account_id,
-    opened_at, resolved_at, follow_up_of, linked_to, flags, revision, event_seq, device, product, severity, type,
-    entitlement, sla, first_response_at, waiting_since, until, escalated, parent, decrement, sla_by,
-    only_answer, fields
-FROM json_to_recordset(%(rows)s::json) AS r (id uuid, number bigint, title text, state text, status text,
-    priority text, origin text, queue text, owner_id uuid, contact_id uuid, account_id uuid, opened_at timestamptz,
-    resolved_at timestamptz, follow_up_of uuid, linked_to uuid, flags text[], revision bigint, event_seq bigint,
-    device text, product text, severity text, type text, entitlement text, sla text, first_response_at timestamptz,
-    waiting_since timestamptz, until timestamptz, escalated boolean, parent uuid, decrement boolean, sla_by text,
-    only_answer jsonb, fields jsonb);
-
 -- name: update_cases
 -- Everything that may change in a case once it is there.
 UPDATE cases
@@ -168,28 +152,6 @@ INSERT INTO case_participant (case_id, address)
 SELECT case_id, address FROM unnest(%(case_ids)s::uuid[], %(addresses)s::text[]) AS r (case_id, address)
 ON CONFLICT DO NOTHING;
 
--- name: insert_activities
-INSERT INTO activity (id, case_id, kind, direction, state, subject, body, sender, contact_id, at, agent, recipient)
-SELECT id, case_id, kind, direction, state, subject, body, sender, contact_id, at, agent, recipient
-FROM json_to_recordset(%(rows)s::json) AS r (id uuid, case_id uuid, kind text, direction text, state text,
-    subject text, body text, sender text, contact_id uuid, at timestamptz, agent text, recipient text);
-
--- name: insert_messages
-INSERT INTO message (id, channel, source, source_id, dedupe_key, outcome, reason, matched_by, case_id, contact_id,
-    activity_id, received_at, flags, defects, body, content_type, facts, topic, partition, log_offset, dataref,
-    account_id, customer_by)
-SELECT id, channel, source, source_id, dedupe_key, outcome, reason, matched_by, case_id, contact_id,
-    activity_id, received_at, flags, defects, body, content_type, facts, topic, partition, log_offset, dataref,
-    account_id, customer_by
-FROM json_to_recordset(%(rows)s::json) AS r (id uuid, channel text, source text, source_id text, dedupe_key text,
-    outcome text, reason text, matched_by text, case_id uuid, contact_id uuid, activity_id uuid,
-    received_at timestamptz, flags text[], defects text[], body text, content_type text, facts jsonb, topic text,
-    partition int, log_offset bigint, dataref text, account_id uuid, customer_by text);
-
--- name: insert_raw
-INSERT INTO raw_message (message_id, raw)
-SELECT id, raw FROM unnest(%(ids)s::uuid[], %(raws)b::bytea[]) AS r (id, raw);
-
 -- name: insert_blob_refs
 INSERT INTO blob_ref (digest, owner)
 SELECT digest, owner FROM unnest(%(digests)s::text[], %(owners)s::uuid[]) AS r (digest, owner)
@@ -201,18 +163,6 @@ SELECT id, case_id, own, contact_id, mailbox, people
 FROM json_to_recordset(%(rows)s::json) AS r (id text, case_id uuid, own boolean, contact_id uuid, mailbox text,
     people text[])
 ON CONFLICT DO NOTHING;
-
--- name: insert_events
--- Writes events and their outbox rows; the order of the outbox is the order of settlement, since the cases are locked.
-WITH candidate AS (
-    SELECT * FROM ROWS FROM (json_to_recordset(%(rows)s::json)
-        AS (id uuid, key text, seq bigint, type text, subject text, data json, at timestamptz))
-        WITH ORDINALITY AS r (id, key, seq, type, subject, data, at, ord)
-), written AS (
-    INSERT INTO event (id, key, seq, type, subject, data, at)
-    SELECT id, key, seq, type, subject, data, at FROM candidate
-)
-INSERT INTO outbox (event_id, at) SELECT id, at FROM candidate ORDER BY ord;
 
 -- name: notify_relay
 -- Wakes the relay at commit; it looks once a second anyway.

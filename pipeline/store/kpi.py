@@ -41,9 +41,9 @@ async def read_promises(
 
 
 async def write_promises(connection: psycopg.AsyncConnection, instances: Sequence[Instance]) -> None:
-    """Write instances, new or not; within a pipeline of the caller's."""
-    if instances:
-        rows = orjson.dumps([_row(instance) for instance in instances]).decode()
+    """Write instances that were there before; within a pipeline of the caller's."""
+    if known := [instance for instance in instances if not instance.is_new]:
+        rows = orjson.dumps([_row(instance) for instance in known]).decode()
         await connection.execute(_SQL["write_kpis"], {"rows": rows})
 
 
@@ -77,8 +77,13 @@ def _row(instance: Instance) -> Mapping[str, Any]:
     return {
         **{name: getattr(instance, name) for name in _COLUMNS},
         "state": instance.state,
-        "stretches": [
-            (one.start, one.end, one.kind, one.cause, one.calendar, one.length // _MICROSECOND)
-            for one in instance.stretches
-        ],
+        "stretches": told_stretches(instance),
     }
+
+
+def told_stretches(instance: Instance) -> Sequence[tuple[Any, ...]]:
+    """The times of an instance as they are stored."""
+    return [
+        (one.start, one.end, one.kind, one.cause, one.calendar, one.length // _MICROSECOND)
+        for one in instance.stretches
+    ]

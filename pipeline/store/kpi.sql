@@ -10,18 +10,14 @@ FROM kpi WHERE case_id = ANY(%(cases)s::uuid[]) ORDER BY case_id, number;
 SELECT external_id, sla FROM entitlement WHERE external_id = ANY(%(entitlements)s::text[]) AND sla IS NOT NULL;
 
 -- name: write_kpis
-INSERT INTO kpi (id, case_id, number, kpi, sla, key, state, value, warn_at, fail_at, warned_at, breached_at,
-    succeeded_at, ended_at, ended_by, stretches)
-SELECT id, case_id, number, kpi, sla, key, state, value, warn_at, fail_at, warned_at, breached_at,
-    succeeded_at, ended_at, ended_by, stretches
-FROM json_to_recordset(%(rows)s::json) AS r (id uuid, case_id uuid, number integer, kpi text, sla text, key text,
-    state text, value timestamptz, warn_at timestamptz, fail_at timestamptz, warned_at timestamptz,
-    breached_at timestamptz, succeeded_at timestamptz, ended_at timestamptz, ended_by text, stretches jsonb)
-ON CONFLICT (id) DO UPDATE
-SET sla = excluded.sla, key = excluded.key, state = excluded.state, warn_at = excluded.warn_at,
-    fail_at = excluded.fail_at, warned_at = excluded.warned_at, breached_at = excluded.breached_at,
-    succeeded_at = excluded.succeeded_at, ended_at = excluded.ended_at, ended_by = excluded.ended_by,
-    stretches = excluded.stretches;
+UPDATE kpi
+SET sla = r.sla, key = r.key, state = r.state, warn_at = r.warn_at, fail_at = r.fail_at, warned_at = r.warned_at,
+    breached_at = r.breached_at, succeeded_at = r.succeeded_at, ended_at = r.ended_at, ended_by = r.ended_by,
+    stretches = r.stretches
+FROM json_to_recordset(%(rows)s::json) AS r (id uuid, sla text, key text, state text, warn_at timestamptz,
+    fail_at timestamptz, warned_at timestamptz, breached_at timestamptz, succeeded_at timestamptz, ended_at timestamptz,
+    ended_by text, stretches jsonb)
+WHERE kpi.id = r.id;
 
 -- name: promised_on
 -- A case by its number, with what was promised on it; a row without an instance when nothing was.

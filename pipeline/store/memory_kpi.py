@@ -25,5 +25,5 @@ def known_promises(tables: "Tables", cases: Collection[UUID], entitlements: Coll
 
 
 def write_promises(table: dict[UUID, Instance], instances: Sequence[Instance]) -> None:
-    """Keep instances, new or not."""
-    table.update((instance.id, deepcopy(instance)) for instance in instances)
+    """Keep instances: new ones, and those that are there."""
+    table.update((one.id, deepcopy(one)) for one in instances if one.is_new or one.id in table)

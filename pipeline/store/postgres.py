@@ -19,11 +19,13 @@ from pipeline.domain.customers import CustomerFacts
 from pipeline.domain.matching import Identity, Party, Ref
 from pipeline.domain.threading import MAX_LINKS, ThreadLink
 from pipeline.domain.timers import Awaited, Timer
+from pipeline.store.arrays import adapt
 from pipeline.store.casework import read_family, read_work, write_work
 from pipeline.store.casework_ports import Family, WorkFacts, WorkWanted
 from pipeline.store.channels import active_cases, read_channels, write_channels
 from pipeline.store.connection import retryable
 from pipeline.store.contacts import cases_of, find_contacts, lock_contacts, write_contacts
+from pipeline.store.copying import copy_new
 from pipeline.store.customers import read_customers
 from pipeline.store.deliveries import read_leaving, write_deliveries
 from pipeline.store.delivery_ports import Leaving
@@ -104,6 +106,7 @@ class PostgresStore:
             self._connection = await psycopg.AsyncConnection.connect(
                 self._dsn, autocommit=True, options=_WORKER_SETTINGS, connect_timeout=5
             )
+            adapt(self._connection)
         return self._connection
 
 
@@ -275,28 +278,26 @@ class PostgresTransaction:
         return {key: last - counts[key] + 1 for key, last in rows}
 
     async def write(self, changes: Changes) -> None:
-        """Write all that a batch changes, in one round trip."""
+        """Write all that a batch changes: new rows by COPY, the rest in one round trip."""
         for letter in changes.dead:
             await self._connection.execute(
                 _SQL["insert_dead"],
                 {name: getattr(letter, name) for name in letter.__slots__}
                 | {"headers": orjson.dumps(letter.headers).decode()},
             )
+        await copy_new(self._connection, changes)
+        opened = {case.id for case in changes.opened}
+        joined = [(case_id, address) for case_id, address in changes.participants if case_id not in opened]
         async with self._connection.pipeline():
             for name, rows in (
-                ("insert_cases", [_case_row(case) for case in changes.opened]),
                 ("update_cases", [_case_row(case) for case in changes.changed]),
-                ("insert_activities", changes.activities),
-                ("insert_messages", changes.messages),
                 ("insert_links", changes.links),
                 ("add_counts", [_count_row(count) for count in changes.counts]),
-                ("insert_events", changes.events),
             ):
                 if rows:
                     await self._connection.execute(_SQL[name], {"rows": _json(rows)})
             for name, pairs, keys in (
-                ("insert_participants", changes.participants, ("case_ids", "addresses")),
-                ("insert_raw", changes.raws, ("ids", "raws")),
+                ("insert_participants", joined, ("case_ids", "addresses")),
                 ("insert_blob_refs", changes.blobs, ("owners", "digests")),
             ):
                 if pairs:

@@ -51,13 +51,11 @@ async def postpone(connection: psycopg.AsyncConnection, timers: Collection[Timer
 
 
 async def write_timers(connection: psycopg.AsyncConnection, changes: Changes) -> None:
-    """Arm and disarm; keep why."""
+    """Arm anew what may be armed already, and disarm."""
     if gone := sorted(place for place, timer in changes.timed.items() if timer is None):
         await connection.execute(_SQL["disarm"], _places(gone))
-    if armed := [timer for timer in changes.timed.values() if timer is not None]:
+    if armed := [timer for timer in changes.timed.values() if timer is not None and not timer.is_new]:
         await connection.execute(_SQL["arm"], {"rows": orjson.dumps(armed).decode()})
-    if changes.whys:
-        await connection.execute(_SQL["insert_whys"], {"rows": orjson.dumps(changes.whys).decode()})
 
 
 def _places(places: Collection[tuple[str, str]]) -> dict[str, Any]:

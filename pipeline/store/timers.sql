@@ -40,8 +40,3 @@ ON CONFLICT (kind, key) DO UPDATE SET
 -- name: disarm
 DELETE FROM timer USING unnest(%(kinds)s::text[], %(keys)s::text[]) AS gone (kind, key)
 WHERE timer.kind = gone.kind AND timer.key = gone.key;
-
--- name: insert_whys
-INSERT INTO case_why (case_id, at, part, says)
-SELECT case_id, at, part, says
-FROM json_to_recordset(%(rows)s::json) AS r (case_id uuid, at timestamptz, part text, says text);

@@ -44,12 +44,11 @@ class Deadlines:
                 self._act(action, batch, case, one)
 
     def keep_time(self, batch: Batch) -> None:
-        """Arm and disarm the timers of all instances that changed."""
+        """Keep the timer of each instance that changed: until its warning is over, its deadline needs none."""
         for promises in batch.promises.values():
             for instance in promises.instances:
                 if instance.changed:
-                    _keep(batch, WARN, instance, instance.warn_at if instance.warned_at is None else None)
-                    _keep(batch, FAIL, instance, instance.fail_at if instance.breached_at is None else None)
+                    _keep(batch, instance)
 
     def _act(self, action: str, batch: Batch, case: Case, one: Happening) -> None:
         by = Deed(one.at, "clock", f"sla.{one.kind}")
@@ -140,9 +139,18 @@ def _why(one: Happening) -> str:
     return f"{instance.kpi} of {instance.sla} {one.kind}: {one.why}{until if one.kind == 'started' else ''}"
 
 
-def _keep(batch: Batch, kind: str, instance: Instance, at: datetime | None) -> None:
-    if at is None or not instance.is_open:
-        if not instance.is_new:
-            batch.disarm(kind, str(instance.id))
-    else:
-        batch.arm(Timer(kind, str(instance.id), at, instance.case_id, "messages"))
+def _keep(batch: Batch, instance: Instance) -> None:
+    first = _first(instance) if instance.is_open else None
+    key = str(instance.id)
+    if not instance.is_new:
+        for kind in (WARN, FAIL):
+            batch.disarm(kind, key)
+    if first is not None:
+        batch.arm(Timer(first[0], key, first[1], instance.case_id, "messages", is_new=instance.is_new))
+
+
+def _first(instance: Instance) -> tuple[str, datetime] | None:
+    """What comes first of an open instance: its warning or its deadline."""
+    ahead = (WARN, instance.warn_at, instance.warned_at), (FAIL, instance.fail_at, instance.breached_at)
+    times = [(kind, at) for kind, at, fired in ahead if at is not None and fired is None]
+    return min(times, key=lambda time: time[1], default=None)
