@@ -9,6 +9,7 @@ from uuid import UUID, uuid5
 
 from pipeline.events.ids import event_id, queue_id
 from pipeline.events.schemas import full_type
+from pipeline.events.state import STATE_TYPE
 
 SOURCE = "/casestream/cases.desk.example"
 _MORNING = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
@@ -264,3 +265,26 @@ def _alarm(state: str, severity: str) -> dict[str, Any]:
         "raised_at": "2026-03-02T08:35:00+00:00",
         "cleared_at": "2026-03-02T08:39:00+00:00" if state == "cleared" else None,
     }  # fmt: skip
+
+
+def state_example() -> tuple[Mapping[str, str], Mapping[str, Any]]:
+    """The headers and the value of a record on `case.state`: the leaking pump, when all of the story is told."""
+    told = [example for example in story() if example.subject == "1042"]
+    last = told[-1]
+    value = {
+        "case": last.data["case"], "sequence": last.seq, "revision": 12, "origin": "email", "severity": None,
+        "type": None, "product": "P100", "device": None, "entitlement": "acme-2026", "sla": "Gold", "escalated": True,
+        "flags": [], "fields": {"site": "Porto"}, "parent": None, "follow_up_of": None, "linked_to": None,
+        "merged_into": None, "opened_at": "2026-03-02T08:01:00+00:00",
+        "first_response_at": "2026-03-02T08:11:00+00:00", "waiting_since": None, "until": None, "resolved_at": None,
+        "kpis": [{
+            "id": _id("kpi"), "name": "first_response", "sla": "Gold", "state": "succeeded",
+            "counts_from": "2026-03-02T08:01:00+00:00", "warn_at": "2026-03-02T08:06:00+00:00",
+            "fail_at": "2026-03-02T08:09:00+00:00", "succeeded_at": "2026-03-02T08:11:00+00:00",
+        }],
+    }  # fmt: skip
+    headers = {
+        "ce_specversion": "1.0", "ce_id": f"{last.key}:12:{last.seq}", "ce_source": SOURCE, "ce_type": STATE_TYPE,
+        "ce_subject": "1042", "ce_sequence": f"{last.seq:012d}", "content-type": "application/json",
+    }  # fmt: skip
+    return headers, value
