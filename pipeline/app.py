@@ -138,6 +138,7 @@ def build_connector(  # noqa: PLR0911  # one for each connector
 
 def build_routes(config: Config, publisher: "Publisher") -> "list[APIRouter]":
     """What the sources post to over HTTP: the routes of each connector that is called rather than runs."""
+    from pipeline.api.schemas_http import SchemaRoutes
     from pipeline.connectors.web import FormConnector
     from pipeline.connectors.web_http import FormRoutes
 
@@ -158,7 +159,7 @@ def build_routes(config: Config, publisher: "Publisher") -> "list[APIRouter]":
         pages = SocialConnector(config, publisher)
         healths["social"] = pages.health
         routes.append(SocialRoutes(pages, config.http).router())
-    return [*routes, build_monitor(config, lambda: healths, rules_too=True)]
+    return [*routes, SchemaRoutes().router(), build_monitor(config, lambda: healths, rules_too=True)]
 
 
 def build_gate(config: Config) -> "Gate":
