@@ -229,6 +229,7 @@ def build_intake(rules: "Rules") -> "Intake":
 
 def build_consequences(rules: "Rules") -> "Consequences":
     """What follows when cases opened or changed, whoever did it, in order; at the end, the mail about it."""
+    from pipeline.agents.casework.families import Families
     from pipeline.agents.casework.waits import Waits
     from pipeline.agents.consequences import Consequences
     from pipeline.agents.entitlements.entitle import Entitle
@@ -239,7 +240,16 @@ def build_consequences(rules: "Rules") -> "Consequences":
     from pipeline.agents.queues.waiting import Queues
 
     return Consequences(
-        (Route(rules), Entitle(rules), Promise(rules), Waits(rules), Marks(), Queues(rules), Post(rules)),
+        (
+            Route(rules),
+            Entitle(rules),
+            Promise(rules),
+            Waits(rules),
+            Families(),
+            Marks(),
+            Queues(rules),
+            Post(rules),
+        ),
     )
 
 
@@ -336,6 +346,7 @@ def build_mail(config: Config, door: "Callable[[Config], MailDoor]" = build_mail
 
 def build_timers(rules: "Rules", store: "Store") -> "Timers":
     """What fires when its time has come, by the kind of timer."""
+    from pipeline.agents.casework.families import CHILDREN, FamilyTimers
     from pipeline.agents.casework.waits_timers import KINDS, WaitTimers
     from pipeline.agents.channels.call_activity import CALL_END
     from pipeline.agents.channels.call_end import CallEnd
@@ -355,6 +366,7 @@ def build_timers(rules: "Rules", store: "Store") -> "Timers":
         FAIL: promises,
         FILL: Fill(rules),
         OVERFLOW: Overflow(rules),
+        CHILDREN: FamilyTimers(rules),
     }
     handlers |= dict.fromkeys(KINDS, WaitTimers(rules))
     return Timers(store, handlers, build_consequences(rules))
