@@ -50,6 +50,7 @@ def test_servers_and_secrets_of_your_own_are_not_overlaid(tmp_path: Path) -> Non
     postgres.dsn = "host=db"
     mqtt.url = "mqtt://broker"
     blobs.url = "/srv/blobs"
+    mail.maildir = "/srv/mail"
     """
     changes = addresses.overlay(parse_config(text), tmp_path, LISTENS, ports=PORTS, dsn="host=/run")
     assert set(changes) == {"smtp", "http"}
