@@ -37,7 +37,7 @@ HOUR = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 class Desk:
     """One database, perhaps one Kafka; `casestream` runs a verb on it as a process of its own."""
 
-    def __init__(self, folder: Path, dsn: str, kafka: Kafka | None = None, *, more: str = "") -> None:
+    def __init__(self, folder: Path, dsn: str, kafka: Kafka | None = None, *, more: str = "", text: str = TEXT) -> None:
         self.folder = folder
         self.dsn = dsn
         self.kafka = kafka or Kafka(servers="127.0.0.1:1")
@@ -47,10 +47,10 @@ class Desk:
             "postgres": {"dsn": dsn},
             "blobs": {"url": str(folder / "blobs")},
         }
-        (folder / "casestream.toml").write_text(TEXT + more)
+        (folder / "casestream.toml").write_text(text + more)
         content = {"config": str(folder / "casestream.toml"), "overlay": overlay}
         (folder / "addresses.json").write_bytes(orjson.dumps(content))
-        self.config: Config = parse_config(TEXT + more, overlay)
+        self.config: Config = parse_config(text + more, overlay)
 
     @property
     def topic(self) -> str:

@@ -10,15 +10,17 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
-from desk import HOUR, Desk, close
+from desk import HOUR, TEXT, Desk, close
 from psycopg.rows import dict_row
 
 from pipeline import app
-from pipeline.agents.batch import Deed
+from pipeline.agents.batch import Batch, Deed
 from pipeline.agents.rules import compile_rules
 from pipeline.dispatch.mail.memory import MemoryDoor
 from pipeline.dispatch.mail.way import MailWay
+from pipeline.domain.cases import Case
 from pipeline.domain.orders import Order
+from pipeline.store.outbound_ports import NewMail
 from pipeline.store.postgres import PostgresStore
 from pipeline.wire import Envelope, Record
 
@@ -29,10 +31,10 @@ SUPPORT = "support@desk.example"
 class PostingDesk:
     """One desk on a database of its own; its door keeps what it is handed. Time is what the test says."""
 
-    def __init__(self, folder: Path, dsn: str, *, more: str = "") -> None:
+    def __init__(self, folder: Path, dsn: str, *, more: str = "", text: str = TEXT) -> None:
         (folder / "templates").mkdir(parents=True)
         self.dsn = dsn
-        self.desk = Desk(folder, dsn, more=more.replace("FOLDER", str(folder)))
+        self.desk = Desk(folder, dsn, more=more.replace("FOLDER", str(folder)), text=text)
         self.rules = compile_rules(self.desk.config)
         self.doors: list[MemoryDoor] = []
         self.way: MailWay = app.build_mail(self.desk.config, lambda _: self._door())
@@ -80,6 +82,18 @@ class PostingDesk:
         [row] = self.rows("SELECT id FROM cases WHERE number = %s", case)
         casework = app.build_casework(self.rules, self._casework)
         await casework.do(row["id"], order, Deed(at, actor_id=by))
+
+    async def post(self, *mails: NewMail) -> None:
+        """Write mails that somebody wants sent."""
+        batch = Batch(outbound=[*mails], cases={mail.case.id: mail.case for mail in mails if mail.case})
+        async with self._casework.transaction() as tx:
+            await app.build_consequences(self.rules)(batch, tx)
+
+    async def case(self, number: int) -> Case:
+        """A case as it is."""
+        [row] = self.rows("SELECT id FROM cases WHERE number = %s", number)
+        async with self._casework.transaction() as tx:
+            return (await tx.lock_cases([row["id"]]))[row["id"]]
 
     async def send(self, now: datetime, *, until_nothing_is_due: bool = True) -> int:
         """Look, and do the jobs that were queued, as of a time; how many."""
