@@ -182,11 +182,12 @@ def build_hub(config: Config) -> "Hub":
     return Hub(FeedReader(config.postgres.dsn), event_source(config))
 
 
-def build_api(hub: "Hub") -> "list[APIRouter]":
+def build_api(config: Config, hub: "Hub") -> "list[APIRouter]":
     """What programs ask of the desk over HTTP, each with a token."""
+    from pipeline.api.cases_http import CaseRoutes
     from pipeline.api.events_http import EventRoutes
 
-    return [EventRoutes(hub).router()]
+    return [EventRoutes(hub).router(), CaseRoutes(config.postgres.dsn).router()]
 
 
 def build_monitor(

@@ -80,6 +80,12 @@ class CaseStates:
         gone = set(cases) - {state.id for state in found}
         return [*found, *(CaseState(case, None, 0, None) for case in gone)]
 
+    async def page(self, after: UUID | None, limit: int, *, active: bool) -> list[CaseState]:
+        """The states of the next so many cases past an id, in the order of their ids."""
+        values = {"after": after, "limit": limit, "active": active}
+        rows = await (await self._connection.execute(_SQL["ids"], values)).fetchall()
+        return sorted((state for state in await self.read([case for (case,) in rows])), key=lambda state: state.id)
+
     async def published(self, turn: Turn) -> None:
         """Note that the states of a turn are published."""
         async with self._connection.transaction(), self._connection.pipeline():

@@ -36,3 +36,9 @@ UPDATE case_state SET pos = %(pos)s WHERE pos < %(pos)s;
 
 -- name: done
 DELETE FROM case_state_due WHERE ord = ANY(%(ords)s::bigint[]);
+
+-- name: ids
+-- The next so many cases past an id, in the order of their ids; perhaps only those that are worked on.
+SELECT id FROM cases
+WHERE (%(after)s::uuid IS NULL OR id > %(after)s::uuid) AND (state = 'active' OR NOT %(active)s)
+ORDER BY id LIMIT %(limit)s;

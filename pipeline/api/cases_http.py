@@ -1,0 +1,52 @@
+"""`GET /cases/state`: every case as it is now, page by page, for who begins to listen."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+import orjson
+from fastapi import APIRouter, Depends, Query, Response
+
+from pipeline.api.auth import Granted, require
+from pipeline.store.case_states import CaseStates
+from pipeline.store.connection import retryable
+from pipeline.store.feed import FeedReader
+
+MOST = 1000
+
+
+class CaseRoutes:
+    """The cases of a desk for who has a token with `cases:read`."""
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+
+    def router(self) -> APIRouter:
+        """The routes, to be mounted into the application."""
+        router = APIRouter()
+        router.add_api_route("/cases/state", self.states, methods=["GET"], response_model=None)
+        return router
+
+    async def states(
+        self,
+        _: Annotated[Granted, Depends(require("cases:read"))],
+        after: UUID | None = None,
+        state: Literal["active", "all"] = "all",
+        limit: Annotated[int, Query(ge=1, le=MOST)] = 500,
+    ) -> Response:
+        """The next cases past an id, as the topic `case.state` holds them; `next` is null with the last of them.
+
+        All events up to `position` are in them, and some after it may be: those whose sequence is not above the case's.
+        """
+        reader = FeedReader(self._dsn)
+        try:
+            position = (await reader.kept()).head
+        finally:
+            await reader.close()
+        async with retryable(), CaseStates.open(self._dsn) as states:
+            found = await states.page(after, limit, active=state == "active")
+        page = {
+            "cases": [one.data for one in found],
+            "next": found[-1].id if len(found) == limit else None,
+            "position": position,
+        }
+        return Response(orjson.dumps(page), media_type="application/json", headers={"Cache-Control": "no-store"})
