@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from pipeline.dispatch.dispatch import Dispatch, Way
     from pipeline.dispatch.mail.door import MailDoor
     from pipeline.dispatch.mail.way import MailWay
+    from pipeline.dispatch.replies.way import ReplyWay
     from pipeline.log import Log
     from pipeline.metrics import Healths
     from pipeline.reference.importing import Importer
@@ -57,6 +58,9 @@ Tx = TypeVar("Tx", bound="Transaction")
 
 GUESSES_PER_MINUTE = 60
 """How often one address may show a token that is none."""
+
+REPLIES_AT_ONCE = 4
+"""How many answers leave for platforms at the same time; of one conversation always one."""
 
 CONNECTORS = ("smtp", "imap", "calls", "mqtt", "commands", "mastodon", "facebook")
 """The connectors that run in a process of their own; those of HTTP are served together."""
@@ -455,7 +459,19 @@ def build_dispatch(config: Config, ready: Callable[[], None]) -> "Dispatch":
 
 def build_ways(config: Config) -> "list[Way]":
     """Every way out of the desk."""
-    return [build_mail(config)]
+    return [build_mail(config), build_replies(config)]
+
+
+def build_replies(config: Config) -> "ReplyWay":
+    """What answers on social platforms."""
+    from pipeline.agents.rules import compile_rules
+    from pipeline.dispatch.replies.way import ReplyWay
+    from pipeline.store.postgres import PostgresStore
+    from pipeline.store.reply_queue import ReplyQueue
+
+    dsn, rules = config.postgres.dsn, compile_rules(config)
+    stores = [PostgresStore(dsn) for _ in range(REPLIES_AT_ONCE + 1)]
+    return ReplyWay(ReplyQueue(dsn), config.social, stores, lambda store: build_deliveries(rules, store))
 
 
 def build_recount(config: Config) -> "Recount":

@@ -157,6 +157,7 @@ class Social(Section):
     page_id: str | None = None
     access_token: str | None = None
     server: Site | None = None
+    max_length: Annotated[int, Field(ge=1, le=100_000)] | None = None
 
     @model_validator(mode="before")
     @classmethod

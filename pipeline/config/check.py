@@ -254,15 +254,22 @@ def _shown(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:60]}…"  # noqa: PLR2004 - what a line of a terminal bears
 
 
+def _lacking_pages(config: Config, place: _Places) -> Iterator[Finding]:
+    for index, page in enumerate(config.social):
+        for key in page.lacking:
+            says = f'[[social]] "{page.name}" lacks "{key}"; until it is there, nothing is taken from it'
+            yield place.finding(("social", index), says, mistake=False)
+        if page.access_token is None and "access_token" not in page.lacking:
+            says = f'[[social]] "{page.name}" lacks "access_token"; until it is there, no answer leaves by it'
+            yield place.finding(("social", index), says, mistake=False)
+
+
 def _warnings(values: Mapping[str, Any], config: Config, place: _Places) -> Iterator[Finding]:
     if not config.desk.secret:
         says = '[desk] secret is not set; write secret = ["env:CASESTREAM_SECRET"], so that references can be signed'
         yield place.finding(("desk",), says, mistake=False)
     yield from _never_asked(config, place)
-    for index, page in enumerate(config.social):
-        for key in page.lacking:
-            says = f'[[social]] "{page.name}" lacks "{key}"; until it is there, nothing is taken from it'
-            yield place.finding(("social", index), says, mistake=False)
+    yield from _lacking_pages(config, place)
     for index, exchange in enumerate(config.phone):
         if problem := _deaf(exchange):
             yield place.finding(("phone", index), f'[[phone]] "{exchange.name}" {problem}', mistake=False)

@@ -1,13 +1,11 @@
 """Asks a platform's API over HTTP: answers bounded in size and time, refusals told by what to do next.
 
-Source: RFC 9110 (Retry-After); Mastodon's API (X-RateLimit-Reset); Meta's Graph API (codes of errors,
-X-Business-Use-Case-Usage).
+Source: Meta's Graph API (codes of errors).
 """
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 
 import httpx
 
@@ -15,6 +13,7 @@ from pipeline.config.channels import Social
 from pipeline.config.values import read_secret
 from pipeline.errors import Reject, Retry
 from pipeline.parse.payload import Payload
+from pipeline.parse.retry_after import seconds_to_wait
 from pipeline.parse.strict_json import Malformed, read_json
 
 MAX_ANSWER = 10_485_760
@@ -115,36 +114,7 @@ async def _refusal(response: httpx.Response, now: datetime, token: str) -> Excep
     quoted = said.replace(token, "…") if token else said
     says = f"{response.url.host} says {response.status_code}: {quoted[:200]}"
     if response.status_code == _TOO_MANY or code in _LIMIT_CODES:
-        return NotNow(says, _wait(response.headers, now))
+        return NotNow(says, seconds_to_wait(response.headers, now))
     if code in _TOKEN_CODES or (response.status_code in _REFUSED and not told.flag("error", "is_transient")):
         return Denied(response.status_code, says)
-    return NotNow(says, _wait(response.headers, now))
-
-
-def _wait(headers: httpx.Headers, now: datetime) -> float | None:
-    """The seconds that the platform asks us to wait, in whichever way it says so."""
-    given = headers.get("retry-after", "")
-    if given.isdecimal():
-        return float(given[:6])
-    usage = _minutes_of_usage(headers.get("x-business-use-case-usage", ""))
-    if usage is not None:
-        return usage * 60
-    try:
-        moment = parsedate_to_datetime(given) if given else datetime.fromisoformat(headers["x-ratelimit-reset"])
-    except (KeyError, ValueError):
-        return None
-    return ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now).total_seconds()
-
-
-def _minutes_of_usage(header: str) -> float | None:
-    try:
-        told = Payload(read_json(header.encode()))
-    except Malformed:
-        return None
-    minutes = [
-        float(word)
-        for name in told.names()
-        for usage in told.each(name)
-        if (word := usage.word("estimated_time_to_regain_access") or "").isdecimal()
-    ]
-    return max(minutes, default=None)
+    return NotNow(says, seconds_to_wait(response.headers, now))

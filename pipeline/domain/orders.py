@@ -29,13 +29,17 @@ class Refused:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """Answer the case's customer; with `waits` the case then waits for details, maybe `until` some time only."""
+    """Answer the case's customer; with `waits` the case then waits for details, maybe `until` some time only.
+
+    On a platform it answers what they wrote last, unless `answers` names another activity of theirs.
+    """
 
     text: str
     subject: str = ""
     to: str | None = None
     waits: bool = False
     until: datetime | None = None
+    answers: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

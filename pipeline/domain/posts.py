@@ -4,6 +4,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import astuple, dataclass
 from datetime import datetime
 
+from pipeline.domain.duplicates import digest
+
 MAX_TOLD = 100
 """Deliveries about one item that are kept to judge by; who edits more often is read no further, but may remove it."""
 
@@ -31,6 +33,26 @@ class PostView:
     edited: bool = False
     removed: bool = False
     hidden: bool = False
+
+
+def item_key(platform: str, item: str) -> str:
+    """What an item of a platform is known by."""
+    return digest("item", platform, item)
+
+
+def place_key(platform: str, conversation: str) -> str:
+    """The post that several authors share."""
+    return digest("post", platform, conversation)
+
+
+def pair_key(platform: str, conversation: str) -> str:
+    """The pair that exchanges direct messages."""
+    return digest("pair", platform, conversation)
+
+
+def under_key(platform: str, conversation: str | None, author: str | None) -> str:
+    """An author under a post."""
+    return digest("under", platform, conversation, author)
 
 
 def post_view(told: Iterable[PostTold]) -> PostView:

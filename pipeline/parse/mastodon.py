@@ -9,6 +9,7 @@ from datetime import datetime
 from pipeline.parse.html import html_to_text
 from pipeline.parse.payload import Payload, parties
 from pipeline.parse.post import Author, Change, Media, Post, PostKind, judged
+from pipeline.parse.strict_json import read_json
 
 _TALK: dict[str, tuple[PostKind, Change]] = {
     "mention": ("mention", "add"),
@@ -69,6 +70,15 @@ def parse_status(status: Payload, own: str | None, change: Change = "add") -> Po
 def parse_deleted(payload: Payload) -> Post:
     """What a `delete` of streaming tells: nothing but the id of the status."""
     return judged(Post(platform="mastodon", kind="post", id=payload.word(), change="remove"))
+
+
+def visibility_of(raw: bytes) -> str | None:
+    """Who may see the status that a delivery tells of; None where it does not say."""
+    whole = Payload(read_json(raw))
+    inner = whole.at("payload").value
+    told = Payload(read_json(inner.encode("utf-8", "replace")) if isinstance(inner, str) else inner)
+    statuses = (one.at("status") if one.has("status") else one for one in (whole, told))
+    return next((found for status in statuses if (found := status.word("visibility"))), None)
 
 
 def _finished(post: Post, source: Payload, own: str | None) -> Post:

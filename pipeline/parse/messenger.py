@@ -56,9 +56,12 @@ def _told(post: Post, event: Payload, *, echo: bool) -> Post:
 def _untold(post: Post, event: Payload) -> Post:
     """Receipts, and what else happens around a conversation."""
     if event.has("delivery"):
-        return replace(post, kind="delivery", answers=_last_delivered(event.at("delivery")))
+        until = event.moment("delivery", "watermark")
+        return replace(post, kind="delivery", answers=_last_delivered(event.at("delivery")), changed_at=until)
     if event.has("read"):
-        return replace(post, kind="read", answers=event.word("read", "mid"))
+        return replace(
+            post, kind="read", answers=event.word("read", "mid"), changed_at=event.moment("read", "watermark")
+        )
     name = next((name for name in _OTHERS if event.has(name)), None)
     reason = f"{name.replace('_', ' ').replace('-', ' ')} is no message" if name else "no event that we know"
     return replace(post, change="other", reason=reason)

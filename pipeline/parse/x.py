@@ -103,6 +103,7 @@ def _read(event: Payload, users: Payload) -> Post:
         answers=event.word("last_read_event_id"),
         author=_author(users.at(reader or ""), reader),
         created_at=_created(event),
+        changed_at=_created(event),
     )
 
 

@@ -163,6 +163,7 @@ class _Reader:
             "close": ("activity",),
             "release": ("message",),
             "drop": ("message",),
+            **({"reply": ("answers",)} if "answers" in self._values else {}),
         }.get(verb)
         return self._text(*names, needed=True) if names else None
 
@@ -185,6 +186,7 @@ class _Reader:
             to=self._text("to") or None,
             waits=waits,
             until=self._moment("until"),
+            answers=LATER if "answers" in self._values else None,
         )
 
     def _assign(self) -> Order | None:

@@ -135,6 +135,8 @@ class PastLines:
             return _named("value_opened_by", self._opened, past.data["value"])
         if past.verb in {"Attach", "Finish"}:
             return _named("activity", self._messages, past.data["activity"])
+        if past.verb == "Reply" and past.data.get("answers"):
+            return _named("answers", self._messages, past.data["answers"])
         return {}
 
 
@@ -145,7 +147,7 @@ def _said(past: PastDeed) -> dict[str, Any]:
     if past.verb == "SetField":
         return {"field": past.data["field"], "value": past.data.get("value")}
     keys = _KEYS.get(past.verb, {})
-    left_out = {"into", "activity", *(("kind",) if past.verb == "Plan" else ())}
+    left_out = {"into", "activity", "answers", *(("kind",) if past.verb == "Plan" else ())}
     return {
         keys.get(key, key): value
         for key, value in past.data.items()

@@ -24,7 +24,7 @@ from pipeline.config.sections import Postgres
 from pipeline.domain.agents import BePresent
 from pipeline.domain.contacts import MergeContacts, UnmergeContact
 from pipeline.domain.importing import Line
-from pipeline.domain.orders import Attach, Done, Finish, Merge, OnRecord, Order, Refused, SetField, Unmerge
+from pipeline.domain.orders import Attach, Done, Finish, Merge, OnRecord, Order, Refused, Reply, SetField, Unmerge
 from pipeline.domain.quarantine import Drop, Release, Verdict
 from pipeline.errors import Stop
 from pipeline.parse.keys import HEADER_LIMIT
@@ -270,6 +270,8 @@ class _Run:
                 return replace(order, value=case) if case else None
             case Attach() | Finish():
                 return replace(order, activity=place.activity) if place.activity else None
+            case Reply():
+                return replace(order, answers=place.activity) if place.activity else None
         return order
 
     async def _place(self, name: str, inventory: Inventory) -> Place:

@@ -203,6 +203,7 @@ def _activity(row: ActivityRow) -> dict[str, Any]:
         "regarding": {"kind": row.regarding_kind, "id": row.regarding} if row.regarding_kind else None,
         "queue": row.queue,
         "defects": row.defects,
+        "delivery": row.delivery,
     }
 
 

@@ -14,6 +14,7 @@ from pipeline.domain.matching import Ref
 from pipeline.domain.merging import MergeRecord
 from pipeline.store.casework_ports import Correspondence, Family, WorkChanges, WorkFacts, WorkWanted
 from pipeline.store.queries import load_queries
+from pipeline.store.replies import read_asked, write_replies
 
 _SQL = load_queries("casework.sql")
 
@@ -49,7 +50,7 @@ async def read_work(connection: psycopg.AsyncConnection, wanted: WorkWanted) -> 
             if activity.case_id in wanted.cases and activity.case_id is not None:
                 of_case[activity.case_id].append(activity)
     facts = WorkFacts(of_case=dict(of_case), activities=activities)
-    if not (wanted.merges or wanted.agents or wanted.answers or wanted.records):
+    if not (wanted.merges or wanted.agents or wanted.answers or wanted.records or wanted.asked):
         return facts
     merges = await _rows(connection, "merges", ids=list(wanted.merges))
     agents = await _rows(connection, "agents", names=list(wanted.agents))
@@ -61,6 +62,7 @@ async def read_work(connection: psycopg.AsyncConnection, wanted: WorkWanted) -> 
         agents={name: Ref(id_, name, called) for name, id_, called in agents},
         answers={row[0]: Correspondence(*row[1:]) for row in answers},
         records=await _records(connection, wanted.records),
+        asked=await read_asked(connection, wanted.asked),
     )
 
 
@@ -92,6 +94,7 @@ async def write_work(connection: psycopg.AsyncConnection, changes: WorkChanges) 
     ):
         if rows:
             await connection.execute(_SQL[name], {"rows": orjson.dumps(rows).decode()})
+    await write_replies(connection, changes.replies)
     if changes.consumed:
         ids, ats = (list(column) for column in zip(*changes.consumed, strict=True))
         await connection.execute(_SQL["consume"], {"ids": ids, "ats": ats})

@@ -10,6 +10,7 @@ from pipeline.domain.activities import Activity, KnownRecord, RecordName
 from pipeline.domain.deliveries import State
 from pipeline.domain.matching import Ref
 from pipeline.domain.merging import MergeRecord
+from pipeline.store.reply_ports import NewReply, StoredItem
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class WorkWanted:
     """What an order asks; of `agents` the external ids, of `answers` the cases whose customer is to be written to.
 
     `records` are others that it names: contacts, by an address too, accounts, devices, articles, entitlements.
+    `asked` names, by case, the item on a platform that is to be answered; None is the customer's last.
     """
 
     cases: Collection[UUID] = ()
@@ -50,6 +52,7 @@ class WorkWanted:
     agents: Collection[str] = ()
     answers: Collection[UUID] = ()
     records: Collection[RecordName] = ()
+    asked: Mapping[UUID, UUID | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,7 @@ class WorkFacts:
     agents: Mapping[str, Ref] = field(default_factory=dict)
     answers: Mapping[UUID, Correspondence] = field(default_factory=dict)
     records: Mapping[RecordName, KnownRecord] = field(default_factory=dict)
+    asked: Mapping[UUID, StoredItem] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +146,7 @@ class WorkChanges:
     unmerged: list[UUID] = field(default_factory=list)
     left: list[tuple[UUID, str]] = field(default_factory=list)
     deeds: list[DeedRow] = field(default_factory=list)
+    replies: list[NewReply] = field(default_factory=list)
 
     def __bool__(self) -> bool:
         """Whether there is anything to write."""

@@ -12,6 +12,7 @@ from pipeline.domain.callbacks import Caller
 from pipeline.domain.calls import CallTold
 from pipeline.domain.matching import Party
 from pipeline.domain.posts import PostTold
+from pipeline.store.reply_ports import AwaitedEcho
 
 Told = CallTold | PostTold
 """What one message says of the call or item it is about."""
@@ -32,7 +33,8 @@ class ChannelWanted:
     """What a batch of such messages asks before it decides; all of it empty when there are none.
 
     `about` are keys of calls and items that messages tell of, `conversations` of what a case is kept open for,
-    `callers` the numbers at the customers' end; those of the calls that are found are known too.
+    `callers` the numbers at the customers' end; those of the calls that are found are known too. `echoes` are keys
+    under which an item of our own stands, which may be an answer that left from here.
     """
 
     about: Collection[str] = ()
@@ -40,6 +42,7 @@ class ChannelWanted:
     conversations: Collection[str] = ()
     alarms: Collection[DeviceName] = ()
     states: Collection[DeviceName] = ()
+    echoes: Collection[str] = ()
 
     def __bool__(self) -> bool:
         """Whether anything is asked."""
@@ -50,7 +53,7 @@ class ChannelWanted:
 class StoredActivity:
     """An activity as far as later messages about the same call or item are judged by it.
 
-    `message_id` is the first message that told of it, `told` what all of them said.
+    `message_id` is the first message that told of it, `told` what all of them said; `ours` when it left from here.
     """
 
     id: UUID
@@ -58,6 +61,7 @@ class StoredActivity:
     case_id: UUID | None
     party: Party | None
     told: Sequence[Told]
+    ours: bool = False
 
 
 class DeviceState(NamedTuple):
@@ -79,6 +83,7 @@ class ChannelFacts:
     conversations: Mapping[str, UUID] = field(default_factory=dict)
     alarms: Mapping[DeviceName, Alarm] = field(default_factory=dict)
     states: Mapping[DeviceName, DeviceState] = field(default_factory=dict)
+    awaited: Sequence[AwaitedEcho] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,3 +147,4 @@ class ChannelChanges:
     conversations: list[tuple[str, UUID]] = field(default_factory=list)
     alarms: list[Alarm] = field(default_factory=list)
     states: list[DeviceState] = field(default_factory=list)
+    receipts: dict[str, datetime] = field(default_factory=dict)

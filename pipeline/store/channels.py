@@ -27,6 +27,7 @@ from pipeline.store.channel_ports import (
     numbers_of,
 )
 from pipeline.store.queries import load_queries
+from pipeline.store.replies import read_awaited, write_receipts
 
 _SQL = load_queries("channels.sql")
 
@@ -57,6 +58,7 @@ async def read_channels(connection: psycopg.AsyncConnection, wanted: ChannelWant
         conversations=dict(conversations),
         alarms={(alarm.device, alarm.name): alarm for alarm in (_alarm(row) for row in alarms)},
         states={(row[0], row[1]): DeviceState(*row) for row in states},
+        awaited=await read_awaited(connection, wanted.echoes),
     )
 
 
@@ -83,6 +85,7 @@ async def write_channels(connection: psycopg.AsyncConnection, changes: ChannelCh
     ):
         if rows:
             await connection.execute(_SQL[name], {"rows": orjson.dumps(rows).decode()})
+    await write_receipts(connection, changes.receipts)
     if changes.closed:
         await connection.execute(_SQL["close_activities"], {"ids": changes.closed})
 
@@ -95,7 +98,7 @@ def _activity(row: Sequence[Any]) -> StoredActivity:
     told: tuple[Told, ...] = _TOLD[row[4]].validate_python(row[5])
     contact, account = (Ref(*part) if part[0] is not None else None for part in (row[6:9], row[9:12]))
     party = Party(contact, account, "identity") if contact else None
-    return StoredActivity(id=row[1], message_id=row[2], case_id=row[3], party=party, told=told)
+    return StoredActivity(id=row[1], message_id=row[2], case_id=row[3], party=party, told=told, ours=row[12])
 
 
 def _alarm(row: Sequence[Any]) -> Alarm:

@@ -2,9 +2,12 @@
 
 -- name: activities
 -- The calls and items that these keys name, with whose they are. They are locked: two workers may know one of them by
--- different keys, and neither must write what was told without what the other adds.
-SELECT k.key, activity.id, k.message_id, activity.case_id, activity.kind, activity.told,
-    contact.id, contact.external_id, contact.name, account.id, account.external_id, account.name
+-- different keys, and neither must write what was told without what the other adds. An answer that left from here was
+-- told by nobody: it says what it says.
+SELECT k.key, activity.id, k.message_id, activity.case_id, activity.kind,
+    coalesce(activity.told, jsonb_build_array(jsonb_build_object('at', activity.at, 'text', activity.body))),
+    contact.id, contact.external_id, contact.name, account.id, account.external_id, account.name,
+    activity.delivery IS NOT NULL
 FROM activity_key AS k JOIN activity ON activity.id = k.activity_id
 LEFT JOIN contact ON contact.id = activity.contact_id
 LEFT JOIN account ON account.id = contact.account_id
@@ -46,8 +49,9 @@ FROM json_to_recordset(%(rows)s::json) AS r (id uuid, case_id uuid, kind text, d
     earlier text[], hidden boolean, told jsonb, defects text[], queue text)
 ON CONFLICT (id) DO UPDATE SET
     case_id = excluded.case_id, direction = excluded.direction, state = excluded.state, result = excluded.result,
-    subject = excluded.subject, body = excluded.body, sender = excluded.sender, recipient = excluded.recipient,
-    agent = excluded.agent, contact_id = excluded.contact_id, at = excluded.at, started_at = excluded.started_at,
+    subject = excluded.subject, body = excluded.body, sender = excluded.sender,
+    recipient = coalesce(excluded.recipient, activity.recipient), agent = coalesce(excluded.agent, activity.agent),
+    contact_id = excluded.contact_id, at = excluded.at, started_at = excluded.started_at,
     answered_at = excluded.answered_at, ended_at = excluded.ended_at, duration_s = excluded.duration_s,
     billable_s = excluded.billable_s, earlier = excluded.earlier, hidden = excluded.hidden, told = excluded.told,
     defects = excluded.defects;

@@ -132,6 +132,7 @@ class ActivityRow:
     remind_at: datetime | None
     regarding_kind: str | None
     regarding: str | None
+    delivery: str | None
 
 
 @dataclass(frozen=True, slots=True)

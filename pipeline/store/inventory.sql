@@ -61,7 +61,8 @@ SELECT activity.id, cases.number AS case_number, activity.kind, activity.directi
     activity.started_at, activity.answered_at, activity.ended_at, activity.duration_s, activity.billable_s,
     activity.adjusts, activity.consumed_at IS NOT NULL AS consumed, activity.due_at,
     CASE WHEN activity.hidden THEN '{}' ELSE coalesce(activity.earlier, '{}') END AS earlier, activity.hidden,
-    activity.defects, activity.queue, activity.remind_at, activity.regarding_kind, activity.regarding
+    activity.defects, activity.queue, activity.remind_at, activity.regarding_kind, activity.regarding,
+    activity.delivery
 FROM activity
 LEFT JOIN cases ON cases.id = activity.case_id
 LEFT JOIN LATERAL (

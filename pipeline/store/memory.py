@@ -21,6 +21,7 @@ from pipeline.domain.kpi import Instance
 from pipeline.domain.maintenance import Window
 from pipeline.domain.matching import Identity, Party, Ref
 from pipeline.domain.merging import MergeRecord
+from pipeline.domain.posts import PostTold
 from pipeline.domain.storms import Arrival
 from pipeline.domain.threading import MAX_LINKS, ThreadLink
 from pipeline.domain.timers import Awaited, Timer
@@ -35,6 +36,7 @@ from pipeline.store.channel_ports import (
     DeviceName,
     DeviceState,
     StoredActivity,
+    Told,
     ToldActivity,
     numbers_of,
 )
@@ -51,6 +53,7 @@ from pipeline.store.memory_kpi import known_promises, write_promises
 from pipeline.store.memory_mail import MemoryMail, known_mail, write_mail
 from pipeline.store.memory_outbound import write_outbound
 from pipeline.store.memory_queues import in_order, known_agents, known_items, staff, waiting, write_queues
+from pipeline.store.memory_replies import known_awaited
 from pipeline.store.memory_timers import TimerRow, due_timers, write_timers
 from pipeline.store.memory_watch import known_groups, known_watched, touched_cases, write_watch
 from pipeline.store.outbound_ports import OutboundMail
@@ -69,6 +72,7 @@ from pipeline.store.ports import (
     Why,
 )
 from pipeline.store.queue_ports import Need, QueueItem, Staff
+from pipeline.store.reply_ports import NewReply
 from pipeline.store.watch_ports import AlarmGroup, AlarmName, GroupName, NewCommand, Watched, WatchFacts
 from pipeline.wire import Partition
 
@@ -115,6 +119,8 @@ class Tables:
     participants: dict[tuple[UUID, str], None] = field(default_factory=dict)
     activities: dict[UUID, NewActivity | ToldActivity | WorkActivity] = field(default_factory=dict)
     deliveries: dict[UUID, Leaving] = field(default_factory=dict)
+    replies: dict[UUID, NewReply] = field(default_factory=dict)
+    receipts: dict[str, datetime] = field(default_factory=dict)
     consumed: dict[UUID, datetime] = field(default_factory=dict)
     merges: dict[UUID, MergeRecord] = field(default_factory=dict)
     deeds: dict[UUID, DeedRow] = field(default_factory=dict)
@@ -265,6 +271,7 @@ class MemoryTransaction:
             conversations={k: tables.conversations[k] for k in wanted.conversations if k in tables.conversations},
             alarms={name: tables.alarms[name] for name in wanted.alarms if name in tables.alarms},
             states={name: tables.states[name] for name in wanted.states if name in tables.states},
+            awaited=known_awaited(tables, wanted.echoes),
         )
 
     def _told(self, about: About) -> StoredActivity:
@@ -273,8 +280,10 @@ class MemoryTransaction:
         if activity.contact_id is not None:
             contact, account = self._tables.contacts[activity.contact_id]
             party = Party(contact, self._tables.accounts[account] if account else None, "identity")
-        told = activity.told if isinstance(activity, ToldActivity) else ()
-        return StoredActivity(activity.id, about.message_id, activity.case_id, party, told)
+        told: Sequence[Told] = (PostTold(at=activity.at, text=activity.body),)
+        told = activity.told if isinstance(activity, ToldActivity) else told
+        ours = activity.id in self._tables.deliveries
+        return StoredActivity(activity.id, about.message_id, activity.case_id, party, told, ours)
 
     def _stored(self, message: NewMessage) -> StoredMessage:
         activity = self._tables.activities.get(message.activity_id) if message.activity_id else None
@@ -446,6 +455,9 @@ class MemoryTransaction:
         for closed in changes.closed:
             tables.activities[closed] = replace(tables.activities[closed], state="closed")
         tables.conversations.update(changes.conversations)
+        for place, until in changes.receipts.items():
+            if any(place in reply.places for reply in tables.replies.values()):
+                tables.receipts[place] = max(until, tables.receipts.get(place, until))
         tables.alarms.update({(alarm.device, alarm.name): alarm for alarm in changes.alarms})
         for state in changes.states:
             known = tables.states.get((state.device, state.name))

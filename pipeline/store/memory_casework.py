@@ -20,6 +20,8 @@ from pipeline.store.casework_ports import (
     WorkWanted,
 )
 from pipeline.store.channel_ports import ToldActivity
+from pipeline.store.delivery_ports import Leaving
+from pipeline.store.memory_replies import known_asked
 from pipeline.store.ports import NewActivity
 
 if TYPE_CHECKING:
@@ -48,6 +50,7 @@ def known_work(tables: "Tables", wanted: WorkWanted) -> WorkFacts:
         activities={one.id: one for one in activities},
         merges={case: tables.merges[case] for case in wanted.merges if case in tables.merges},
         agents={name: agents[name] for name in wanted.agents if name in agents},
+        asked=known_asked(tables, wanted.asked),
         answers={case: _answer(tables, case) for case in wanted.answers if case in tables.cases},
         records={name: known for name in wanted.records if (known := _record(tables, name)) is not None},
     )
@@ -95,6 +98,10 @@ def write_work(tables: "Tables", changes: WorkChanges) -> None:
     for pair in changes.left:
         tables.participants.pop(pair, None)
     tables.deeds.update({deed.id: deed for deed in changes.deeds})
+    tables.replies.update({reply.id: reply for reply in changes.replies})
+    tables.deliveries.update(
+        {one.id: Leaving(one.id, None, one.delivery) for one in changes.activities if one.delivery}
+    )
 
 
 def _kept(found: dict[UUID, list[UUID]] | dict[UUID, list[Activity]]) -> dict:  # type: ignore[type-arg]  # of either

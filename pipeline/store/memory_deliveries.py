@@ -4,7 +4,6 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from pipeline.store.casework_ports import WorkActivity
 from pipeline.store.delivery_ports import Leaving, NewDelivery
 
 if TYPE_CHECKING:
@@ -29,4 +28,4 @@ def _leaving(tables: "Tables", activity: UUID) -> Leaving:
     row, told = tables.activities[activity], tables.deliveries.get(activity)
     if told is not None:
         return Leaving(activity, row.case_id, told.state, told.reason, told.platform_id)
-    return Leaving(activity, row.case_id, row.delivery if isinstance(row, WorkActivity) else None)
+    return Leaving(activity, row.case_id, None)

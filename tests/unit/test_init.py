@@ -49,6 +49,7 @@ EXAMPLES = {
     "page_id",
     "access_token",
     "server",
+    "max_length",
     "token",
     "directory",
     "timezone",

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from pipeline.agents.casework.desk import WorkDesk, new_activity
+from pipeline.agents.casework.platform_answers import answer_item, is_account
 from pipeline.domain import casework
 from pipeline.domain.answers import answered
 from pipeline.domain.orders import Note, Refused, Reply
@@ -14,16 +15,26 @@ _BY_ADDRESS = frozenset({"email", "web", "iot"})
 
 
 def reply(desk: WorkDesk, order: Reply) -> UUID | Refused:
-    """Write to the customer; whoever is no customer of the case gets a mail too, which answers nobody."""
+    """Write to the customer, where they wrote last unless the order says otherwise."""
     case = desk.case
     theirs = desk.facts.answers.get(case.id) or Correspondence(case.origin, None)
+    on_platform = order.answers is not None or (is_account(order.to) if order.to else theirs.kind == "social")
+    if not on_platform:
+        return _write(desk, order, theirs)
+    made = answer_item(desk, order)
+    return made if isinstance(made, Refused) else _answered(desk, order, made, str(made))
+
+
+def _write(desk: WorkDesk, order: Reply, theirs: Correspondence) -> UUID | Refused:
+    """Whoever is no customer of the case gets a mail too, which answers nobody."""
+    case = desk.case
     to = order.to or theirs.address
     if to is None and case.contact is None and case.account is None:
         return Refused(f"case {case.number} has nobody to answer; give an address (to)")
     if to is None and theirs.kind in _BY_ADDRESS:
         return Refused(f"no address of the customer of case {case.number} is known; give one (to)")
-    kind = "email" if to is not None and "@" in to and theirs.kind != "social" else theirs.kind
-    kind = "email" if kind == "web" else kind
+    kind = "email" if (to is not None and "@" in to) or theirs.kind == "web" else theirs.kind
+    leaves = kind == "email" and to is not None
     subject = order.subject or _answering(case.title)
     made = desk.add(
         new_activity(
@@ -36,9 +47,10 @@ def reply(desk: WorkDesk, order: Reply) -> UUID | Refused:
             recipient=to,
             agent=desk.by_agent(),
             contact_id=case.contact.id if case.contact else None,
+            delivery="queued" if leaves else None,
         )
     )
-    if kind == "email" and to is not None:
+    if leaves and to is not None:
         in_reply_to = theirs.message_id if to == theirs.address else None
         desk.batch.outbound.append(
             NewMail(to=to, template="reply", subject=subject, body=order.text, at=desk.at, case=case,
@@ -47,9 +59,14 @@ def reply(desk: WorkDesk, order: Reply) -> UUID | Refused:
     if to is not None and to not in {theirs.address, *theirs.known}:
         desk.tell("case.noted", case, {}, activity=made)
         return made
-    desk.tell("case.replied", case, answered(case, desk.at, to or str(made)), activity=made)
+    return _answered(desk, order, made, to or str(made))
+
+
+def _answered(desk: WorkDesk, order: Reply, made: UUID, answer: str) -> UUID:
+    """The customer has an answer; `answer` is what a report of its failure would name."""
+    desk.tell("case.replied", desk.case, answered(desk.case, desk.at, answer), activity=made)
     if order.waits:
-        desk.tell_if("case.status_changed", case, casework.rest(case, "waiting for details", order.until))
+        desk.tell_if("case.status_changed", desk.case, casework.rest(desk.case, "waiting for details", order.until))
     return made
 
 

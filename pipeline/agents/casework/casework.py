@@ -168,7 +168,7 @@ def _wanted(desk: WorkDesk, order: Order) -> WorkWanted:  # noqa: PLR0911  # a q
     cases = desk.batch.cases.keys()
     match order:
         case Reply():
-            return WorkWanted(answers={desk.case.id})
+            return WorkWanted(answers={desk.case.id}, asked={desk.case.id: order.answers})
         case SetField(field=field, value=str(name)) if field in CUSTOMER:
             return WorkWanted(records={RecordName(field, name)})
         case Assign(owner=str(owner)) | Plan(owner=str(owner)):

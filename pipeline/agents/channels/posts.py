@@ -11,6 +11,7 @@ from pipeline.agents.channels.told import Ongoing, PostMessage
 from pipeline.agents.rules import Rules
 from pipeline.domain.cases import Case, Follow, Join, join_or_follow, survivor
 from pipeline.domain.outcomes import Duplicate, Recorded
+from pipeline.domain.platforms import words
 from pipeline.domain.posts import PostTold, PostView, is_kept, post_view
 from pipeline.store.channel_ports import About, ToldActivity
 
@@ -41,8 +42,13 @@ class Posts:
             raise AssertionError(f"{message.source_id} tells of no item")
         if post.key is None:
             message.outcome = Recorded(post.reason)
+            _note_receipt(post, book.batch)
             return
-        ongoing = book.batch.channels.ongoing.get(post.key)
+        ongoing = book.batch.channels.ongoing.get(post.key) or _come_back(message, post, book.batch)
+        if post.own and ongoing is not None and ongoing.ours and _is_told_whole(post):
+            message.outcome = Duplicate("our own answer came back from the platform", ongoing.first)
+            message.activity_id, message.original_case_id = ongoing.id, ongoing.case_id
+            return
         before = post_view(_posts(ongoing)) if ongoing is not None else None
         ongoing = ongoing or Ongoing(uuid7(), message.id)
         message.party = message.party or ongoing.party
@@ -128,6 +134,38 @@ class Posts:
         for key in (post.talk, post.place if first is None else None):
             if key:
                 channels.conversations[key] = channels.conversed[key] = case.id
+
+
+def _come_back(message: Incoming, post: PostMessage, batch: Batch) -> Ongoing | None:
+    """The answer that left from here and is what our page is told to have written.
+
+    The platform may tell us of it before it answers whoever sent it: then it says the same in the same place.
+    """
+    if not post.own:
+        return None
+    places, said = {post.answers, post.talk, post.place}, words(post.told.text or "")
+    for one in batch.channels.awaited:
+        known = (
+            one.platform_id == post.id if one.platform_id else one.words == said and not places.isdisjoint(one.places)
+        )
+        if known and post.key:
+            ongoing = batch.channels.ongoing[post.key] = Ongoing(one.id, message.id, one.case_id, ours=True)
+            batch.channels.about[post.key] = About(post.key, one.id, message.id)
+            batch.channels.awaited.remove(one)
+            return ongoing
+    return None
+
+
+def _is_told_whole(post: PostMessage) -> bool:
+    """Whether it tells of the item itself, and not of what happened to it since."""
+    told = post.told
+    return not told.edited and not told.removed and told.hidden is None
+
+
+def _note_receipt(post: PostMessage, batch: Batch) -> None:
+    if post.talk and (until := post.received_until):
+        receipts = batch.channels.receipts
+        receipts[post.talk] = max(until, receipts.get(post.talk, until))
 
 
 def _answered(post: PostMessage, book: Casebook) -> Case | None:

@@ -1,6 +1,7 @@
 """What calls, social items and devices tell, on its way through intake."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from pipeline.domain.calls import CallTold
 from pipeline.domain.matching import Party
 from pipeline.domain.posts import PostTold
 from pipeline.store.channel_ports import About, DeviceName, DeviceState, Told, ToldActivity
+from pipeline.store.reply_ports import AwaitedEcho
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +33,8 @@ class PostMessage:
     """Which social item a message tells of, what it says of it, and where the item stands.
 
     `talk` is what its author's case is kept open for: the pair of a direct message, the author under a post; `place`
-    the post that several authors share. `answers` is the item it answers; `own` when our page wrote it.
+    the post that several authors share. `answers` is the item it answers; `own` when our page wrote it. A receipt says
+    up to when all that we said has come to the other end.
     """
 
     key: str | None
@@ -42,6 +45,8 @@ class PostMessage:
     own: bool = False
     opens: bool = False
     reason: str = ""
+    id: str | None = None
+    received_until: datetime | None = None
 
 
 class Observed(NamedTuple):
@@ -106,13 +111,17 @@ class Telemetry:
 
 @dataclass(slots=True)
 class Ongoing:
-    """A call or item that messages of this batch tell of, as it stands so far; `first` told of it first."""
+    """A call or item that messages of this batch tell of, as it stands so far; `first` told of it first.
+
+    It is `ours` when it is an answer that left from here.
+    """
 
     id: UUID
     first: UUID
     case_id: UUID | None = None
     party: Party | None = None
     told: tuple[Told, ...] = ()
+    ours: bool = False
 
 
 @dataclass(slots=True)
@@ -120,8 +129,8 @@ class ChannelState:
     """What a batch knows of calls, items and devices, and what of it is new.
 
     By their keys: the `ongoing` activities and the cases of `conversations`; by number the `callers`, by contact its
-    `active` cases; by device and name the `alarms` and `states`. `about`, `activities`, `called`, `closed`,
-    `conversed`, `judged` and `observed` are to be written.
+    `active` cases; by device and name the `alarms` and `states`; the answers of ours that are `awaited` to come back.
+    `about`, `activities`, `called`, `closed`, `conversed`, `judged`, `observed` and `receipts` are to be written.
     """
 
     ongoing: dict[str, Ongoing] = field(default_factory=dict)
@@ -137,3 +146,5 @@ class ChannelState:
     judged: set[DeviceName] = field(default_factory=set)
     states: dict[DeviceName, DeviceState] = field(default_factory=dict)
     observed: set[DeviceName] = field(default_factory=set)
+    awaited: list[AwaitedEcho] = field(default_factory=list)
+    receipts: dict[str, datetime] = field(default_factory=dict)

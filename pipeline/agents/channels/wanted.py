@@ -32,6 +32,7 @@ def channel_wanted(messages: Sequence[Incoming], telemetry: Sequence[Incoming]) 
     return ChannelWanted(
         about=set(about),
         callers={message.sender for message in messages if message.call and message.sender},
+        echoes={key for post in posts if post.own and post.key for key in (post.answers, post.talk, post.place) if key},
         conversations={
             *(key for post in posts for key in (post.talk, post.place) if key),
             *(message.correlated.key for message in messages if message.correlated is not None),
@@ -50,11 +51,12 @@ def channel_wanted(messages: Sequence[Incoming], telemetry: Sequence[Incoming]) 
 def channels_of(facts: ChannelFacts) -> ChannelState:
     """What a batch begins with; keys of one activity share it."""
     ongoing = {
-        stored.id: Ongoing(stored.id, stored.message_id, stored.case_id, stored.party, tuple(stored.told))
+        stored.id: Ongoing(stored.id, stored.message_id, stored.case_id, stored.party, tuple(stored.told), stored.ours)
         for stored in facts.activities.values()
     }
     return ChannelState(
         ongoing={key: ongoing[stored.id] for key, stored in facts.activities.items()},
+        awaited=list(facts.awaited),
         callers=dict(facts.callers),
         conversations=dict(facts.conversations),
         alarms=dict(facts.alarms),
@@ -72,6 +74,7 @@ def channel_changes(channels: ChannelState) -> ChannelChanges:
         conversations=sorted(channels.conversed.items()),
         alarms=[channels.alarms[name] for name in sorted(channels.judged)],
         states=[channels.states[name] for name in sorted(channels.observed)],
+        receipts=dict(sorted(channels.receipts.items())),
     )
 
 

@@ -10,7 +10,7 @@ from pipeline.agents.rules import Rules
 from pipeline.agents.text import clean
 from pipeline.domain.duplicates import digest
 from pipeline.domain.matching import normal_handle
-from pipeline.domain.posts import PostTold
+from pipeline.domain.posts import PostTold, item_key, pair_key, place_key, under_key
 from pipeline.parse.post import Post
 from pipeline.parse.social import change_id, parse_post
 from pipeline.parse.strict_json import Malformed
@@ -18,6 +18,7 @@ from pipeline.wire import Envelope, Record
 
 MAX_WORD = 400
 _SAID = frozenset({"post", "comment", "message", "mention"})
+_RECEIPTS = frozenset({"delivery", "read"})
 _WORDLESS = frozenset({"remove", "hide", "unhide"})
 
 
@@ -60,15 +61,15 @@ def _message(post: Post, envelope: Envelope) -> PostMessage:
     """Which item it is, and where it stands; what nobody says in words is no item."""
     platform = post.platform
     is_item = post.id is not None and post.kind in _SAID and post.change not in {"share", "other"}
-    pair = post.kind == "message"
-    place = digest("post", platform, post.conversation) if post.conversation and not pair else None
-    author = post.author.id or post.id
-    under = digest("under", platform, post.conversation or post.id, author)
-    talk = digest("pair", platform, post.conversation) if pair and post.conversation else under
-    happened = post.created_at or post.changed_at if post.change == "add" else post.changed_at
+    receipt = post.kind in _RECEIPTS
+    pair = post.kind == "message" or receipt
+    place = place_key(platform, post.conversation) if post.conversation and not pair else None
+    under = under_key(platform, post.conversation or post.id, post.author.id or post.id)
+    talk = pair_key(platform, post.conversation) if pair and post.conversation else under
+    happened = post.created_at or post.changed_at if post.change == "add" and not receipt else post.changed_at
     at = (happened or envelope.time).astimezone(UTC)
     return PostMessage(
-        key=digest("item", platform, post.id) if is_item else None,
+        key=item_key(platform, post.id) if is_item and post.id else None,
         told=PostTold(
             at=at,
             text=None if post.change in _WORDLESS else clean(post.text),
@@ -78,8 +79,10 @@ def _message(post: Post, envelope: Envelope) -> PostMessage:
         ),
         talk=talk,
         place=place,
-        answers=digest("item", platform, post.answers) if post.answers else None,
+        answers=item_key(platform, post.answers) if post.answers else None,
         own=post.own,
+        id=post.id,
+        received_until=at if receipt and not post.own else None,
         opens=post.opens_case,
         reason=post.reason,
     )

@@ -8,8 +8,9 @@ ALTER TABLE activity
     ADD COLUMN platform_id text;
 
 -- An answer to an item of a platform; `id` is its activity. Within a `lane`, a conversation, each waits for the one
--- before. While `unsure`, a try was begun of which nobody knows what came. `places` are the keys under which it may
--- come back to us as an item of our own page, `words` is what it says, as far as that is compared.
+-- before; `handed_at` says when it was last queued to be sent. While `unsure`, a try was begun of which nobody knows
+-- what came. `places` are the keys under which it may come back to us as an item of our own page, `words` is what it
+-- says, as far as that is compared.
 CREATE TABLE reply (
     id uuid PRIMARY KEY,
     ord bigint GENERATED ALWAYS AS IDENTITY,
@@ -18,8 +19,9 @@ CREATE TABLE reply (
     platform text NOT NULL,
     kind text NOT NULL,
     lane text COLLATE "C" NOT NULL,
-    item text,
-    recipient text,
+    item text NOT NULL,
+    conversation text,
+    recipient text NOT NULL,
     handle text,
     visibility text,
     body text NOT NULL,
@@ -31,6 +33,7 @@ CREATE TABLE reply (
     unsure boolean NOT NULL DEFAULT false,
     begun_at timestamptz,
     due timestamptz NOT NULL,
+    handed_at timestamptz,
     platform_id text,
     reason text,
     created_at timestamptz NOT NULL,
@@ -38,6 +41,7 @@ CREATE TABLE reply (
 ) WITH (fillfactor = 70);
 CREATE INDEX reply_queued ON reply (lane, ord) WHERE state = 'queued';
 CREATE INDEX reply_begun ON reply (source, begun_at) WHERE begun_at IS NOT NULL;
+CREATE INDEX reply_lost ON reply (ord) WHERE state = 'failed' AND unsure;
 CREATE INDEX reply_places ON reply USING gin (places) WITH (fastupdate = off);
 
 -- Until when an account of ours rests, because its platform asked for it.

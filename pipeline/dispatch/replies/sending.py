@@ -1,0 +1,87 @@
+"""Sends one answer: looks whether it is there, where nobody knows, posts it, and says what that means."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from pipeline.config.channels import Social
+from pipeline.config.values import read_secret
+from pipeline.dispatch.replies.api import Api, Unanswered
+from pipeline.dispatch.replies.looking import found_in
+from pipeline.dispatch.replies.requests import SERVERS, Request, question_of, request_of
+from pipeline.dispatch.replies.verdicts import Again, Answered, Never, Sent, Verdict, lost, verdict
+from pipeline.domain.platforms import PLATFORMS, hindrance
+from pipeline.parse.strict_json import Malformed
+from pipeline.store.reply_queue import Begun
+
+_OK = 200
+
+
+@dataclass(frozen=True, slots=True)
+class _Account:
+    """A server, and the token that it knows us by."""
+
+    server: str
+    token: str
+    api: Api
+
+    async def ask(self, request: Request) -> Answered | Unanswered:
+        return await self.api.ask(self.server, self.token, request)
+
+
+async def send(begun: Begun, page: Social | None, api: Api, now: datetime) -> Verdict:
+    """What became of it. Nothing is posted while it may be there and nobody could be asked."""
+    if begun.echo is not None:
+        return Sent(begun.echo)
+    account = _account(begun.reply.source, begun.reply.platform, page, api)
+    if isinstance(account, Never):
+        return account
+    question = question_of(begun.reply, now) if begun.reply.unsure else None
+    there = await _look(begun, question, account, now) if question is not None else None
+    found = there or await _post(begun, page, account, now)
+    unknown = begun.reply.unsure and question is None  # no question answers it: what we post next does
+    if isinstance(found, Again | Never):
+        hidden = found.reason.replace(account.token, "…")  # which a platform may quote
+        return replace(found, reason=hidden, unsure=found.unsure or unknown)
+    return found
+
+
+def _account(source: str, platform: str, page: Social | None, api: Api) -> _Account | Never:
+    if page is None:
+        return Never(f"there is no [[social]] for {source} any more")
+    try:
+        token = read_secret(page.access_token or "")
+    except LookupError as error:
+        return Never(f'[[social]] "{page.name}": {error}')
+    server = page.server or SERVERS.get(platform)
+    if not token or server is None:
+        lacks = "server" if token else "access_token"
+        return Never(f'[[social]] "{page.name}" lacks "{lacks}", without which nothing can be answered')
+    return _Account(server, token, api)
+
+
+async def _post(begun: Begun, page: Social | None, account: _Account, now: datetime) -> Verdict:
+    reply = begun.reply
+    if (says := hindrance(reply.asked, reply.body, now, page.max_length if page else None)) is not None:
+        return Never(says)
+    answered = await account.ask(request_of(reply, now))
+    if isinstance(answered, Unanswered):
+        return lost(reply.platform, answered.error, taken=answered.taken)
+    return verdict(reply.platform, answered, now, unsure=reply.unsure)
+
+
+async def _look(begun: Begun, question: Request, account: _Account, now: datetime) -> Verdict | None:
+    """Whether it is there already; None when it is not."""
+    reply = begun.reply
+    did_not_say, answered = f"{PLATFORMS[reply.platform]} did not say whether it is there", await account.ask(question)
+    if isinstance(answered, Unanswered):
+        return Again(f"{did_not_say}: {answered.error}", unsure=True)
+    if answered.status != _OK:
+        refused = verdict(reply.platform, answered, now)
+        if isinstance(refused, Again):
+            return replace(refused, reason=f"{did_not_say}: {refused.reason}", unsure=True)
+        return Again(f"{did_not_say}: {refused.reason if isinstance(refused, Never) else answered.status}", unsure=True)
+    try:
+        there = found_in(answered.body, reply, begun.known)
+    except Malformed as error:
+        return Again(f"{did_not_say}: {error}", unsure=True)
+    return Sent(there) if there is not None else None

@@ -1,0 +1,128 @@
+"""What the platforms' documented answers mean for an answer of ours."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from pipeline.dispatch.replies.verdicts import Again, Answered, Never, Sent, Verdict, lost, verdict
+
+NOW = datetime(2026, 3, 2, 10, tzinfo=UTC)
+
+
+def judged(platform: str, status: int, body: object, *, unsure: bool = False, **headers: str) -> Verdict:
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return verdict(platform, Answered(status, named, raw), NOW, unsure=unsure)
+
+
+def of_meta(code: int, status: int = 400, **more: object) -> Verdict:
+    error = {"message": "said so", "type": "OAuthException", "code": code, **more}
+    return judged("facebook", status, {"error": error})
+
+
+@pytest.mark.parametrize(
+    ("platform", "body", "known"),
+    [
+        ("facebook", {"id": "5_9"}, "5_9"),
+        ("messenger", {"recipient_id": "7", "message_id": "m_9"}, "m_9"),
+        ("x", {"data": {"id": "501", "text": "Hello"}}, "501"),
+        ("x", {"data": {"dm_conversation_id": "1-2", "dm_event_id": "601"}}, "601"),
+        ("mastodon", {"id": "901", "uri": "https://s.example/1"}, "901"),
+    ],
+)
+def test_what_was_taken_is_known_by_its_id(platform: str, body: object, known: str) -> None:
+    assert judged(platform, 201 if platform == "x" else 200, body) == Sent(known)
+
+
+@pytest.mark.parametrize("body", [{}, [], b"<html>", b"", {"id": None}, {"data": "x"}])
+@pytest.mark.parametrize("platform", ["facebook", "messenger", "x", "mastodon"])
+def test_a_success_that_does_not_say_what_it_made_is_looked_after(platform: str, body: object) -> None:
+    found = judged(platform, 200, body)
+    assert isinstance(found, Again)
+    assert found.unsure
+
+
+@pytest.mark.parametrize("code", [4, 17, 32, 341, 613, 80001])
+def test_meta_asks_to_wait_and_the_page_rests(code: int) -> None:
+    found = of_meta(code)
+    assert isinstance(found, Again)
+    assert (found.rests, found.unsure) == (True, False)
+
+
+def test_how_long_is_what_each_says_in_its_own_way() -> None:
+    later = NOW + timedelta(minutes=7)
+    usage = json.dumps({"100": [{"type": "pages", "estimated_time_to_regain_access": 7}]})
+    answers = [
+        judged("facebook", 400, {"error": {"code": 32}}, x_business_use_case_usage=usage),
+        judged("x", 429, {"title": "Too Many Requests"}, x_rate_limit_reset=str(int(later.timestamp()))),
+        judged("mastodon", 429, {"error": "Too many requests"}, x_ratelimit_reset="2026-03-02T10:07:00.000000Z"),
+        judged("mastodon", 429, {}, retry_after="420"),
+    ]
+    assert [isinstance(one, Again) and (one.at, one.rests) for one in answers] == [(later, True)] * 4
+
+
+def test_nobody_makes_us_wait_for_ever() -> None:
+    found = judged("x", 429, {}, x_rate_limit_reset="99999999999")
+    assert isinstance(found, Again)
+    assert found.at == NOW + timedelta(hours=24)
+
+
+@pytest.mark.parametrize(
+    ("found", "says"),
+    [
+        (of_meta(190), "Facebook does not take our access_token any more"),
+        (of_meta(102), "Facebook does not take our access_token any more"),
+        (of_meta(10, 403), "look at the permissions of its access_token: said so"),
+        (of_meta(200, 403), "look at the permissions of its access_token"),
+        (of_meta(100, error_subcode=33), "knows no such item or person any more"),
+        (of_meta(100), "Facebook refuses it (100): said so"),
+        (of_meta(368), "blocks what our page does for a while"),
+        (
+            judged("messenger", 400, {"error": {"code": 551, "message": "gone"}}),
+            "knows no such item or person any more",
+        ),
+        (judged("messenger", 400, {"error": {"code": 10, "error_subcode": 2018278}}), "within 24 hours"),
+        (judged("x", 401, {"title": "Unauthorized"}), "X does not take our access_token any more"),
+        (judged("x", 403, {"detail": "You are not permitted to perform this action."}), "does not let our account"),
+        (judged("x", 403, {"detail": "… with duplicate content."}), "refuses the same words twice"),
+        (
+            judged("x", 400, {"errors": [{"message": "Invalid Request"}]}),
+            "refuses the answer as it is: Invalid Request",
+        ),
+        (judged("mastodon", 401, {"error": "The access token is invalid"}), "Mastodon does not take our access_token"),
+        (judged("mastodon", 404, {"error": "Record not found"}), "has no such item any more"),
+        (judged("mastodon", 422, {"error": "Validation failed"}), "refuses the answer as it is: Validation failed"),
+    ],
+)
+def test_what_will_never_be_says_why_in_words_for_the_desk(found: Verdict, says: str) -> None:
+    assert isinstance(found, Never)
+    assert says in found.reason
+
+
+def test_the_same_words_twice_are_there_when_nobody_knew() -> None:
+    assert judged("x", 403, {"detail": "duplicate content"}, unsure=True) == Sent(None)
+
+
+@pytest.mark.parametrize("status", [500, 502, 504])
+@pytest.mark.parametrize("platform", ["facebook", "messenger", "x", "mastodon"])
+def test_a_platform_in_trouble_may_have_taken_it(platform: str, status: int) -> None:
+    found = judged(platform, status, b"<html>Bad gateway</html>")
+    assert isinstance(found, Again)
+    assert found.unsure
+
+
+def test_one_that_is_closed_took_nothing() -> None:
+    found = judged("mastodon", 503, b"", retry_after="60")
+    assert found == Again("Mastodon has trouble of its own (503)", NOW + timedelta(seconds=60))
+
+
+def test_passing_trouble_of_meta_is_tried_again() -> None:
+    assert isinstance(of_meta(2, 500), Again)
+    assert isinstance(of_meta(9999, 500, is_transient=True), Again)
+    assert of_meta(1200) == Again("Facebook has trouble of its own (1200)")
+
+
+def test_a_lost_answer_is_unsure_and_a_lost_connection_is_not() -> None:
+    assert lost("x", "ReadTimeout", taken=True) == Again("X did not answer: ReadTimeout", unsure=True)
+    assert lost("x", "ConnectError", taken=False) == Again("X cannot be reached: ConnectError")
