@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
@@ -15,6 +15,7 @@ from pipeline.config.sections import Automatic, Queue
 from pipeline.config.values import length
 from pipeline.domain.agents import Hours
 from pipeline.domain.billing import Rounding
+from pipeline.domain.calendar import NoBusinessTimeError
 from pipeline.domain.conditions import View
 from pipeline.domain.correlating import Correlation
 from pipeline.domain.fields import FieldType
@@ -97,10 +98,18 @@ class Rules:
         """Whether any queue overflows into another."""
         return any(queue.overflow is not None for queue in self.queues.values())
 
-    def overflow_after(self, queue: str) -> timedelta | None:
-        """After how long what waits in a queue overflows, if it does."""
+    def overflows_at(self, queue: str, since: datetime) -> datetime | None:
+        """When what waits in a queue since then overflows, if it ever does."""
         overflow = self.queues[queue].overflow if queue in self.queues else None
-        return length(overflow.after) if overflow is not None else None
+        if overflow is None:
+            return None
+        calendar = self.hours.calendars.get(overflow.calendar or "")
+        if calendar is None:
+            return since + length(overflow.after)
+        try:
+            return calendar.add(since, length(overflow.after))
+        except NoBusinessTimeError:
+            return None
 
     def overflow_to(self, queue: str) -> str | None:
         """Where a queue overflows into, if it does."""

@@ -26,6 +26,7 @@ def _told(held: Held, zone: ZoneInfo) -> Mapping[str, Any]:
     return {
         "external_id": one.external_id,
         "state": one.state_at(datetime.now(UTC)),
+        "idle": _idle(one, zone),
         "account": held.account,
         "contacts": held.contacts,
         "device": one.device,
@@ -76,6 +77,8 @@ def _lines(held: Held, zone: ZoneInfo) -> Iterator[str]:
         else f"{_shown(terms, one.remaining)} of {_shown(terms, terms.total)} left"
     )
     yield f"{one.external_id}  {one.state_at(datetime.now(UTC))}  {left} ({terms.allotment}){_run(one, zone)}"
+    if (idle := _idle(one, zone)) is not None:
+        yield f"  no case gets it: {idle}"
     yield f"  for {', '.join(_whose(held))}{'; the default' if one.default else ''}"
     for channel, total in sorted(terms.channels.items()):
         yield f"  {channel}: {_left(terms, one.remaining_on(channel), total)}"
@@ -85,6 +88,20 @@ def _lines(held: Held, zone: ZoneInfo) -> Iterator[str]:
         rest = "" if after is None else f"  {_shown(terms, after):>8} left"
         moved = _shown(terms, -row.units, "+")
         yield f"  {when}  case {row.case}  {row.transition:<10}  {row.channel or '-':<8}  {moved:>8}{rest}"
+
+
+def _idle(one: Entitlement, zone: ZoneInfo) -> str | None:
+    """Why a case that opens now would not get it, whoever its customer is."""
+    match one.state_at(datetime.now(UTC)):
+        case "draft":
+            return f"it is a draft, until `casestream entitlements activate {one.external_id}`"
+        case "waiting":
+            return f"it begins on {_day(one.starts, zone)}" if one.starts else "it waits to be activated"
+        case "expired":
+            return f"it expired after {_day(one.ends, zone, last=True)}" if one.ends else "it has expired"
+        case "cancelled":
+            return "it was cancelled"
+    return "nothing is left" if one.terms.restrict and one.remaining is not None and one.remaining <= 0 else None
 
 
 def _left(terms: Terms, remaining: int | None, total: int | None) -> str:

@@ -141,12 +141,21 @@ def routing_conflicts(values: Mapping[str, Any], queues: Sequence[str]) -> Itera
             there = ", ".join(f'"{queue}"' for queue in queues)
             yield ("queue", index, "overflow", "to"), f'there is no queue "{to}" to overflow into; there are: {there}'
         targets[name] = to
+        yield from _unknown_calendar(index, overflow, values.get("calendar"))
     for index, record in _records(values.get("queue")):
         name = record.get("name")
         if isinstance(name, str) and (ring := _ring(name, targets)):
             says = f"queues overflow into one another without end: {' → '.join(ring)}; take one overflow away"
             yield ("queue", index, "overflow"), says
             return
+
+
+def _unknown_calendar(index: int, overflow: object, calendars: object) -> Iterator[tuple[Place, str]]:
+    name = overflow.get("calendar") if isinstance(overflow, Mapping) else None
+    known = list(calendars) if isinstance(calendars, Mapping) else []
+    if isinstance(name, str) and name not in known:
+        there = f"there are: {', '.join(known)}" if known else "there is none; write a section [calendar.NAME]"
+        yield ("queue", index, "overflow", "calendar"), f'there is no calendar "{name}"; {there}'
 
 
 def _ring(name: str, targets: Mapping[str, str]) -> list[str]:

@@ -185,10 +185,11 @@ class Waiting(Section):
 
 
 class Overflow(Section):
-    """Where what waits goes when nobody takes it for so long."""
+    """Where what waits goes when nobody takes it for so long: by the clock, or in the business time of a calendar."""
 
     after: Duration
     to: str
+    calendar: str | None = None
 
 
 class Queue(Section):

@@ -157,6 +157,25 @@ def test_hours_are_told_in_hours_and_minutes(desk: Desk) -> None:
     assert (told["remaining"], told["ledger"][0]["amount"], told["ledger"][0]["activity"]) == (9.25, 0.75, str(CALL))
 
 
+def test_one_that_no_case_gets_says_why(desk: Desk) -> None:
+    early, late = datetime(2020, 1, 1, tzinfo=BERLIN), datetime(2999, 1, 1, tzinfo=BERLIN)
+    desk.agree(
+        an("e1", ends=datetime(2020, 3, 1, tzinfo=BERLIN), starts=early), an("e2", starts=late, ends=None),
+        an("e3", state="draft"), an("e4", state="cancelled"),
+        an("e5", terms=Terms(total=0), starts=None, ends=None), an("e6", starts=None, ends=None),
+    )  # fmt: skip
+    told = [json.loads(line) for line in desk.call("--for", "acme", "--json").output.splitlines()]
+    assert {one["external_id"]: (one["state"], one["idle"]) for one in told} == {
+        "e1": ("expired", "it expired after 2020-02-29"),
+        "e2": ("waiting", "it begins on 2999-01-01"),
+        "e3": ("draft", "it is a draft, until `casestream entitlements activate e3`"),
+        "e4": ("cancelled", "it was cancelled"),
+        "e5": ("active", "nothing is left"),
+        "e6": ("active", None),
+    }
+    assert "  no case gets it: it expired after 2020-02-29" in desk.call("--for", "acme").output
+
+
 def test_one_without_end_is_said_to_be_so(desk: Desk) -> None:
     desk.agree(an(terms=Terms(), starts=None, ends=None))
     assert "e1  active  without end (cases)" in desk.call("--for", "acme").output

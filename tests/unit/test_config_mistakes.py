@@ -169,6 +169,11 @@ FAULTS = {
         3,
         'no queue "B" to overflow into; there are: "A"',
     ),
+    "overflows by a calendar that is not there": Wrong(
+        '[[queue]]\nname = "A"\noverflow = { after = "30m", to = "B", calendar = "office" }\n[[queue]]\nname = "B"\n',
+        3,
+        'there is no calendar "office"; there is none; write a section [calendar.NAME]',
+    ),
     "overflows in a ring": Wrong(
         '[[queue]]\nname = "A"\noverflow = { after = "30m", to = "B" }\n'
         '[[queue]]\nname = "B"\noverflow = { after = "1h", to = "A" }\n',

@@ -116,13 +116,14 @@ class Queues:
         """What waits too long goes to another queue; who has an owner or is gone waits no more."""
         if not self._rules.overflows:
             return
-        after = self._rules.overflow_after(item.queue) if item is not None and item.owner is None else None
-        if item is None or after is None or at is None:
+        waits = item is not None and item.owner is None and at is not None
+        due = self._rules.overflows_at(item.queue, at) if waits and item is not None and at is not None else None
+        if item is None or due is None:
             batch.disarm(OVERFLOW, f"{kind} {ref}")
             return
         case = ref if kind == "case" else None
         data = {"queue": item.queue, "kind": kind, "ref": str(ref)}
-        batch.arm(Timer(OVERFLOW, f"{kind} {ref}", at + after, case_id=case, data=data))
+        batch.arm(Timer(OVERFLOW, f"{kind} {ref}", due, case_id=case, data=data))
 
 
 def _quarantined(batch: Batch) -> Iterator[QueueItem]:
