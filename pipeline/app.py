@@ -442,12 +442,14 @@ def build_relay(config: Config, ready: Callable[[], None]) -> "Relay":
     """The one that publishes events; others of its kind stand by."""
     from pipeline.agents.relay import Relay
     from pipeline.agents.state_feed import StateFeed
+    from pipeline.publish.binding import BINDINGS
     from pipeline.publish.events import KafkaPublisher
     from pipeline.publish.states import KafkaStatePublisher
 
     dsn, source = config.postgres.direct, event_source(config)
     states = StateFeed(dsn, lambda: KafkaStatePublisher(config.kafka, source))
-    return Relay(dsn, lambda: KafkaPublisher(config.kafka, source), states, ready)
+    bound = BINDINGS[config.events.mode]
+    return Relay(dsn, lambda: KafkaPublisher(config.kafka, source, bound), states, ready)
 
 
 def build_dispatch(config: Config, ready: Callable[[], None]) -> "Dispatch":

@@ -19,6 +19,7 @@ from pipeline.config.sections import (
     Billing,
     Blobs,
     Desk,
+    Events,
     Fields,
     Http,
     Kafka,
@@ -44,6 +45,7 @@ class Config(Section):
 
     desk: Desk = Desk()
     kafka: Kafka = Kafka()
+    events: Events = Events()
     postgres: Postgres = Postgres()
     mqtt: Mqtt = Mqtt()
     mail: Mail = Mail()

@@ -72,6 +72,12 @@ class Kafka(Section):
     ca: str | None = None
 
 
+class Events(Section):
+    """How events lie on their topics, in CloudEvents' words: the attributes as headers, or all in one JSON object."""
+
+    mode: Literal["binary", "structured"] = "binary"
+
+
 class Postgres(Section):
     """Where the truth is. `direct_dsn` bypasses a pooler, for locks, LISTEN and migrations."""
 

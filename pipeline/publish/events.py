@@ -13,9 +13,10 @@ from pipeline import topics
 from pipeline.config.sections import Kafka
 from pipeline.errors import Retry, Stop
 from pipeline.log import client_settings
+from pipeline.publish.binding import Binding, binary
 from pipeline.publish.producer import drop
 from pipeline.store.outbox import Outgoing
-from pipeline.wire import DEAD_TYPE, Headers
+from pipeline.wire import DEAD_TYPE
 
 CONFIRM_TIMEOUT = 30.0
 _MAX_BATCH = 900_000
@@ -30,8 +31,9 @@ CONNECTIONS = 4
 class KafkaPublisher:
     """Builds a batch for each partition itself, since aiokafka may invert the order of two after one expired."""
 
-    def __init__(self, kafka: Kafka, source: str) -> None:
+    def __init__(self, kafka: Kafka, source: str, bound: Binding = binary) -> None:
         self._kafka = kafka
+        self._bound = bound
         self._source = source.encode()
         self._producers: list[AIOKafkaProducer] = []
         self._events, self._dead = (kafka.topic_prefix + name for name in (topics.EVENTS, topics.DEAD))
@@ -95,11 +97,12 @@ class KafkaPublisher:
                 continue
             if (builder := builders.get(where)) is None:
                 builder = builders[where] = self._producers[0].create_batch()
+            value, headers = self._bound(event, self._source)
             appended = builder.append(
                 timestamp=int(event.at.timestamp() * 1000),
                 key=event.key.encode(),
-                value=event.data.encode(),
-                headers=self._headers(event),
+                value=value,
+                headers=headers,
             )
             if appended is not None:
                 sent.append(event.ord)
@@ -112,19 +115,3 @@ class KafkaPublisher:
     def _placed(self, topic: str, key: str) -> tuple[str, int]:
         partitions = self._partitions[topic]
         return topic, _PARTITIONER(key.encode(), partitions, partitions)
-
-    def _headers(self, event: Outgoing) -> Headers:
-        headers = [
-            ("ce_specversion", b"1.0"),
-            ("ce_id", event.id.encode()),
-            ("ce_source", self._source),
-            ("ce_type", event.type.encode()),
-            ("ce_time", event.at.isoformat().encode()),
-            ("ce_sequence", f"{event.seq:012d}".encode()),
-            ("content-type", b"application/json"),
-        ]
-        if event.subject is not None:
-            headers.append(("ce_subject", event.subject.encode()))
-        if event.pos is not None:
-            headers.append(("ce_position", str(event.pos).encode()))
-        return headers

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 import psycopg
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from cloudevents.core.bindings.kafka import KafkaMessage, from_kafka_event
+from cloudevents.core.formats.json import JSONFormat
 from running import RunningKafka, RunningPostgres
 
 from pipeline import topics as all_topics
@@ -17,7 +19,9 @@ from pipeline.agents.relay import Relay
 from pipeline.agents.state_feed import StateFeed
 from pipeline.config.sections import Kafka
 from pipeline.errors import Retry
+from pipeline.events.examples import story
 from pipeline.log import client_settings
+from pipeline.publish.binding import BINDINGS
 from pipeline.publish.events import KafkaPublisher
 from pipeline.publish.states import KafkaStatePublisher
 from pipeline.store.outbox import PublishedEvents
@@ -45,10 +49,14 @@ async def write(dsn: str, *batches: list[NewEvent]) -> None:
 
 
 @asynccontextmanager
-async def relaying(dsn: str, kafka: Kafka) -> AsyncIterator[asyncio.Event]:
+async def relaying(dsn: str, kafka: Kafka, mode: str = "binary") -> AsyncIterator[asyncio.Event]:
     ready = asyncio.Event()
     states = StateFeed(dsn, lambda: KafkaStatePublisher(kafka, "/casestream/test"))
-    task = asyncio.create_task(Relay(dsn, lambda: KafkaPublisher(kafka, "/casestream/test"), states, ready.set).run())
+
+    def publisher() -> KafkaPublisher:
+        return KafkaPublisher(kafka, "/casestream/test", BINDINGS[mode])
+
+    task = asyncio.create_task(Relay(dsn, publisher, states, ready.set).run())
     try:
         yield ready
     finally:
@@ -111,6 +119,29 @@ def test_publishes_in_order_per_key_with_dense_positions(migrated: str, topics: 
         found = await topic(topics, all_topics.EVENTS)
         assert in_order(found) == {key: list(range(1, 16)) for key in keys}
         assert sorted(position or 0 for *_, position in found) == list(range(1, 451))
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("mode", BINDINGS)
+def test_the_library_of_cloudevents_reads_what_was_published(migrated: str, topics: Kafka, mode: str) -> None:
+    async def scenario() -> None:
+        told = [NewEvent(one.id, one.key, one.seq, one.type, one.subject, one.data, one.at) for one in story()]
+        await write(migrated, told)
+        async with relaying(migrated, topics, mode):
+            await outbox_empties(migrated)
+        read = {}
+        async with (
+            AIOKafkaConsumer(
+                topics.topic_prefix + all_topics.EVENTS, **client_settings(topics), auto_offset_reset="earliest"
+            ) as consumer,
+            asyncio.timeout(30),
+        ):
+            while len(read) < len(told):
+                record = await consumer.getone()
+                event = from_kafka_event(KafkaMessage(dict(record.headers), record.key, record.value), JSONFormat())
+                read[event.get_id()] = (event.get_type(), event.get_time(), event.get_data())
+        assert read == {str(one.id): (one.type, one.at, one.data) for one in told}
 
     asyncio.run(scenario())
 
