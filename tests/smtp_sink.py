@@ -2,6 +2,7 @@
 
 # ruff: noqa: ARG002, N802  # its methods are called as aiosmtpd calls them
 
+import asyncio
 import ssl
 from collections import deque
 from collections.abc import Callable
@@ -123,6 +124,6 @@ class Sink:
             return None
         told = self.answers[stage].popleft()
         if told == LOSE:
-            assert server.transport is not None
+            assert isinstance(server.transport, asyncio.Transport)
             server.transport.abort()
         return told

@@ -11,6 +11,7 @@ import stamina
 
 from pipeline.agents.batch import Batch, CaseEvent, Deed, DeliveryTold
 from pipeline.agents.consequences import Consequences
+from pipeline.agents.mail.from_us import PASSED_ON
 from pipeline.domain.answers import taken_back
 from pipeline.domain.cases import Case, survivor
 from pipeline.domain.deliveries import Kind, State, follows, told_as
@@ -120,7 +121,8 @@ async def _locked(became: Became, tx: Transaction) -> tuple[Case | None, Leaving
 def _tell_event(batch: Batch, case: Case | None, event: str, became: Became, reason: str | None) -> None:
     changed: dict[str, tuple[object, object]] = {}
     if case is not None and event == "delivery.failed" and became.activity is not None:
-        changed |= taken_back(case, str(became.activity), became.target if became.kind == "mail" else None)
+        known_by = (became.target, PASSED_ON) if became.kind == "mail" else ()
+        changed |= taken_back(case, str(became.activity), *known_by)
         if became.kind in {"mail", "social"} and UNDELIVERED not in case.flags:
             changed["flags"] = (case.flags, (*case.flags, UNDELIVERED))
             case.flags += (UNDELIVERED,)

@@ -2,17 +2,25 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import wraps
 from pathlib import Path
 
+import orjson
 import pytest
+from click.testing import Result
 from desk import HOUR
+from mail_clients import outlook
 from mime_lint import faults
 from posting import ANA, DAY, MINUTE, SUPPORT, PostingDesk, a_mail, read, text_of
+from smtp_sink import Sink
+from typer.testing import CliRunner
 
+from pipeline import app
+from pipeline.cli import app as cli
 from pipeline.dispatch.mail.door import Away, Later, Refused, Unknown
-from pipeline.domain.orders import Reply, SetField
+from pipeline.domain.orders import Assign, Reply, SetField
+from pipeline.store.outbound_ports import NewMail
 
 pytestmark = pytest.mark.integration
 
@@ -177,14 +185,23 @@ async def test_who_writes_after_their_mail_came_back_is_answered(desk: PostingDe
 
 @on_a_desk()
 async def test_nobody_who_is_on_the_list_by_hand_gets_mail(desk: PostingDesk) -> None:
-    assert desk.desk.casestream("suppression", "add", ANA.upper(), "--reason", "asked us to").returncode == 0
+    assert (await verb(desk, "add", ANA.upper(), "--reason", "asked us to")).exit_code == 0
+    assert (await verb(desk, "add", "nobody at all")).exit_code == 1
     await replied(desk)
     await desk.send(NOW)
     assert desk.letters()[0]["state"] == "dropped"
-    listed = desk.desk.casestream("suppression", "list", "--json")
-    assert ANA in listed.stdout
-    assert desk.desk.casestream("suppression", "remove", ANA).returncode == 0
-    assert desk.desk.casestream("suppression", "remove", ANA).returncode == 1
+    [listed] = (await verb(desk, "list", "--json")).stdout.splitlines()
+    assert (orjson.loads(listed)["address"], orjson.loads(listed)["reason"]) == (ANA, "asked us to")
+    assert (await verb(desk, "list", ANA)).exit_code == 0
+    assert (await verb(desk, "remove", ANA)).exit_code == 0
+    assert (await verb(desk, "remove", ANA)).exit_code == 1
+    assert (await verb(desk, "list", ANA)).exit_code == 1
+
+
+async def verb(desk: PostingDesk, *words: str) -> Result:
+    """Run a verb of the list."""
+    command = ["suppression", *words, "--data", str(desk.desk.folder)]
+    return await asyncio.to_thread(CliRunner().invoke, cli, command)
 
 
 @on_a_desk()
@@ -345,3 +362,48 @@ async def test_a_promise_at_risk_is_told_in_the_desks_language(desk: PostingDesk
     await desk.send(NOW)
     assert "first_response is at risk: Printer" in str(read(desk.sent[0])["Subject"])
     assert "Deadline: 2026-03-02 10:00 UTC" in text_of(desk.sent[0])
+
+
+def test_the_process_for_what_leaves_sends_what_agents_write(tmp_path: Path, new_database: Callable[[], str]) -> None:
+    async def story() -> None:
+        sink = Sink()
+        smarthost = f'[mail]\nsmarthost = "smtp://127.0.0.1:{sink.port}"\nstarttls = "never"\n'
+        desk = PostingDesk(tmp_path / "desk", new_database(), more=smarthost)
+        dispatch = asyncio.create_task(app.build_dispatch(desk.desk.config, lambda: None).run())
+        try:
+            for number in range(20):
+                name = f"p{number}@client.example"
+                became = await desk.receive(a_mail(f"m{number}", sender=name), at=datetime.now(UTC), by=name)
+                await desk.do(became["number"], Reply(text=f"Hello {number}."), at=datetime.now(UTC))
+            async with asyncio.timeout(20):
+                while {letter["state"] for letter in desk.letters()} != {"sent"}:
+                    await asyncio.sleep(0.05)
+                    assert not dispatch.done()
+            assert len(sink.took) == 20
+            assert sink.connections <= 2
+            assert not [fault for took in sink.took for fault in faults(took.raw)]
+        finally:
+            dispatch.cancel()
+            await asyncio.gather(dispatch, return_exceptions=True)
+            await desk.close()
+            sink.stop()
+
+    asyncio.run(story())
+
+
+@on_a_desk()
+async def test_who_answered_a_notification_and_was_passed_on_in_vain_has_not_answered(desk: PostingDesk) -> None:
+    desk.add_agent("rui", "rui@desk.example")
+    number = await opened(desk)
+    await desk.do(number, Assign("rui"))
+    case = await desk.case(number)
+    await desk.post(NewMail(to="owner", template="on_hold_message", subject="s", body="b", at=HOUR, case=case))
+    await desk.send(NOW)
+    raw = outlook(read(desk.sent[0]), "It is on its way.", "<from-rui@desk.example>")
+    await desk.receive(raw, at=NOW, auth="dmarc=pass", by="rui@desk.example")
+    [answered] = desk.rows("SELECT first_response_at FROM cases")
+    assert answered["first_response_at"] == NOW
+    desk.doors[0].answers.append(Refused("550 5.1.1 no such user", unreachable=True))
+    await desk.send(NOW + MINUTE)
+    [taken_back] = desk.rows("SELECT first_response_at FROM cases")
+    assert taken_back["first_response_at"] is None
