@@ -7,15 +7,14 @@ import yaml
 
 from pipeline.events.asyncapi import asyncapi
 from pipeline.events.page import page
-from pipeline.events.schemas import event_schemas
-from pipeline.events.state import STATE_TYPE, state_schema
+from pipeline.events.released import schemas_now
 
 GENERATED = "# Generated from the models of the events by `make events`.\n"
 
 
 def documents() -> Mapping[str, str]:
     """What each file holds, by its path below `docs`."""
-    schemas = {**event_schemas(), STATE_TYPE: state_schema()}
+    schemas = schemas_now()
     plain = json.loads(json.dumps(asyncapi()))  # YAML would write what comes twice as an anchor
     return {
         **{f"events/{name}.json": json.dumps(schema, indent=2) + "\n" for name, schema in schemas.items()},
