@@ -198,9 +198,9 @@ async def test_nobody_who_is_on_the_list_by_hand_gets_mail(desk: PostingDesk) ->
     assert (await verb(desk, "list", ANA)).exit_code == 1
 
 
-async def verb(desk: PostingDesk, *words: str) -> Result:
-    """Run a verb of the list."""
-    command = ["suppression", *words, "--data", str(desk.desk.folder)]
+async def verb(desk: PostingDesk, *words: str, group: str = "suppression") -> Result:
+    """Run a verb of the list, or of another group."""
+    command = [group, *words, "--data", str(desk.desk.folder)]
     return await asyncio.to_thread(CliRunner().invoke, cli, command)
 
 
@@ -407,3 +407,23 @@ async def test_who_answered_a_notification_and_was_passed_on_in_vain_has_not_ans
     await desk.send(NOW + MINUTE)
     [taken_back] = desk.rows("SELECT first_response_at FROM cases")
     assert taken_back["first_response_at"] is None
+
+
+@on_a_desk()
+async def test_what_failed_for_a_wrong_setting_is_sent_anew(desk: PostingDesk) -> None:
+    number = await replied(desk)
+    desk.doors[0].answers.append(Refused("554 5.7.1 relay access denied"))
+    await desk.send(NOW)
+    [listed] = (await verb(desk, "list", "--json", group="outbound")).stdout.splitlines()
+    assert (orjson.loads(listed)["reason"], orjson.loads(listed)["case"]) == ("554 5.7.1 relay access denied", number)
+    assert (await verb(desk, "retry", group="outbound")).exit_code == 1
+    assert (await verb(desk, "retry", "--failed-since", "yesterday", group="outbound")).exit_code == 1
+    assert (await verb(desk, "retry", "--failed-since", "2026-03-02T08:00", group="outbound")).exit_code == 0
+    await desk.send(NOW + MINUTE)
+    assert desk.events(number)[-2:] == ["delivery.failed", "delivery.sent"]
+    [letter] = desk.letters()
+    assert letter["state"] == "sent"
+    again = await verb(desk, "retry", str(letter["id"])[:12], group="outbound")
+    assert (again.exit_code, again.stdout.split()[-2:]) == (1, ["left", "alone"])
+    assert (await verb(desk, "retry", "nothing", group="outbound")).exit_code == 1
+    assert (await verb(desk, "list", "--state", "sent", group="outbound")).stdout.startswith(str(letter["id"]))
