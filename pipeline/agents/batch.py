@@ -204,7 +204,7 @@ class Batch:
 
     `telemetry` are records of many messages of devices; of each, `plain` counts those that told only readings: how
     many were new, how many repeated. `outbound` are mails that someone wants sent, `posted` those made ready to be.
-    `fired_at` is the time at which its timers fire.
+    `fired_at` is the time at which its timers fire, `fired` those that do.
     """
 
     messages: list[Incoming] = field(default_factory=list)
@@ -224,6 +224,7 @@ class Batch:
     mail: MailState = field(default_factory=MailState)
     queues: QueueState = field(default_factory=QueueState)
     fired_at: datetime | None = None
+    fired: list[Timer] = field(default_factory=list)
     outbound: list[NewMail] = field(default_factory=list)
     posted: list[OutboundMail] = field(default_factory=list)
     delivered: list[NewDelivery] = field(default_factory=list)

@@ -17,6 +17,9 @@ from pipeline.store.queue_ports import QueueChanges
 async def changes_of(batch: Batch, tx: Transaction) -> Changes:
     """What to write; cases that are opened get their numbers now, events their sequence."""
     await number_cases(batch, tx)
+    for event in batch.events:  # each raises the sequence of its case, which must be written then
+        if event.case is not None and event.case.id not in batch.opened:
+            batch.changed.setdefault(event.case.id, event.case)
     events = build_events(batch.events, await tx.next_sequences(keys_without_case(batch.events)))
     return Changes(
         opened=list(batch.opened.values()),
@@ -40,10 +43,11 @@ async def changes_of(batch: Batch, tx: Transaction) -> Changes:
         whys=batch.whys,
         contacts=batch.contacts,
         timed=batch.timed,
+        fired=batch.fired,
         watch=batch.watch.changes(),
         kpis=[one for promises in batch.promises.values() for one in promises.instances if one.changed],
         entitlements=batch.entitlements,
-        queues=QueueChanges(batch.queues.items, batch.queues.failures),
+        queues=QueueChanges(batch.queues.items, batch.queues.failures, batch.queues.overflowed),
     )
 
 

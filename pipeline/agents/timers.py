@@ -1,10 +1,11 @@
 """Fires the timers whose time has come: each once, in order, whichever clock is there."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
+from uuid import UUID
 
 import structlog
 
@@ -28,8 +29,11 @@ class TimerHandler(Protocol):
     def claims(self, timer: Timer) -> Iterable[str]:
         """What must be claimed, as intake claims it, so that messages about the same wait, or are waited for."""
 
+    async def foresee(self, timers: Sequence[Timer], batch: Batch, tx: Transaction) -> Collection[UUID]:
+        """The cases that firing these may be about, beside those that they name; comes before any case is locked."""
+
     async def prepare(self, timers: Sequence[Timer], batch: Batch, tx: Transaction) -> None:
-        """Read what firing these needs to know; the cases they name are locked in the batch."""
+        """Read what firing these needs to know; the cases they name, and those foreseen, are locked in the batch."""
 
     def fire(self, timer: Timer, batch: Batch, cause: Deed) -> None:
         """Decide what it does now; it is gone unless it is armed again."""
@@ -108,15 +112,21 @@ class Timers:
     async def _fire_together(self, timers: Sequence[Timer], now: datetime, tx: Transaction) -> None:
         claim = {key for timer in timers for key in self._handlers[timer.kind].claims(timer)}
         facts = await tx.read(Wanted(claim, (), (), (), ())) if claim else Facts()
-        cases = dict(await tx.lock_cases({timer.case_id for timer in timers if timer.case_id}))
-        batch = Batch(facts=facts, cases=cases, fired_at=now)
-        still_due = await tx.lock_timers(timers)
-        by_kind: dict[str, list[Timer]] = defaultdict(list)
-        for timer in still_due:
-            by_kind[timer.kind].append(timer)
-            batch.disarm(*timer.place)
-        for kind, of_kind in by_kind.items():
+        batch = Batch(facts=facts, fired_at=now)
+        named = {timer.case_id for timer in timers if timer.case_id}
+        for kind, of_kind in _by_kind(timers).items():
+            named |= set(await self._handlers[kind].foresee(of_kind, batch, tx))
+        batch.cases = dict(await tx.lock_cases(named))
+        batch.fired = [*await tx.still_there(timers)]
+        for kind, of_kind in _by_kind(batch.fired).items():
             await self._handlers[kind].prepare(of_kind, batch, tx)
-        for timer in still_due:
+        for timer in batch.fired:
             self._handlers[timer.kind].fire(timer, batch, Deed(now, "clock", timer.kind, late_s(timer, now)))
         await self._consequences(batch, tx)
+
+
+def _by_kind(timers: Iterable[Timer]) -> dict[str, list[Timer]]:
+    found: dict[str, list[Timer]] = defaultdict(list)
+    for timer in timers:
+        found[timer.kind].append(timer)
+    return found

@@ -45,6 +45,7 @@ async def read_channels(connection: psycopg.AsyncConnection, wanted: ChannelWant
     async def rows(name: str, values: Mapping[str, Any], asked: Collection[Any]) -> list[tuple[Any, ...]]:
         return await (await connection.execute(_SQL[name], values)).fetchall() if asked else []
 
+    await rows("lock_keys", {"keys": list(wanted.about)}, wanted.about)
     found = await rows("activities", {"keys": list(wanted.about)}, wanted.about)
     activities = {row[0]: _activity(row) for row in found}
     numbers = sorted({*wanted.callers, *numbers_of(activities.values())})

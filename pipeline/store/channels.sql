@@ -1,9 +1,15 @@
 -- What intake asks and writes when a batch holds calls, social items or readings; mail runs none of it.
 
+-- name: lock_keys
+-- Every key of the calls and items that some keys name: two workers may know one of them by different keys, and neither
+-- must write what was told without what the other adds. The activities themselves are their cases' affair.
+SELECT key FROM activity_key
+WHERE activity_id IN (SELECT activity_id FROM activity_key WHERE key = ANY(%(keys)s::text[]))
+ORDER BY key FOR UPDATE;
+
 -- name: activities
--- The calls and items that these keys name, with whose they are. They are locked: two workers may know one of them by
--- different keys, and neither must write what was told without what the other adds. An answer that left from here was
--- told by nobody: it says what it says.
+-- The calls and items that these keys name, with whose they are. An answer that left from here was told by nobody: it
+-- says what it says.
 SELECT k.key, activity.id, k.message_id, activity.case_id, activity.kind,
     coalesce(activity.told, jsonb_build_array(jsonb_build_object('at', activity.at, 'text', activity.body))),
     contact.id, contact.external_id, contact.name, account.id, account.external_id, account.name,
@@ -11,7 +17,7 @@ SELECT k.key, activity.id, k.message_id, activity.case_id, activity.kind,
 FROM activity_key AS k JOIN activity ON activity.id = k.activity_id
 LEFT JOIN contact ON contact.id = activity.contact_id
 LEFT JOIN account ON account.id = contact.account_id
-WHERE k.key = ANY(%(keys)s::text[]) ORDER BY activity.id FOR UPDATE OF activity;
+WHERE k.key = ANY(%(keys)s::text[]) ORDER BY activity.id;
 
 -- name: callers
 -- What is known of these numbers, locked in their order, since two calls with one number may be told at once.
@@ -38,7 +44,8 @@ FROM unnest(%(contacts)s::uuid[]) AS wanted (id) CROSS JOIN LATERAL (
 ) AS found;
 
 -- name: write_activities
--- Calls and items as they stand now; those that were there are locked since they were read.
+-- Calls and items as they stand now; those that were there are locked by their keys since they were read. Somebody may
+-- have moved one to another case meanwhile: there it stays.
 INSERT INTO activity (id, case_id, kind, direction, state, result, subject, body, sender, recipient, agent, contact_id,
     at, started_at, answered_at, ended_at, duration_s, billable_s, earlier, hidden, told, defects, queue)
 SELECT id, case_id, kind, direction, state, result, subject, body, sender, recipient, agent, contact_id,
@@ -48,7 +55,8 @@ FROM json_to_recordset(%(rows)s::json) AS r (id uuid, case_id uuid, kind text, d
     started_at timestamptz, answered_at timestamptz, ended_at timestamptz, duration_s int, billable_s int,
     earlier text[], hidden boolean, told jsonb, defects text[], queue text)
 ON CONFLICT (id) DO UPDATE SET
-    case_id = excluded.case_id, direction = excluded.direction, state = excluded.state, result = excluded.result,
+    case_id = coalesce(activity.case_id, excluded.case_id), direction = excluded.direction, state = excluded.state,
+    result = excluded.result,
     subject = excluded.subject, body = excluded.body, sender = excluded.sender,
     recipient = coalesce(excluded.recipient, activity.recipient), agent = coalesce(excluded.agent, activity.agent),
     contact_id = excluded.contact_id, at = excluded.at, started_at = excluded.started_at,

@@ -37,7 +37,8 @@ class PostgresPeople:
 
 
 async def find_contacts(connection: psycopg.AsyncConnection, names: Collection[str]) -> Mapping[str, Collection[UUID]]:
-    """The contacts that are called so."""
+    """The contacts that are called so; they stay as they are until the end."""
+    await connection.execute(_SQL["begin"])
     found: dict[str, set[UUID]] = defaultdict(set)
     asked = [{"name": name, "id": as_id(name), "value": as_value(name)} for name in names]
     for name, contact in await _rows(connection, "find", rows=orjson.dumps(asked).decode()):

@@ -1,5 +1,9 @@
 -- Merging contacts, and taking them apart again.
 
+-- name: begin
+-- Nobody settles messages of contacts meanwhile, nor imports them.
+SELECT pg_advisory_xact_lock(4921859), pg_advisory_xact_lock(hashtext('casestream import'));
+
 -- name: find
 -- The contacts that are called so: by external id, by id, by what they are known by.
 SELECT wanted.name, contact.id

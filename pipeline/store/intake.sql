@@ -16,6 +16,10 @@ FROM unnest(%(topics)s::text[], %(partitions)s::int[]) AS own (topic, partition)
 WHERE offset_ledger.topic = own.topic AND offset_ledger.partition = own.partition
 RETURNING own.topic, own.partition, attempts;
 
+-- name: know_contacts
+-- While a message is settled no contacts are merged: it would go on with what it read of its sender before.
+SELECT pg_advisory_xact_lock_shared(4921859);
+
 -- name: claim_thread_ids
 -- Claims all ids of a batch so that two workers cannot open two cases for one conversation;
 -- a concurrent claim of the same new id waits here until the other transaction ends.

@@ -496,7 +496,7 @@ class MemoryTransaction:
         """The timers due first."""
         return due_timers(self._tables.timers, now, awaited)[:limit]
 
-    async def lock_timers(self, timers: Collection[Timer]) -> Sequence[Timer]:
+    async def still_there(self, timers: Collection[Timer]) -> Sequence[Timer]:
         """Those of the timers that still are as they were read."""
         rows = self._tables.timers
         return [timer for timer in timers if timer.place in rows and rows[timer.place].timer == timer]

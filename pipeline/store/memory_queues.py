@@ -67,6 +67,10 @@ def write_queues(tables: "Tables", changes: QueueChanges) -> None:
             tables.queue_items[key] = item
     for agent, given in last_given(item for item in changes.items.values() if item is not None).items():
         tables.turns[agent] = max(given, tables.turns.get(agent, given))
+    for one in changes.overflowed:
+        item = tables.queue_items.get((one.kind, one.ref))
+        if item is not None and item.queue == one.queue and item.owner is None:
+            tables.queue_items[one.kind, one.ref] = replace(item, queue=one.to)
     for rule, failed in changes.failures.items():
         tables.rule_failures[rule] = tables.rule_failures.get(rule, 0) + failed.count
 

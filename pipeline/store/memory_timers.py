@@ -36,6 +36,9 @@ def due_timers(
 
 def write_timers(tables: _Tables, changes: Changes) -> None:
     """Arm and disarm; keep why."""
+    for fired in changes.fired:
+        if fired.place in tables.timers and tables.timers[fired.place].timer.at == fired.at:
+            tables.timers.pop(fired.place)
     for place, timer in changes.timed.items():
         if timer is None:
             tables.timers.pop(place, None)

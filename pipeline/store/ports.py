@@ -237,7 +237,10 @@ class Why:
 
 @dataclass(slots=True)
 class Changes:
-    """All that a batch writes; a timer of a place takes the stead of the one there, None takes it away."""
+    """All that a batch writes; a timer of a place takes the stead of the one there, None takes it away.
+
+    Timers that `fired` are gone, unless somebody armed another one in their place since.
+    """
 
     opened: list[Case] = field(default_factory=list)
     changed: list[Case] = field(default_factory=list)
@@ -258,6 +261,7 @@ class Changes:
     whys: list[Why] = field(default_factory=list)
     kpis: list[Instance] = field(default_factory=list)
     timed: dict[tuple[str, str], Timer | None] = field(default_factory=dict)
+    fired: list[Timer] = field(default_factory=list)
     watch: WatchChanges = field(default_factory=WatchChanges)
     entitlements: EntitlementChanges = field(default_factory=EntitlementChanges)
     contacts: ContactChanges = field(default_factory=ContactChanges)
@@ -274,7 +278,14 @@ class Strikes:
 
 
 class Transaction(Protocol):
-    """One transaction of intake; the methods are called in this order, which is the order of locks."""
+    """One transaction of whoever writes: intake, agents, the clock, what is sent.
+
+    All take their locks in one order, so that no two wait for each other: that no contacts are merged meanwhile → rows
+    of the ledger → ids of conversations, calls, devices (`read`), and under them what is told of these → identities →
+    alarms and their groups → cases, by id → entitlements → agents → the rows that `write` writes, in its own order:
+    queues before timers, events last. Whoever needs more cases than it locked gives its locks back and takes them anew.
+    What `waiting` and `next_item` lock is never waited for.
+    """
 
     @property
     def mail(self) -> MailQuestions:
@@ -326,7 +337,10 @@ class Transaction(Protocol):
         """The active cases of these contacts, not locked; of many, as many as tell that there is more than one."""
 
     async def lock_cases(self, ids: Collection[UUID]) -> Mapping[UUID, Case]:
-        """The cases, locked in the order of their ids, and the survivors of merged ones as well."""
+        """The cases, locked in the order of their ids, and the survivors of merged ones as well.
+
+        Raises Retry when one of them was merged into another while its lock was waited for.
+        """
 
     async def family(self, cases: Collection[UUID]) -> Family:
         """The children below these cases, the parents above them, what was merged into them; nothing is locked."""
@@ -376,8 +390,8 @@ class Transaction(Protocol):
     async def due_timers(self, now: datetime, awaited: Mapping[Awaited, datetime], limit: int) -> Sequence[Timer]:
         """The timers due first, not locked; those that wait for others than `awaited` only up to that time."""
 
-    async def lock_timers(self, timers: Collection[Timer]) -> Sequence[Timer]:
-        """Those of the timers that still are as they were read, locked; comes after the cases."""
+    async def still_there(self, timers: Collection[Timer]) -> Sequence[Timer]:
+        """Those of the timers that still are as they were read; asked under the locks of what could move them."""
 
     async def next_timer(self) -> tuple[datetime, datetime | None]:
         """The store's clock, and when the next timer is due, if there is one."""

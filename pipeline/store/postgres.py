@@ -19,6 +19,7 @@ from pipeline.domain.customers import CustomerFacts
 from pipeline.domain.matching import Identity, Party, Ref
 from pipeline.domain.threading import MAX_LINKS, ThreadLink
 from pipeline.domain.timers import Awaited, Timer
+from pipeline.errors import Retry
 from pipeline.store.arrays import adapt
 from pipeline.store.casework import read_family, read_work, write_work
 from pipeline.store.casework_ports import Family, WorkFacts, WorkWanted
@@ -48,7 +49,7 @@ from pipeline.store.ports import (
 from pipeline.store.queries import load_queries
 from pipeline.store.queue_ports import Need, QueueItem, Staff
 from pipeline.store.queues import next_item, queue_items, read_agents, read_staff, set_presence, waiting, write_queues
-from pipeline.store.timers import begin_firing, due_timers, lock_timers, next_timer, postpone, write_timers
+from pipeline.store.timers import begin_firing, due_timers, next_timer, postpone, still_there, write_timers
 from pipeline.store.watch import lock_groups, read_watched, touched_cases, write_watch
 from pipeline.store.watch_ports import AlarmGroup, GroupName, WatchFacts
 from pipeline.wire import Partition
@@ -151,6 +152,7 @@ class PostgresTransaction:
         ids = {"ids": list(wanted.claim)}
         async with self._connection.pipeline():
             execute = self._connection.execute
+            await execute(_SQL["know_contacts"])
             await execute(_SQL["claim_thread_ids"], ids)
             locked = await execute(_SQL["lock_thread_ids"], ids)
             links = await execute(_SQL["thread_links"], {**ids, "most": MAX_LINKS})
@@ -234,15 +236,11 @@ class PostgresTransaction:
         """The cases and the survivors of merged ones, locked in the order of their ids."""
         if not ids:
             return {}
-        wanted = set(ids)
-        while True:
-            known = {row[0] for row in await self._rows("survivors", {"ids": list(wanted)})}
-            rows = await self._rows("lock_cases", {"ids": sorted(known)})
-            cases = {row[0]: _case(row) for row in rows}
-            reached = {case.merged_into for case in cases.values() if case.merged_into} - cases.keys()
-            if not reached:
-                break
-            wanted = known | reached  # merged while we waited for the lock
+        known = {row[0] for row in await self._rows("survivors", {"ids": [*ids]})}
+        rows = await self._rows("lock_cases", {"ids": sorted(known)})
+        cases = {row[0]: _case(row) for row in rows}
+        if {case.merged_into for case in cases.values() if case.merged_into} - cases.keys():
+            raise Retry("a case was merged while its lock was waited for; all locks are taken anew, in their order")
         people: dict[UUID, set[str]] = {}
         for case_id, address in await self._rows("participants", {"ids": list(cases)}):
             people.setdefault(case_id, set()).add(address)
@@ -311,11 +309,11 @@ class PostgresTransaction:
             await write_deliveries(self._connection, changes.delivered)
             await write_promises(self._connection, changes.kpis)
             await write_mail(self._connection, changes.mail)
-            await write_timers(self._connection, changes)
             await write_watch(self._connection, changes.watch)
             await write_entitlements(self._connection, changes.entitlements)
             if changes.queues:
                 await write_queues(self._connection, changes.queues)
+            await write_timers(self._connection, changes)
             if changes.events:
                 await self._connection.execute(_SQL["notify_relay"])
 
@@ -351,9 +349,9 @@ class PostgresTransaction:
         """The timers due first, not locked."""
         return await due_timers(self._connection, now, awaited, limit)
 
-    async def lock_timers(self, timers: Collection[Timer]) -> Sequence[Timer]:
-        """Those of the timers that still are as they were read, locked."""
-        return await lock_timers(self._connection, timers)
+    async def still_there(self, timers: Collection[Timer]) -> Sequence[Timer]:
+        """Those of the timers that still are as they were read."""
+        return await still_there(self._connection, timers)
 
     async def next_timer(self) -> tuple[datetime, datetime | None]:
         """PostgreSQL's clock, and when the next timer is due, if there is one."""

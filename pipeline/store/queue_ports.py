@@ -65,6 +65,16 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
+class Overflowed:
+    """An item that moves to another queue if it still waits in its own."""
+
+    kind: ItemKind
+    ref: UUID
+    queue: str
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
 class QueueChanges:
     """What a batch changes in queues: items as they are now (None: gone), by kind and what they are.
 
@@ -73,10 +83,11 @@ class QueueChanges:
 
     items: Mapping[tuple[ItemKind, UUID], QueueItem | None] = field(default_factory=dict)
     failures: Mapping[str, Failed] = field(default_factory=dict)
+    overflowed: Sequence[Overflowed] = ()
 
     def __bool__(self) -> bool:
         """Whether anything changes."""
-        return bool(self.items or self.failures)
+        return bool(self.items or self.failures or self.overflowed)
 
 
 def last_given(items: Iterable[QueueItem]) -> dict[UUID, datetime]:

@@ -84,6 +84,8 @@ async def write_queues(connection: Connection, changes: QueueChanges) -> None:
     if gone := sorted(key for key, item in changes.items.items() if item is None):
         kinds, refs = zip(*gone, strict=True)
         await connection.execute(_SQL["take_items"], {"kinds": [*kinds], "refs": [*refs]})
+    if changes.overflowed:
+        await connection.execute(_SQL["overflow"], {"rows": orjson.dumps(changes.overflowed).decode()})
     if changes.failures:
         rules, failed = [*changes.failures], [*changes.failures.values()]
         counts, reasons = [one.count for one in failed], [one.reason for one in failed]

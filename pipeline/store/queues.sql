@@ -110,6 +110,11 @@ ON CONFLICT (agent_id) DO UPDATE SET last_given = greatest(agent_state.last_give
 DELETE FROM queue_item USING unnest(%(kinds)s::text[], %(refs)s::uuid[]) AS gone (kind, ref)
 WHERE queue_item.kind = gone.kind AND queue_item.ref = gone.ref;
 
+-- name: overflow
+UPDATE queue_item SET queue = r.to
+FROM json_to_recordset(%(rows)s::json) AS r (kind text, ref uuid, queue text, "to" text)
+WHERE queue_item.kind = r.kind AND queue_item.ref = r.ref AND queue_item.queue = r.queue AND owner IS NULL;
+
 -- name: count_failures
 INSERT INTO rule_failure (rule, count, reason)
 SELECT rule, count, reason FROM unnest(%(rules)s::text[], %(counts)s::bigint[], %(reasons)s::text[])

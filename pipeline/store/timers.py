@@ -29,10 +29,9 @@ async def due_timers(
     return [Timer(*row) for row in await (await connection.execute(_SQL["due_timers"], values)).fetchall()]
 
 
-async def lock_timers(connection: psycopg.AsyncConnection, timers: Collection[Timer]) -> Sequence[Timer]:
-    """Those of the timers that still are as they were read, locked."""
-    values = {**_places([timer.place for timer in timers]), "ats": [timer.at for timer in timers]}
-    rows = await (await connection.execute(_SQL["lock_timers"], values)).fetchall()
+async def still_there(connection: psycopg.AsyncConnection, timers: Collection[Timer]) -> Sequence[Timer]:
+    """Those of the timers that still are as they were read."""
+    rows = await (await connection.execute(_SQL["still_there"], _as_read(timers))).fetchall()
     there = set(rows)
     return [timer for timer in timers if (*timer.place, timer.at) in there]
 
@@ -51,11 +50,17 @@ async def postpone(connection: psycopg.AsyncConnection, timers: Collection[Timer
 
 
 async def write_timers(connection: psycopg.AsyncConnection, changes: Changes) -> None:
-    """Arm anew what may be armed already, and disarm."""
+    """Arm anew what may be armed already, and disarm. What fired goes before it is armed again."""
+    if changes.fired:
+        await connection.execute(_SQL["fired"], _as_read(sorted(changes.fired, key=lambda timer: timer.place)))
     if gone := sorted(place for place, timer in changes.timed.items() if timer is None):
         await connection.execute(_SQL["disarm"], _places(gone))
     if armed := [timer for timer in changes.timed.values() if timer is not None and not timer.is_new]:
         await connection.execute(_SQL["arm"], {"rows": orjson.dumps(armed).decode()})
+
+
+def _as_read(timers: Collection[Timer]) -> dict[str, Any]:
+    return {**_places([timer.place for timer in timers]), "ats": [timer.at for timer in timers]}
 
 
 def _places(places: Collection[tuple[str, str]]) -> dict[str, Any]:

@@ -11,13 +11,16 @@ WHERE due <= %(now)s
 ORDER BY due, kind, key
 LIMIT %(limit)s;
 
--- name: lock_timers
--- Those still there at the same time; whoever moved one meanwhile had its case locked.
+-- name: still_there
+-- Those still there at the same time. They are not locked: mostly whoever moves one has its case locked, or what it is
+-- about claimed; one that is armed anew meanwhile stays, since only what was read is taken away.
 SELECT timer.kind, timer.key, timer.at
 FROM timer JOIN unnest(%(kinds)s::text[], %(keys)s::text[], %(ats)s::timestamptz[]) AS wanted (kind, key, at)
-    USING (kind, key, at)
-ORDER BY timer.kind, timer.key
-FOR UPDATE OF timer;
+    USING (kind, key, at);
+
+-- name: fired
+DELETE FROM timer USING unnest(%(kinds)s::text[], %(keys)s::text[], %(ats)s::timestamptz[]) AS gone (kind, key, at)
+WHERE timer.kind = gone.kind AND timer.key = gone.key AND timer.at = gone.at;
 
 -- name: next_timer
 SELECT clock_timestamp(), min(due) FROM timer;

@@ -2,8 +2,9 @@
 
 import asyncio
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
+from uuid import UUID
 
 from pipeline.agents.batch import Batch, CaseEvent, Deed
 from pipeline.agents.consequences import Consequences
@@ -18,6 +19,9 @@ class Tell:
     """Tells on the case that the timer fired, and when."""
 
     def claims(self, timer: Timer) -> Iterable[str]:  # noqa: ARG002  # a handler has this form
+        return ()
+
+    async def foresee(self, timers: Sequence[Timer], batch: Batch, tx: Transaction) -> Collection[UUID]:  # noqa: ARG002  # asks nothing
         return ()
 
     async def prepare(self, timers: Sequence[Timer], batch: Batch, tx: Transaction) -> None:

@@ -53,13 +53,13 @@ async def test_a_timer_takes_the_stead_of_the_one_before_and_goes_when_disarmed(
 
 
 @on_a_new_desk
-async def test_a_timer_that_was_moved_meanwhile_is_not_locked(world: World) -> None:
+async def test_a_timer_that_was_moved_meanwhile_is_not_there(world: World) -> None:
     await arm(world, WARN, LATER)
     seen = await due(world, after=timedelta(hours=2))
     await arm(world, Timer(LATER.kind, LATER.key, LATER.at + timedelta(hours=1)))
     async with world.store.transaction() as tx:
-        assert await tx.lock_timers(seen) == [WARN]
-        assert await tx.lock_timers([]) == []
+        assert await tx.still_there(seen) == [WARN]
+        assert await tx.still_there([]) == []
 
 
 @on_a_new_desk
@@ -86,3 +86,17 @@ async def test_the_store_has_a_clock(world: World) -> None:
         now = await tx.begin_firing()
     assert now is not None
     assert now.tzinfo is not None
+
+
+@on_a_new_desk
+async def test_what_fired_is_gone_unless_it_was_armed_anew(world: World) -> None:
+    await arm(world, WARN, LATER)
+    await arm(world, Timer(LATER.kind, LATER.key, LATER.at + timedelta(minutes=1)))
+    async with world.store.transaction() as tx:
+        await tx.write(Changes(fired=[WARN, LATER]))
+    assert [timer.place for timer in await due(world, after=timedelta(hours=2))] == [LATER.place]
+    again = Timer(WARN.kind, WARN.key, NOW + timedelta(minutes=1))
+    await arm(world, WARN)
+    async with world.store.transaction() as tx:
+        await tx.write(Changes(fired=[WARN], timed={again.place: again}))
+    assert again in await due(world, after=timedelta(hours=2))

@@ -1,6 +1,6 @@
 """Lets the parent case of a group of alarms end with its last child, and begin again with one of them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import timedelta
@@ -14,6 +14,7 @@ from pipeline.domain import casework
 from pipeline.domain.cases import Case
 from pipeline.domain.orders import Refused, Resolve
 from pipeline.domain.timers import Timer
+from pipeline.errors import Retry
 from pipeline.store.casework_ports import Family, WorkFacts, WorkWanted
 from pipeline.store.ports import Transaction
 
@@ -48,12 +49,16 @@ class FamilyTimers:
         """Nothing."""
         return ()
 
+    async def foresee(self, timers: Sequence[Timer], batch: Batch, tx: Transaction) -> Collection[UUID]:  # noqa: ARG002  # every handler has this form
+        """The children."""
+        return _children(await tx.family({timer.case_id for timer in timers if timer.case_id}))
+
     async def prepare(self, timers: Sequence[Timer], batch: Batch, tx: Transaction) -> None:
-        """Lock the children too, and ask on which parents a person did something."""
+        """Ask on which parents a person did something. Raises Retry when there are more children than were foreseen."""
         parents = {timer.case_id for timer in timers if timer.case_id}
         self._family = await tx.family(parents)
-        children = {child for of_one in self._family.children.values() for child in of_one}
-        batch.cases |= await tx.lock_cases(children - batch.cases.keys())
+        if _children(self._family) - batch.cases.keys():
+            raise Retry("a case got children before it was locked")
         self._facts = await tx.work(WorkWanted(cases=parents))
         self._touched = frozenset(await tx.touched_cases(parents))
 
@@ -85,6 +90,10 @@ class FamilyTimers:
         if isinstance(made, Refused):
             desk.batch.why(case, PART, made.reason, desk.at)
             desk.batch.arm(replace(timer, at=desk.at + LATER))
+
+
+def _children(family: Family) -> set[UUID]:
+    return {child for of_one in family.children.values() for child in of_one}
 
 
 def _is_groups(case: Case) -> bool:

@@ -1,6 +1,6 @@
 """Fires the time limits of cases and activities: a rest ends, somebody is reminded, nobody waits any longer."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -17,6 +17,7 @@ from pipeline.domain.activities import Activity, RecordName
 from pipeline.domain.orders import Refused, Resolve
 from pipeline.domain.reminders import activity_reminder, waiting_reminder
 from pipeline.domain.timers import Timer
+from pipeline.errors import Retry
 from pipeline.store.casework_ports import Correspondence, Family, WorkFacts, WorkWanted
 from pipeline.store.outbound_ports import NewMail
 from pipeline.store.ports import Transaction
@@ -41,17 +42,26 @@ class WaitTimers:
         """Nothing: messages that may cancel it lock its case."""
         return ()
 
+    async def foresee(self, timers: Sequence[Timer], batch: Batch, tx: Transaction) -> Collection[UUID]:  # noqa: ARG002  # every handler has this form
+        """The children of what is resolved; the cases in which activities lie by now."""
+        closing, due = _closing(timers), _due(timers)
+        below = _below(await tx.family(closing)) if closing else set()
+        known = (await tx.work(WorkWanted(activities=due))).activities if due else {}
+        return below | {one.case_id for one in known.values() if one.case_id}
+
     async def prepare(self, timers: Sequence[Timer], batch: Batch, tx: Transaction) -> None:
-        """Read what resolving needs to know, where an answer goes, what is still open."""
-        closing = {timer.case_id for timer in timers if timer.kind == UNANSWERED and timer.case_id}
+        """Read what resolving needs to know, where an answer goes, what is still open.
+
+        Raises Retry when more is below a case, or an activity lies elsewhere, than was foreseen.
+        """
+        closing, due = _closing(timers), _due(timers)
         reminded = {timer.case_id for timer in timers if timer.kind == REMIND and timer.case_id}
-        due = {UUID(timer.key) for timer in timers if timer.kind in {ACTIVITY_REMIND, ACTIVITY_DUE}}
         self._family = await tx.family(closing) if closing else Family()
-        below = {child for children in self._family.children.values() for child in children}
+        below = _below(self._family)
         self._facts = await tx.work(WorkWanted(cases=closing | below, activities=due, answers=reminded))
         lie_in = {one.case_id for one in self._facts.activities.values() if one.id in due and one.case_id}
-        if others := (below | lie_in) - batch.cases.keys():
-            batch.cases |= await tx.lock_cases(others)
+        if (below | lie_in) - batch.cases.keys():
+            raise Retry("a case got children, or an activity was moved, before it was locked")
         named = {one.owner for one in self._facts.activities.values() if one.id in due and one.owner}
         self._agents = await _addresses(named, tx) if named else {}
 
@@ -117,6 +127,18 @@ class WaitTimers:
         template = "activity_due" if due else "activity_reminder"
         to = self._agents.get(open_.owner or "", f"queue:{self._rules.default_queue}")
         batch.outbound.append(NewMail(to=to, template=template, subject=subject, body=text, at=cause.at))
+
+
+def _closing(timers: Sequence[Timer]) -> set[UUID]:
+    return {timer.case_id for timer in timers if timer.kind == UNANSWERED and timer.case_id}
+
+
+def _due(timers: Sequence[Timer]) -> set[UUID]:
+    return {UUID(timer.key) for timer in timers if timer.kind in {ACTIVITY_REMIND, ACTIVITY_DUE}}
+
+
+def _below(family: Family) -> set[UUID]:
+    return {child for children in family.children.values() for child in children}
 
 
 async def _addresses(agents: AbstractSet[str], tx: Transaction) -> Mapping[str, str]:

@@ -1,6 +1,7 @@
 """Closes calls whose end nobody told: someone forgot to hang up, or the exchange to say so."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from uuid import UUID
 
 from pipeline.agents.batch import Batch, Deed
 from pipeline.agents.channels.call_activity import calls_of, keep_call
@@ -20,12 +21,16 @@ class CallEnd:
         caller = timer.data["caller"]
         return (*timer.data["keys"], *((caller_claim(caller),) if caller else ()))
 
-    async def prepare(self, timers: Sequence[Timer], batch: Batch, tx: Transaction) -> None:
-        """Read what was told of the calls."""
+    async def foresee(self, timers: Sequence[Timer], batch: Batch, tx: Transaction) -> Collection[UUID]:
+        """Those of the calls; what was told of them is read under their claims, as intake does."""
         about = {key for timer in timers for key in timer.data["keys"]}
         found = channels_of((await tx.read(Wanted((), (), (), (), (), ChannelWanted(about=about)))).channels)
         batch.channels.ongoing.update(found.ongoing)
         batch.channels.callers.update(found.callers)
+        return {one.case_id for one in found.ongoing.values() if one.case_id}
+
+    async def prepare(self, timers: Sequence[Timer], batch: Batch, tx: Transaction) -> None:
+        """Nothing is left to be asked."""
 
     def fire(self, timer: Timer, batch: Batch, cause: Deed) -> None:
         """The call is over, at a time that nobody knows; talk time that nobody told is not billed."""

@@ -174,6 +174,7 @@ class AlarmCases:
             folded = self._note(case, cause, body)
         self._noted[name] = (noted + 1, folded)
         self._batch.watch.retold[folded] = Retold(folded, subject[:300], body)
+        self._batch.touch(case)
         self._add(case, cause, says, folded)
 
     def _add(self, case: Case, cause: Incoming | Deed, says: str, activity: UUID | None = None) -> None:

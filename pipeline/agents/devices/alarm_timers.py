@@ -1,6 +1,7 @@
 """The timers of alarms: of those that must last before they are raised, of devices that must be heard in time."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from uuid import UUID
 
 from pipeline.agents.batch import Batch, Deed
 from pipeline.agents.devices.alarm_cases import AlarmCases
@@ -22,15 +23,17 @@ class AlarmTimers:
         """The device, as intake claims it."""
         yield device_claim(timer.data["device"])
 
-    async def prepare(self, timers: Sequence[Timer], batch: Batch, tx: Transaction) -> None:
-        """Read what is known of the devices; lock the cases of all alarms that may move."""
+    async def foresee(self, timers: Sequence[Timer], batch: Batch, tx: Transaction) -> Collection[UUID]:
+        """Those of all alarms that may move; read what is known of the devices, lock the groups of their alarms."""
         names = [(timer.data["device"], timer.data["rule"]) for timer in timers]
         first = min(timer.at for timer in timers)
         watching = await Watching.of(self._rules.alarms, {device for device, _ in names}, first, batch, tx)
         await watching.foresee(names, first, tx)
-        if missing := batch.watch.named - batch.cases.keys():
-            batch.cases |= await tx.lock_cases(missing)
         self._watching = watching
+        return batch.watch.named
+
+    async def prepare(self, timers: Sequence[Timer], batch: Batch, tx: Transaction) -> None:
+        """Nothing is left to be asked."""
 
     def fire(self, timer: Timer, batch: Batch, cause: Deed) -> None:
         """Judge what time did, and tell the case."""

@@ -167,6 +167,10 @@ class KpiTimers:
         """Nothing: messages that may cancel it lock its case."""
         return ()
 
+    async def foresee(self, timers: Sequence[Timer], batch: Batch, tx: Transaction) -> Collection[UUID]:  # noqa: ARG002  # every handler has this form
+        """No more."""
+        return ()
+
     async def prepare(self, timers: Sequence[Timer], batch: Batch, tx: Transaction) -> None:
         """Read what was promised on their cases."""
         cases = {timer.case_id for timer in timers if timer.case_id is not None} - batch.promises.keys()

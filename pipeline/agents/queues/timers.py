@@ -1,19 +1,19 @@
 """What time brings about in queues: what waits is given to whoever has room, or overflows into another queue."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
 from pipeline.agents.batch import Batch, CaseEvent, Deed
-from pipeline.agents.queues.waiting import FILL, PART
+from pipeline.agents.queues.waiting import FILL, OVERFLOW, PART
 from pipeline.agents.rules import Rules
 from pipeline.domain.agents import Agent, Load
 from pipeline.domain.cases import Case
 from pipeline.domain.queues import choose, room
 from pipeline.domain.timers import Timer
 from pipeline.store.ports import Transaction
-from pipeline.store.queue_ports import Need, QueueItem, Staff
+from pipeline.store.queue_ports import Need, Overflowed, QueueItem, Staff
 
 MOST = 500
 """What is given out in one transaction of those that ask for the same; the rest comes with the next."""
@@ -34,6 +34,10 @@ class Fill:
 
     def claims(self, timer: Timer) -> Iterable[str]:  # noqa: ARG002  # no message takes anything from it
         """Nothing: the agents and the cases are locked."""
+        return ()
+
+    async def foresee(self, timers: Sequence[Timer], batch: Batch, tx: Transaction) -> Collection[UUID]:  # noqa: ARG002  # every handler has this form
+        """No more."""
         return ()
 
     async def prepare(self, timers: Sequence[Timer], batch: Batch, tx: Transaction) -> None:
@@ -129,6 +133,10 @@ class Overflow:
         """Nothing."""
         return ()
 
+    async def foresee(self, timers: Sequence[Timer], batch: Batch, tx: Transaction) -> Collection[UUID]:  # noqa: ARG002  # every handler has this form
+        """No more."""
+        return ()
+
     async def prepare(self, timers: Sequence[Timer], batch: Batch, tx: Transaction) -> None:
         """Read what waits that is no case."""
         others = [UUID(timer.data["ref"]) for timer in timers if timer.case_id is None]
@@ -146,10 +154,15 @@ class Overflow:
         elif (case := batch.cases.get(timer.case_id)) is not None:
             self._move_case(case, queue, target, batch, cause)
 
-    @staticmethod
-    def _move_item(item: QueueItem | None, queue: str, target: str, batch: Batch) -> None:
-        if item is not None and item.owner is None and item.queue == queue:
-            batch.queues.put(replace(item, queue=target))
+    def _move_item(self, item: QueueItem | None, queue: str, target: str, batch: Batch) -> None:
+        """Not by putting it there: it is not locked, and who takes it meanwhile has it."""
+        if item is None or item.owner is not None or item.queue != queue:
+            return
+        batch.queues.overflowed.append(Overflowed(item.kind, item.ref, queue, target))
+        after = self._rules.overflow_after(target)
+        if after is not None:
+            data = {"queue": target, "kind": item.kind, "ref": str(item.ref)}
+            batch.arm(Timer(OVERFLOW, f"{item.kind} {item.ref}", item.since + after, data=data))
 
     def _move_case(self, case: Case, queue: str, target: str, batch: Batch, cause: Deed) -> None:
         if case.state != "active" or case.owner is not None or case.queue != queue:

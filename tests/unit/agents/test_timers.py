@@ -1,7 +1,7 @@
 """Firing timers: each once, the first of a case first, one that fails alone."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -27,6 +27,9 @@ class Note:
 
     def claims(self, timer: Timer) -> Iterable[str]:
         return [timer.key]
+
+    async def foresee(self, timers: Sequence[Timer], batch: Batch, tx: Transaction) -> Collection[UUID]:  # noqa: ARG002  # asks nothing
+        return ()
 
     async def prepare(self, timers: Sequence[Timer], batch: Batch, tx: Transaction) -> None:  # noqa: ARG002  # asks nothing
         self.prepared.append(len(timers))
