@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipeline.commands import events_torture
 from pipeline.commands.answers import answer, require_servers
 from pipeline.commands.options import DEFAULT_DATA, ConfigFile, Data, Json, load_config
 
@@ -33,9 +34,13 @@ _PATIENCE_S = 60.0
 
 def register(app: typer.Typer) -> None:
     """Add the verb of this file."""
+    verbs = typer.Typer()
+    app.add_typer(verbs, name="events")
+    events_torture.register(verbs)
 
-    @app.command()
+    @verbs.callback(invoke_without_command=True)
     def events(
+        context: typer.Context,
         start: From = "start",
         follow: Follow = False,
         idle: Idle = None,
@@ -48,6 +53,8 @@ def register(app: typer.Typer) -> None:
 
         Example: casestream events --from start --type case.opened --follow --json
         """
+        if context.invoked_subcommand is not None:
+            return
         from pipeline.app import event_source
         from pipeline.store.outbox import PublishedEvents
 
