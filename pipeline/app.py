@@ -74,7 +74,7 @@ def wanted_connectors(config: Config) -> list[str]:
         "imap": any(mailbox.imap for mailbox in config.mailbox),
         "calls": any(phone.directory for phone in config.phone),
         "mqtt": bool(config.device_feed),
-        "commands": bool(config.device_feed) and any(alarm.actions for alarm in config.alarm),
+        "commands": any(feed.takes_commands for feed in config.device_feed),
         "mastodon": "mastodon" in pages,
         "facebook": bool(pages & {"facebook", "messenger"}),
     }
@@ -124,9 +124,11 @@ def build_connector(  # noqa: PLR0911  # one for each connector
 
             return IotConnector(config, publisher)
         case "commands":
+            from pipeline.agents.rules import compile_rules
             from pipeline.connectors.command_sender import CommandConnector
 
-            return CommandConnector(config)
+            rules = compile_rules(config)
+            return CommandConnector(config, lambda store: build_deliveries(rules, store))
         case "mastodon":
             from pipeline.connectors.mastodon import MastodonConnector
             from pipeline.store.bookmarks import PostgresBookmarks

@@ -198,3 +198,11 @@ class DeviceFeed(Section):
     opens_case: tuple[str, ...] = ("critical", "major")
     commands: DeviceTopic | None = None
     answers: DeviceTopic | None = None
+
+    @property
+    def takes_commands(self) -> bool:
+        """Whether its devices can be told what to do, and say what became of it."""
+        if self.format == "thin-edge":
+            before, root, _ = (self.device or "te/").partition("te/")
+            return not self.device or bool(root and "{device}" in before and "+" not in before)
+        return self.format == "json" and bool(self.commands and self.answers)

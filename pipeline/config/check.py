@@ -307,7 +307,7 @@ def _unheard_commands(config: Config) -> Iterator[tuple[Location, str]]:
 
 def _commanded(feed: DeviceFeed) -> bool:
     """Whether devices of a feed may get commands."""
-    return feed.format == "thin-edge" or bool(feed.commands)
+    return feed.takes_commands
 
 
 def _never_asked(config: Config, place: _Places) -> Iterator[Finding]:

@@ -1,7 +1,8 @@
 """Orders: what an agent may want done to a case, each a value that a journal can hold."""
 
 import re
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
@@ -40,6 +41,15 @@ class Reply:
     waits: bool = False
     until: datetime | None = None
     answers: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """Tell a device what to do: the case's, unless another one is named. That is no answer to anybody."""
+
+    name: str
+    arguments: Mapping[str, str | float | bool | None] = field(default_factory=dict)
+    device: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +180,7 @@ class OnRecord:
 
 Order = (
     Reply | Note | Assign | SetField | Hold | Resume | Resolve | Cancel | Reactivate | Merge | Unmerge | Attach
-    | Plan | Log | Finish
+    | Plan | Log | Finish | Command
 )  # fmt: skip
 
 LONGEST_S = 10 * 366 * 86_400

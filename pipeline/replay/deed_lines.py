@@ -18,6 +18,7 @@ from pipeline.domain.orders import (
     Attach,
     Cancel,
     Children,
+    Command,
     Finish,
     Hold,
     Log,
@@ -55,6 +56,7 @@ LATER = UUID(int=0)
 _OPENED_BY = frozenset({"into_opened_by", "value_opened_by"})
 """Keys that name another case by the message that it came with, wherever that lies now."""
 
+_PLAIN = (str, int, float, bool, type(None))
 _Direction = Literal["in", "out", "internal"]
 
 
@@ -86,6 +88,7 @@ class _Reader:
         verb = self._values.get("do")
         verbs: Mapping[str, Callable[[], AnyOrder | None]] = {
             "reply": self._reply,
+            "command": self._command,
             "note": lambda: Note(self._text("text", "note", "body", needed=True)),
             "assign": self._assign,
             "set": self._set,
@@ -187,6 +190,17 @@ class _Reader:
             waits=waits,
             until=self._moment("until"),
             answers=LATER if "answers" in self._values else None,
+        )
+
+    def _command(self) -> Order:
+        arguments = self._values.get("arguments") or {}
+        plain = isinstance(arguments, dict) and all(isinstance(one, _PLAIN) for one in arguments.values())
+        if not plain:
+            self.says.append(f'"arguments" must be names with plain values, and is {shown(arguments)}')
+        return Command(
+            name=self._text("name", "command", needed=True),
+            arguments=arguments if plain else {},
+            device=self._text("device") or None,
         )
 
     def _assign(self) -> Order | None:

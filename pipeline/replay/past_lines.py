@@ -11,6 +11,7 @@ _VERBS: Mapping[str, str] = {
     "Reply": "reply", "Note": "note", "Assign": "assign", "SetField": "set", "Hold": "hold", "Resume": "resume",
     "Resolve": "resolve", "Cancel": "cancel", "Reactivate": "reactivate", "Merge": "merge", "Unmerge": "unmerge",
     "Attach": "attach", "Plan": "task", "Log": "activity", "Finish": "close", "Release": "release", "Drop": "drop",
+    "Command": "command",
     "BePresent": "presence", "MergeContacts": "merge_contacts", "UnmergeContact": "unmerge_contact",
 }  # fmt: skip
 """What a journal calls each order."""

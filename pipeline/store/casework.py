@@ -13,6 +13,7 @@ from pipeline.domain.activities import Activity, KnownRecord, RecordName
 from pipeline.domain.matching import Ref
 from pipeline.domain.merging import MergeRecord
 from pipeline.store.casework_ports import Correspondence, Family, WorkChanges, WorkFacts, WorkWanted
+from pipeline.store.commands import read_feeds
 from pipeline.store.queries import load_queries
 from pipeline.store.replies import read_asked, write_replies
 
@@ -50,7 +51,7 @@ async def read_work(connection: psycopg.AsyncConnection, wanted: WorkWanted) -> 
             if activity.case_id in wanted.cases and activity.case_id is not None:
                 of_case[activity.case_id].append(activity)
     facts = WorkFacts(of_case=dict(of_case), activities=activities)
-    if not (wanted.merges or wanted.agents or wanted.answers or wanted.records or wanted.asked):
+    if not (wanted.merges or wanted.agents or wanted.answers or wanted.records or wanted.asked or wanted.feeds):
         return facts
     merges = await _rows(connection, "merges", ids=list(wanted.merges))
     agents = await _rows(connection, "agents", names=list(wanted.agents))
@@ -63,6 +64,7 @@ async def read_work(connection: psycopg.AsyncConnection, wanted: WorkWanted) -> 
         answers={row[0]: Correspondence(*row[1:]) for row in answers},
         records=await _records(connection, wanted.records),
         asked=await read_asked(connection, wanted.asked),
+        feeds=await read_feeds(connection, wanted.feeds),
     )
 
 

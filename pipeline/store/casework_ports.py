@@ -43,7 +43,8 @@ class WorkWanted:
     """What an order asks; of `agents` the external ids, of `answers` the cases whose customer is to be written to.
 
     `records` are others that it names: contacts, by an address too, accounts, devices, articles, entitlements.
-    `asked` names, by case, the item on a platform that is to be answered; None is the customer's last.
+    `asked` names, by case, the item on a platform that is to be answered; None is the customer's last. `feeds` are
+    cases whose device is to be told something.
     """
 
     cases: Collection[UUID] = ()
@@ -53,6 +54,7 @@ class WorkWanted:
     answers: Collection[UUID] = ()
     records: Collection[RecordName] = ()
     asked: Mapping[UUID, UUID | None] = field(default_factory=dict)
+    feeds: Collection[UUID] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ class WorkFacts:
     answers: Mapping[UUID, Correspondence] = field(default_factory=dict)
     records: Mapping[RecordName, KnownRecord] = field(default_factory=dict)
     asked: Mapping[UUID, StoredItem] = field(default_factory=dict)
+    feeds: Mapping[UUID, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """Commands to devices on PostgreSQL, as their sender takes them and keeps what became of each."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,13 +17,16 @@ _SQL = load_queries("commands.sql")
 
 @dataclass(frozen=True, slots=True)
 class WaitingCommand:
-    """A command that is to be sent, or was and has no answer yet."""
+    """A command that is to be sent, or was and has no answer yet; an activity of a case, where it has one."""
 
     id: UUID
     device: str
     name: str
     source: str
     expires_at: datetime
+    arguments: Mapping[str, str | float | bool | None]
+    case_id: UUID | None
+    activity_id: UUID | None
 
 
 class CommandQueue:
@@ -52,8 +55,21 @@ class CommandQueue:
         rows = await (await self._connection.execute(_SQL["waiting"], {"limit": limit})).fetchall()
         return [WaitingCommand(*row) for row in rows]
 
-    async def changed(self, command: UUID, state: str, reason: str | None, at: datetime) -> None:
-        """Keep how far a command has come, on its case too."""
+
+async def note_command(
+    connection: psycopg.AsyncConnection, command: UUID, state: str, reason: str | None, at: datetime
+) -> bool:
+    """Keep how far a command has come, on its activity too; False when that was so already, or it is over."""
+    values = {"id": command, "state": state, "reason": reason, "at": at}
+    row = await (await connection.execute(_SQL["changed"], values)).fetchone()
+    if row is not None and row[0] is not None:
         says = f"{state}: {reason}" if reason else state
-        values = {"id": command, "state": state, "reason": reason, "at": at, "says": says}
-        await self._connection.execute(_SQL["changed"], values)
+        await connection.execute(_SQL["says"], {"activity": row[0], "says": says})
+    return row is not None
+
+
+async def read_feeds(connection: psycopg.AsyncConnection, cases: Collection[UUID]) -> Mapping[UUID, str]:
+    """By case, the source that its device was heard by last."""
+    if not cases:
+        return {}
+    return dict(await (await connection.execute(_SQL["feed_of_case"], {"ids": list(cases)})).fetchall())

@@ -51,6 +51,7 @@ def known_work(tables: "Tables", wanted: WorkWanted) -> WorkFacts:
         merges={case: tables.merges[case] for case in wanted.merges if case in tables.merges},
         agents={name: agents[name] for name in wanted.agents if name in agents},
         asked=known_asked(tables, wanted.asked),
+        feeds={case: found for case in wanted.feeds if (found := _feed(tables, case)) is not None},
         answers={case: _answer(tables, case) for case in wanted.answers if case in tables.cases},
         records={name: known for name in wanted.records if (known := _record(tables, name)) is not None},
     )
@@ -195,3 +196,9 @@ def _move(tables: "Tables", moved: Moved) -> None:
             del tables.links[link]
             tables.links[ThreadLink(link.id, moved.case_id, own=True, contact_id=link.contact_id)] = None
     tables.activities[moved.id] = replace(row, case_id=moved.case_id)
+
+
+def _feed(tables: "Tables", case: UUID) -> str | None:
+    told = [m for m in tables.messages.values() if m.channel == "iot" and m.activity_id in tables.activities
+            and tables.activities[m.activity_id].case_id == case]  # fmt: skip
+    return max(told, key=lambda message: message.received_at).source if told else None

@@ -85,7 +85,8 @@ FROM json_to_recordset(%(rows)s::json) AS r (rule text, key text, case_id uuid)
 WHERE alarm_group.rule = r.rule AND alarm_group.key = r.key;
 
 -- name: write_commands
-INSERT INTO device_command (id, device, name, source, rule, case_id, activity_id, state, created_at, expires_at)
-SELECT id, device, name, source, rule, case_id, activity_id, state, created_at, expires_at
+INSERT INTO device_command (id, device, name, source, rule, case_id, activity_id, state, created_at, expires_at,
+    arguments)
+SELECT id, device, name, source, rule, case_id, activity_id, state, created_at, expires_at, arguments
 FROM json_to_recordset(%(rows)s::json) AS r (id uuid, device text, name text, source text, rule text, case_id uuid,
-    activity_id uuid, state text, created_at timestamptz, expires_at timestamptz);
+    activity_id uuid, state text, created_at timestamptz, expires_at timestamptz, arguments jsonb);

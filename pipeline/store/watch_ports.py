@@ -55,7 +55,7 @@ class AlarmGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewCommand:
-    """A command to a device, to be sent until `expires_at`."""
+    """A command to a device, to be sent until `expires_at`; of an agent's, the rule has no name."""
 
     id: UUID
     device: str
@@ -67,6 +67,7 @@ class NewCommand:
     created_at: datetime
     expires_at: datetime
     state: str = "queued"
+    arguments: Mapping[str, str | float | bool | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from pipeline import app
 from pipeline.agents.batch import Deed
 from pipeline.agents.rules import compile_rules
 from pipeline.config import Config
+from pipeline.dispatch.dispatch import Dispatch
 from pipeline.dispatch.replies.api import Api
 from pipeline.dispatch.replies.way import ReplyWay
 from pipeline.domain.orders import Done, Reply
@@ -575,3 +576,19 @@ def test_two_processes_send_one_answer_once(play: Callable[[Story], Answering]) 
         await other.work(jobs[0][0], desk.now)
 
     assert len(play(story).posted) == 1
+
+
+def test_the_process_that_dispatches_sends_what_waits(play: Callable[[Story], Answering]) -> None:
+    async def story(desk: Desk) -> None:
+        _, case = await desk.comes("facebook", comment("5_1", "It burns."))
+        made = [await desk.answers(case, text) for text in ("One.", "Two.", "Three.")]
+        ready = asyncio.Event()
+        process = asyncio.create_task(Dispatch(desk.dsn, [desk.new_way()], ready.set).run())
+        await asyncio.wait_for(ready.wait(), 20)
+        async with asyncio.timeout(30):
+            while (await desk.standing(made[-1]))[0] != "sent":  # noqa: ASYNC110  # nothing tells
+                await asyncio.sleep(0.05)
+        process.cancel()
+        await asyncio.gather(process, return_exceptions=True)
+
+    assert [one["text"] for one in play(story).stands] == ["One.", "Two.", "Three."]

@@ -8,6 +8,7 @@ import stamina
 from pipeline.agents.batch import Batch, Deed
 from pipeline.agents.casework.activities import finish, log, plan
 from pipeline.agents.casework.answers import note, reply
+from pipeline.agents.casework.commanding import command
 from pipeline.agents.casework.desk import WorkDesk, deed_row
 from pipeline.agents.casework.fields import assign, hold, resume, set_field
 from pipeline.agents.casework.merging import attach, merge, unmerge
@@ -21,6 +22,7 @@ from pipeline.domain.orders import (
     Assign,
     Attach,
     Cancel,
+    Command,
     Done,
     Finish,
     Hold,
@@ -103,6 +105,8 @@ def carry_out(desk: WorkDesk, order: Order) -> UUID | Refused | None:  # noqa: C
             return reply(desk, order)
         case Note():
             return note(desk, order)
+        case Command():
+            return command(desk, order)
         case Assign():
             return assign(desk, order)
         case SetField():
@@ -167,6 +171,8 @@ def _wanted(desk: WorkDesk, order: Order) -> WorkWanted:  # noqa: PLR0911  # a q
     """What the order asks; nothing where the case alone tells."""
     cases = desk.batch.cases.keys()
     match order:
+        case Command():
+            return WorkWanted(feeds={desk.case.id})
         case Reply():
             return WorkWanted(answers={desk.case.id}, asked={desk.case.id: order.answers})
         case SetField(field=field, value=str(name)) if field in CUSTOMER:
