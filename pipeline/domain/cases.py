@@ -18,7 +18,8 @@ State = Literal["active", "resolved", "cancelled"]
 class Case:
     """A case as far as it is decided on; `event_seq` and `revision` rise as it changes.
 
-    `product` and `entitlement` are external ids, `sla` a name, `fields` the desk's own. `waiting_since` is when the
+    `product` and `entitlement` are external ids, `sla` a name, `fields` the desk's own; `subject` is the heading
+    under which the desk files it. `waiting_since` is when the
     customer wrote what nobody has answered, `until` when a hold or a wait ends by itself. `sla_by` says who chose the
     SLA, `only_answer` which answer is the only one as yet.
     """
@@ -51,6 +52,7 @@ class Case:
     escalated: bool = False
     parent: UUID | None = None
     description: str = ""
+    subject: str | None = None
     decrement: bool = True
     sla_by: str | None = None
     only_answer: Mapping[str, str | None] = field(default_factory=dict)

@@ -27,8 +27,8 @@ CUSTOMER = ("contact", "account", "device")
 """The fields that name a record, by its external id; a contact by an address too."""
 
 FIELDS = (
-    "status", "priority", "queue", "severity", "type", "product", "entitlement", "sla", "title", "description",
-    "decrement", *CUSTOMER,
+    "status", "priority", "queue", "severity", "type", "subject", "product", "entitlement", "sla", "title",
+    "description", "decrement", *CUSTOMER,
 )  # fmt: skip
 """The fields that an agent may set, beside the desk's own."""
 

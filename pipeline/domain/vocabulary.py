@@ -13,6 +13,7 @@ CASE: Mapping[str, Kind | Record] = {
     "number": INT,
     "title": TEXT,
     "description": TEXT,
+    "subject": TEXT,
     "state": Kind(TEXT.name, tuple(STATUSES)),
     "status": Kind(TEXT.name, tuple(status for statuses in STATUSES.values() for status in statuses)),
     "priority": Kind(TEXT.name, PRIORITIES),

@@ -138,6 +138,7 @@ def _case(row: CaseRow, messages: list[str], billable_s: int, tokens: TokenKeys)
         "reference": tokens.reference(row.number),
         "title": row.title,
         "description": row.description,
+        "subject": row.subject,
         "status": row.status,
         "state": row.state,
         "priority": row.priority,

@@ -1,7 +1,8 @@
 -- One case as a person reads it: what is known of it, what happened on it, and why it is as it is.
 
 -- name: case
-SELECT cases.id, cases.number, cases.title, nullif(cases.description, '') AS description, cases.state, cases.status, cases.priority, cases.queue, cases.origin,
+SELECT cases.id, cases.number, cases.title, nullif(cases.description, '') AS description,
+    cases.filed_under AS subject, cases.state, cases.status, cases.priority, cases.queue, cases.origin,
     cases.opened_at, cases.resolved_at, cases.until, cases.severity, cases.type,
     contact.name AS contact, coalesce(account.name, account.external_id) AS account, agent.name AS owner,
     cases.product, cases.device, cases.entitlement, cases.sla, cases.escalated, cases.flags, cases.fields,

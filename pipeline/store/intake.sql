@@ -101,7 +101,7 @@ SELECT id, name, account_id, created_at FROM candidate WHERE id IN (SELECT conta
 -- Locks cases in the order of their ids.
 SELECT cases.id, number, title, state, status, priority, origin, queue, opened_at, resolved_at, follow_up_of,
     linked_to, merged_into, flags, revision, event_seq, cases.device, cases.product, severity, type,
-    entitlement, sla, first_response_at, waiting_since, until, escalated, parent, decrement, sla_by, only_answer, cases.fields, cases.description,
+    entitlement, sla, first_response_at, waiting_since, until, escalated, parent, decrement, sla_by, only_answer, cases.fields, cases.description, cases.filed_under,
     contact.id, contact.external_id, contact.name, account.id, account.external_id, account.name,
     agent.id, agent.external_id, agent.name
 FROM cases
@@ -143,12 +143,13 @@ SET title = r.title, state = r.state, status = r.status, priority = r.priority, 
     entitlement = r.entitlement, sla = r.sla, first_response_at = r.first_response_at,
     waiting_since = r.waiting_since, until = r.until, escalated = r.escalated, parent = r.parent,
     decrement = r.decrement, sla_by = r.sla_by, only_answer = r.only_answer, fields = r.fields,
-    description = r.description
+    description = r.description, filed_under = r.subject
 FROM json_to_recordset(%(rows)s::json) AS r (id uuid, title text, state text, status text, priority text, queue text,
     owner_id uuid, contact_id uuid, account_id uuid, resolved_at timestamptz, linked_to uuid, merged_into uuid,
     flags text[], revision bigint, event_seq bigint, device text, product text, severity text, type text,
     entitlement text, sla text, first_response_at timestamptz, waiting_since timestamptz, until timestamptz,
-    escalated boolean, parent uuid, decrement boolean, sla_by text, only_answer jsonb, fields jsonb, description text)
+    escalated boolean, parent uuid, decrement boolean, sla_by text, only_answer jsonb, fields jsonb, description text,
+    subject text)
 WHERE cases.id = r.id;
 
 -- name: insert_participants

@@ -76,6 +76,7 @@ class CaseRow:
     entitlement: str | None
     type: str | None
     description: str
+    subject: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,8 @@ SELECT cases.number, cases.title, cases.status, cases.state, cases.priority, cas
     linked.number AS linked_to, survivor.number AS merged_into, cases.flags, cases.device,
     array(SELECT mailbox FROM case_watch WHERE case_id = cases.id ORDER BY mailbox) AS watched_by,
     agent.external_id AS owner, above.number AS parent, cases.until, cases.product, cases.severity,
-    cases.sla, cases.entitlement, cases.type, cases.description
+    cases.sla, cases.entitlement, cases.type, cases.description,
+    cases.filed_under AS subject
 FROM cases
 LEFT JOIN account ON account.id = cases.account_id
 LEFT JOIN cases AS earlier ON earlier.id = cases.follow_up_of

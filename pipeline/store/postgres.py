@@ -434,7 +434,7 @@ _CASE_COLUMNS = (
     "follow_up_of", "linked_to", "merged_into", "flags", "revision", "event_seq", "device", "product", "severity",
     "type", "entitlement", "sla", "first_response_at", "waiting_since", "until", "escalated", "parent", "decrement",
     "sla_by", "only_answer",
-    "fields", "description",
+    "fields", "description", "subject",
 )  # fmt: skip
 
 

@@ -83,23 +83,34 @@ class Calls:
 
     def _joined(self, message: Incoming, view: CallView, before: CallView | None, book: Casebook) -> Case | None:
         """The only active case of the customer at the other end; none for a call that was over before."""
-        contact = message.party.contact if message.party else None
-        if contact is None or view.party is None or (before is not None and before.over):
+        if view.party is None or (before is not None and before.over):
             return None
         if self._rules.phone(message.envelope.source).joins == "never":
             return None
-        named = dict.fromkeys(book.batch.channels.active.get(contact.id, ()))
-        cases = [case for case in map(book.batch.cases.get, named) if case is not None and case.state == "active"]
+        cases = _active(message, book)
         return cases[0] if len(cases) == 1 else None
 
     def _open_or_record(self, message: Incoming, view: CallView, before: CallView | None, book: Casebook) -> None:
         policy = self._rules.phone(message.envelope.source).opens_case
         if not opens_case(view, policy) or (before is not None and before.over):
-            message.outcome = Recorded(f"a call ({view.state}) that opens no case here")
+            message.outcome = Recorded(f"a call ({view.state}) that opens no case here{_suggested(message, book)}")
         elif message.refused is not None:
             message.outcome = message.refused
         else:
-            book.open(message, reason=f"a call: {view.state}")
+            book.open(message, reason=f"a call: {view.state}{_suggested(message, book)}")
+
+
+def _active(message: Incoming, book: Casebook) -> list[Case]:
+    """The active cases of the customer at the other end."""
+    contact = message.party.contact if message.party else None
+    named = dict.fromkeys(book.batch.channels.active.get(contact.id, ())) if contact is not None else ()
+    return [case for case in map(book.batch.cases.get, named) if case is not None and case.state == "active"]
+
+
+def _suggested(message: Incoming, book: Casebook) -> str:
+    """To which cases it may belong, for a person to attach it to one."""
+    numbers = sorted(case.number for case in _active(message, book) if case.number)
+    return f"; it may belong to {', '.join(f'case {number}' for number in numbers)}" if numbers else ""
 
 
 def _was_answered(view: CallView) -> bool:

@@ -10,8 +10,8 @@ CREATE INDEX queue_item_others ON queue_item (queue, rank DESC, since, ref) WHER
 CREATE INDEX queue_item_given ON queue_item (queue, needs, rank DESC, since, ref)
     WHERE owner IS NULL AND kind = 'case' AND assign IS NOT NULL;
 
--- What a case is about, in an agent's words.
-ALTER TABLE cases ADD COLUMN description text NOT NULL DEFAULT '';
+-- What a case is about, in an agent's words, and under which heading the desk files it.
+ALTER TABLE cases ADD COLUMN description text NOT NULL DEFAULT '', ADD COLUMN filed_under text;
 
 -- What is ordered about no case: a quarantined message that is released, an agent who comes or goes.
 ALTER TABLE deed ALTER COLUMN case_id DROP NOT NULL;
