@@ -165,7 +165,24 @@ def build_routes(config: Config, publisher: "Publisher") -> "list[APIRouter]":
         pages = SocialConnector(config, publisher)
         healths["social"] = pages.health
         routes.append(SocialRoutes(pages, config.http).router())
+    if config.desk.secret:
+        routes.append(build_unsubscribing(config))
     return [*routes, SchemaRoutes().router(), build_monitor(config, lambda: healths, rules_too=True)]
+
+
+def build_unsubscribing(config: Config) -> "APIRouter":
+    """Where customers ask for no more reminders."""
+    from datetime import datetime
+
+    from pipeline.dispatch.mail.unsubscribing import UnsubscribeRoutes
+    from pipeline.domain.tokens import TokenKeys
+    from pipeline.store.letters import suppress
+
+    async def leave(address: str, at: datetime) -> None:
+        await suppress(config.postgres.dsn, address, "asked for no more reminders", at, "unsubscribed")
+
+    tokens = TokenKeys(config.desk.domain, config.desk.keys())
+    return UnsubscribeRoutes(tokens, leave, config.desk.language).router()
 
 
 def build_gate(config: Config) -> "Gate":

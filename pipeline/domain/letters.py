@@ -20,6 +20,9 @@ OF_THE_MOMENT = frozenset(
 )
 """Templates of what is not worth sending late; a broken promise, an answer or an alarm is."""
 
+MAY_BE_LEFT = frozenset({"waiting_reminder"})
+"""Templates of what its reader may ask not to get any more; answers and acknowledgements are none."""
+
 LOOP_HEADER = "X-Casestream-Loop"
 MAX_SUBJECT = 400
 
@@ -39,6 +42,11 @@ def letter_headers(template: str, domain: str) -> Mapping[str, str]:
         submitted = "auto-replied" if template in ANSWERS_BY_ITSELF else "auto-generated"
         suppressed = "All"
     return {"Auto-Submitted": submitted, "X-Auto-Response-Suppress": suppressed, LOOP_HEADER: domain}
+
+
+def leave_headers(link: str) -> Mapping[str, str]:
+    """The headers by which a reader's mail program asks for no more, without a page (RFC 2369, 3.2; RFC 8058)."""
+    return {"List-Unsubscribe": f"<{link}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
 
 
 def is_stale(template: str, created_at: datetime, now: datetime) -> bool:

@@ -81,6 +81,20 @@ class TokenKeys:
         signed = (self._signature(key, number, version, use).hex()[:32] for key in self.keys)
         return any(hmac.compare_digest(one, signature) for one in signed)
 
+    def farewell(self, address: str) -> str:
+        """What proves in a link that we wrote to this address, so that its owner may ask for no more."""
+        where, use = base64.urlsafe_b64encode(address.encode()).decode().rstrip("="), f"unsubscribe\0{address}"
+        return f"{where}.{self._signature(self.keys[0], 0, 0, use).hex()[:32]}"
+
+    def leaving(self, farewell: str) -> str | None:
+        """The address that asks for no more, if the proof holds."""
+        where, _, signature = farewell.partition(".")
+        try:
+            address = base64.urlsafe_b64decode(where + "=" * (-len(where) % 4)).decode()
+        except ValueError:
+            return None
+        return address if self._holds(0, 0, signature, f"unsubscribe\0{address}") else None
+
     def in_ids(self, ids: Iterable[str]) -> list[int]:
         """The case numbers that Message-IDs prove, in their order; a forged one proves nothing."""
         found = []

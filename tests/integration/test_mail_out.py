@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from functools import wraps
 from pathlib import Path
 
+import httpx
 import orjson
 import pytest
 from click.testing import Result
@@ -17,8 +18,10 @@ from smtp_sink import Sink
 from typer.testing import CliRunner
 
 from pipeline import app
+from pipeline.api.app import create_app
 from pipeline.cli import app as cli
 from pipeline.dispatch.mail.door import Away, Later, Refused, Unknown
+from pipeline.dispatch.mail.unsubscribing import ONE_CLICK
 from pipeline.domain.orders import Assign, Reply, SetField
 from pipeline.store.outbound_ports import NewMail
 
@@ -427,3 +430,28 @@ async def test_what_failed_for_a_wrong_setting_is_sent_anew(desk: PostingDesk) -
     assert (again.exit_code, again.stdout.split()[-2:]) == (1, ["left", "alone"])
     assert (await verb(desk, "retry", "nothing", group="outbound")).exit_code == 1
     assert (await verb(desk, "list", "--state", "sent", group="outbound")).stdout.startswith(str(letter["id"]))
+
+
+@on_a_desk(f'{ACKNOWLEDGING}[http]\nurl = "https://desk.example"\n')
+async def test_who_wants_no_more_reminders_gets_none_and_is_answered_still(desk: PostingDesk) -> None:
+    number = await opened(desk)
+    case = await desk.case(number)
+    for at in (HOUR, HOUR + DAY):
+        await desk.post(NewMail(to=ANA, template="waiting_reminder", subject="s", body="b", at=at, case=case))
+    await desk.send(NOW, until_nothing_is_due=False)
+    raw = desk.sent[0]
+    assert faults(raw) == []
+    link = str(read(raw)["List-Unsubscribe"]).strip("<>")
+    assert link.startswith("https://desk.example/unsubscribe/")
+    assert read(raw)["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert f"No more reminders: {link}" in text_of(raw)
+    transport = httpx.ASGITransport(create_app([app.build_unsubscribing(desk.desk.config)]))
+    async with httpx.AsyncClient(transport=transport) as client:
+        assert (await client.post(link, content=ONE_CLICK)).status_code == 200
+    await desk.post(NewMail(to=ANA, template="waiting_reminder", subject="s", body="c", at=NOW, case=case))
+    await desk.do(number, Reply(text="Here you are."), at=NOW)
+    await desk.send(NOW + MINUTE)
+    assert [(letter["template"], letter["state"]) for letter in desk.letters()][2:] == [
+        ("waiting_reminder", "dropped"), ("reply", "sent"),
+    ]  # fmt: skip
+    assert "List-Unsubscribe" not in read(desk.sent[-1])

@@ -14,9 +14,10 @@ from pipeline.dispatch.mail.headers import one_line, wire_address
 from pipeline.dispatch.mail.mime import Letter, build
 from pipeline.dispatch.mail.signing import SigningKey, load_keys, sign
 from pipeline.dispatch.mail.templates import Templates
+from pipeline.dispatch.mail.unsubscribing import PATH
 from pipeline.dispatch.mail.vocabulary import TO_CUSTOMERS
 from pipeline.dispatch.mail.words import told_time, words_of
-from pipeline.domain.letters import BY_A_PERSON, letter_subject, thread_of, token_address
+from pipeline.domain.letters import BY_A_PERSON, MAY_BE_LEFT, leave_headers, letter_subject, thread_of, token_address
 from pipeline.domain.tokens import TokenKeys
 from pipeline.store.letters import Known, Outgoing
 
@@ -47,6 +48,7 @@ class Composer:
     tokens: TokenKeys
     keys: Sequence[SigningKey] = ()
     plus_addresses: bool = False
+    url: str | None = None
 
     @classmethod
     def of(cls, config: Config) -> "Composer":
@@ -59,6 +61,7 @@ class Composer:
             tokens=TokenKeys(config.desk.domain, config.desk.keys()),
             keys=load_keys(config.mail.dkim),
             plus_addresses=config.mail.plus_addresses,
+            url=config.http.url,
         )
 
     def compose(self, known: Known) -> Composed:
@@ -67,6 +70,7 @@ class Composer:
         number = concerned.number if concerned else None
         language = self.templates.choose(mail.template, *self._wishes(known))
         worded = self.templates.word(mail.template, language, self._values(known, language))
+        link = self._farewell(mail)
         comes_back = token_address(mail.sender, self.tokens, number) if self.plus_addresses and number else None
         agent = concerned.agent if concerned and mail.template in BY_A_PERSON else None
         raw = build(
@@ -83,12 +87,18 @@ class Composer:
                 in_reply_to=mail.in_reply_to,
                 references=thread_of(known.conversation, mail.in_reply_to),
                 reply_to=comes_back,
-                headers=mail.headers,
+                headers={**mail.headers, **(leave_headers(link) if link else {})},
             )
         )
         envelope = self._envelope(mail, comes_back)
         signed = sign(raw, mail.sender, self.keys)
         return Composed(Mail(mail.message_id, envelope, wire_address(mail.recipient), signed), worded.failed)
+
+    def _farewell(self, mail: Outgoing) -> str | None:
+        """Where its reader asks for no more of its kind; one click needs https (RFC 8058, section 3.1)."""
+        if mail.template not in MAY_BE_LEFT or not self.url or not self.url.startswith("https://"):
+            return None
+        return f"{self.url}{PATH}/{self.tokens.farewell(mail.recipient.lower())}"
 
     @staticmethod
     def _envelope(mail: Outgoing, comes_back: str | None) -> str:
@@ -127,6 +137,7 @@ class Composer:
             "contact": {"name": concerned.contact if concerned else None},
             "agent": {"name": concerned.agent if concerned else None},
             "quote": {},
+            "unsubscribe": self._farewell(mail),
         }
         if mail.template in BY_A_PERSON and answered is not None and answered.is_it and answered.text and answered.at:
             at = told_time(answered.at.astimezone(self.zone), language)

@@ -23,7 +23,7 @@ _COMMON: Mapping[str, Any] = {
 _OWN: Mapping[str, Mapping[str, Any]] = {
     "acknowledgement": {"about": "Printer on the second floor"},
     "reply": {"quote": {"author": "Ana Silva", "at": "2026-03-02 10:00 CET", "text": "It does not print."}},
-    "waiting_reminder": {"closes_at": "2026-03-12"},
+    "waiting_reminder": {"closes_at": "2026-03-12", "unsubscribe": "https://desk.contoso.example/unsubscribe/x"},
     "article": {"title": "When a printer does not print"},
     "sla_warned": {"kpi": "first_response", "sla": "Gold", "title": "Printer", "deadline": "2026-03-02 11:00 CET"},
     "sla_breached": {"kpi": "first_response", "sla": "Gold", "title": "Printer", "deadline": "2026-03-02 11:00 CET"},

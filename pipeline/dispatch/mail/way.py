@@ -18,7 +18,7 @@ from pipeline.dispatch.mail.compose import Composed, Composer
 from pipeline.dispatch.mail.door import Answer, Away, Later, Mail, MailDoor, Refused, Taken, Unknown
 from pipeline.dispatch.mail.headers import NoAddressError
 from pipeline.domain.acknowledging import DAY, HOUR, PER_DAY, PER_HOUR, too_often
-from pipeline.domain.letters import BY_A_PERSON, is_stale
+from pipeline.domain.letters import BY_A_PERSON, MAY_BE_LEFT, is_stale
 from pipeline.domain.retrying import next_try
 from pipeline.errors import Retry
 from pipeline.store.letters import Held, Known, LetterBecame, MailStore, MailTransaction, Suppressed, Turns
@@ -214,7 +214,7 @@ def _hindrance(known: Known, now: datetime) -> LetterBecame | None:
 def _keeps_from(known: Known, suppressed: Suppressed) -> str | None:
     """Why an address gets no mail; a person's answer goes to who wrote after their mail bounced."""
     by_a_person = known.mail.template in BY_A_PERSON
-    if suppressed.source == "unsubscribed" and by_a_person:
+    if suppressed.source == "unsubscribed" and known.mail.template not in MAY_BE_LEFT:
         return None
     answered = known.answered
     came_back = suppressed.source == "bounce" and by_a_person

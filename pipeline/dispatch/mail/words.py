@@ -27,6 +27,10 @@ class Words:
     webhook_off: str
     webhook_off_text: str
     webhook_reason: str
+    leave: str
+    leave_asked: str
+    leave_button: str
+    left: str
     date: str
 
 
@@ -46,6 +50,10 @@ _OWN: Mapping[str, Words] = {
         webhook_off="Webhook {name} was switched off",
         webhook_off_text="Nothing could be delivered to {url} since {since}, so no more events are sent there.",
         webhook_reason="The last answer was: {reason}",
+        leave="No more reminders: {link}",
+        leave_asked="Shall we send no more reminders to {address}?",
+        leave_button="No more reminders",
+        left="We send no more reminders to {address}. Answers to what you write go on to come.",
         date="%Y-%m-%d %H:%M",
     ),
     "de": Words(
@@ -63,6 +71,10 @@ _OWN: Mapping[str, Words] = {
         webhook_off="Webhook {name} wurde abgeschaltet",
         webhook_off_text="Seit {since} konnte nichts an {url} zugestellt werden; dorthin gehen keine Ereignisse mehr.",
         webhook_reason="Die letzte Antwort war: {reason}",
+        leave="Keine Erinnerungen mehr: {link}",
+        leave_asked="Sollen wir an {address} keine Erinnerungen mehr senden?",
+        leave_button="Keine Erinnerungen mehr",
+        left="An {address} senden wir keine Erinnerungen mehr. Antworten auf das, was Sie schreiben, kommen weiterhin.",
         date="%d.%m.%Y %H:%M",
     ),
     "fr": Words(
@@ -80,6 +92,10 @@ _OWN: Mapping[str, Words] = {
         webhook_off="Le webhook {name} a été désactivé",
         webhook_off_text="Rien n'a pu être remis à {url} depuis le {since} ; plus aucun événement n'y est envoyé.",
         webhook_reason="Dernière réponse reçue : {reason}",
+        leave="Ne plus recevoir de rappels : {link}",
+        leave_asked="Voulez-vous que nous n'envoyions plus de rappels à {address} ?",
+        leave_button="Ne plus recevoir de rappels",
+        left="Nous n'enverrons plus de rappels à {address}. Vous recevrez toujours nos réponses à vos messages.",
         date="%d/%m/%Y %H:%M",
     ),
     "es": Words(
@@ -97,6 +113,10 @@ _OWN: Mapping[str, Words] = {
         webhook_off="El webhook {name} se ha desactivado",
         webhook_off_text="Desde {since} no se ha podido entregar nada a {url}; ya no se envían eventos allí.",
         webhook_reason="La última respuesta fue: {reason}",
+        leave="No recibir más recordatorios: {link}",
+        leave_asked="¿Desea que no enviemos más recordatorios a {address}?",
+        leave_button="No recibir más recordatorios",
+        left="Ya no enviaremos recordatorios a {address}. Las respuestas a sus mensajes seguirán llegando.",
         date="%d/%m/%Y %H:%M",
     ),
     "pt": Words(
@@ -114,6 +134,10 @@ _OWN: Mapping[str, Words] = {
         webhook_off="O webhook {name} foi desativado",
         webhook_off_text="Desde {since} nada pôde ser entregue a {url}; já não são enviados eventos para lá.",
         webhook_reason="A última resposta foi: {reason}",
+        leave="Não receber mais lembretes: {link}",
+        leave_asked="Quer que deixemos de enviar lembretes para {address}?",
+        leave_button="Não receber mais lembretes",
+        left="Não enviaremos mais lembretes para {address}. As respostas às suas mensagens continuarão a chegar.",
         date="%d/%m/%Y %H:%M",
     ),
     "it": Words(
@@ -131,6 +155,10 @@ _OWN: Mapping[str, Words] = {
         webhook_off="Il webhook {name} è stato disattivato",
         webhook_off_text="Dal {since} non si è potuto consegnare nulla a {url}; non vi vengono più inviati eventi.",
         webhook_reason="L'ultima risposta è stata: {reason}",
+        leave="Non ricevere più promemoria: {link}",
+        leave_asked="Vuole che non inviamo più promemoria a {address}?",
+        leave_button="Non ricevere più promemoria",
+        left="Non invieremo più promemoria a {address}. Le risposte ai suoi messaggi continueranno ad arrivare.",
         date="%d/%m/%Y %H:%M",
     ),
 }
