@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from pipeline.dispatch.mail.door import MailDoor
     from pipeline.dispatch.mail.way import MailWay
     from pipeline.dispatch.replies.way import ReplyWay
+    from pipeline.dispatch.webhooks.way import Webhooks
     from pipeline.log import Log
     from pipeline.metrics import Healths
     from pipeline.reference.importing import Importer
@@ -480,7 +481,7 @@ def build_dispatch(config: Config, ready: Callable[[], None]) -> "Dispatch":
 
 def build_ways(config: Config) -> "list[Way]":
     """Every way out of the desk."""
-    return [build_mail(config), build_replies(config)]
+    return [build_webhooks(config), build_mail(config), build_replies(config)]
 
 
 def build_replies(config: Config) -> "ReplyWay":
@@ -493,6 +494,25 @@ def build_replies(config: Config) -> "ReplyWay":
     dsn, rules = config.postgres.dsn, compile_rules(config)
     stores = [PostgresStore(dsn) for _ in range(REPLIES_AT_ONCE + 1)]
     return ReplyWay(ReplyQueue(dsn), config.social, stores, lambda store: build_deliveries(rules, store))
+
+
+def build_webhooks(config: Config) -> "Webhooks":
+    """What posts events to those who subscribed to them."""
+    from random import random
+
+    from pipeline.agents.rules import compile_rules
+    from pipeline.dispatch.webhooks.notice import DisabledNotice
+    from pipeline.dispatch.webhooks.sending import Sender
+    from pipeline.dispatch.webhooks.way import Webhooks
+    from pipeline.events.schemas import EVENT_TYPES
+    from pipeline.store.postgres import PostgresStore
+    from pipeline.store.webhooks import WebhookQueue
+
+    store = PostgresStore(config.postgres.dsn)
+    notice = DisabledNotice(store, build_deliveries(compile_rules(config), store))
+    queue = WebhookQueue(config.postgres.direct)
+    sender = Sender(config.webhooks.allow)
+    return Webhooks(queue, sender, notice, source=event_source(config), types=tuple(EVENT_TYPES), random=random)
 
 
 def build_recount(config: Config) -> "Recount":

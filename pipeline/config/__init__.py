@@ -30,6 +30,7 @@ from pipeline.config.sections import (
     Queue,
     Templates,
     Threading,
+    Webhooks,
     Worker,
 )
 from pipeline.config.values import Section
@@ -55,6 +56,7 @@ class Config(Section):
     http: Http = Http()
     metrics: Metrics = Metrics()
     worker: Worker = Worker()
+    webhooks: Webhooks = Webhooks()
     queue: tuple[Queue, ...] = (Queue(name="Support"),)
     mailbox: tuple[Mailbox, ...] = ()
     form: tuple[Form, ...] = ()

@@ -173,6 +173,12 @@ class Metrics(Section):
     ports: Mapping[str, Listen] = {}
 
 
+class Webhooks(Section):
+    """Where webhooks may go besides public addresses: networks of our own, in which other systems of ours are."""
+
+    allow: tuple[Network, ...] = ()
+
+
 class Worker(Section):
     processes: Annotated[int, Field(ge=1, le=64)] = 1
 

@@ -1,2 +1,3 @@
--- Nothing is queued to leave any more.
+-- Nothing is queued to leave any more, nobody subscribes.
+DROP TABLE delivery, subscription_replay, subscription;
 DROP SCHEMA jobs CASCADE;

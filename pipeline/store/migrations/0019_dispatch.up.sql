@@ -1,4 +1,4 @@
--- What leaves the desk: the queue of its jobs.
+-- What leaves the desk: the queue of its jobs, and the webhooks that others subscribed to.
 
 -- The queue is Procrastinate's (version 3.10; github.com/procrastinate-org/procrastinate, MIT licence), whose
 -- documentation asks those who have migrations of their own to take its SQL into them: it follows unchanged, in a schema
@@ -598,3 +598,52 @@ BEGIN
     END LOOP;
 END;
 $$;
+
+-- Who is told of events by webhook. `types` is empty for all; `secrets` are those that sign now, the newest first;
+-- `pos` is the number of the last event that was looked at for it. `waiting` counts what is queued for it, `retrying`
+-- what of that failed at least once; `failing_since` is when the first try failed after which none succeeded.
+CREATE TABLE subscription (
+    id uuid PRIMARY KEY,
+    url text NOT NULL,
+    description text NOT NULL,
+    types text[] NOT NULL,
+    filter text NOT NULL,
+    ordered boolean NOT NULL,
+    secrets jsonb NOT NULL,
+    state text NOT NULL CHECK (state IN ('active', 'disabled')),
+    reason text NOT NULL DEFAULT '',
+    pos bigint NOT NULL,
+    waiting integer NOT NULL DEFAULT 0,
+    retrying integer NOT NULL DEFAULT 0,
+    failing_since timestamptz,
+    created_at timestamptz NOT NULL
+) WITH (fillfactor = 50);
+
+-- A range of events that is walked again for a subscription, like its own cursor; a `picked` one leaves out nothing.
+CREATE TABLE subscription_replay (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    subscription_id uuid NOT NULL REFERENCES subscription ON DELETE CASCADE,
+    pos bigint NOT NULL,
+    until bigint NOT NULL,
+    picked boolean NOT NULL
+);
+
+-- Every try to deliver an event; `run` is 0, or the replay that it belongs to. What was not delivered when its
+-- subscription was disabled is `held`, and queued again when that is enabled.
+CREATE TABLE delivery (
+    subscription_id uuid NOT NULL,
+    event_id uuid NOT NULL,
+    run bigint NOT NULL,
+    attempt integer NOT NULL,
+    pos bigint NOT NULL,
+    type text NOT NULL,
+    at timestamptz NOT NULL,
+    outcome text NOT NULL CHECK (outcome IN ('delivered', 'failed', 'given up', 'held', 'released')),
+    status integer,
+    error text NOT NULL,
+    ms integer NOT NULL,
+    next_try timestamptz,
+    PRIMARY KEY (subscription_id, event_id, run, attempt)
+);
+CREATE INDEX delivery_log ON delivery (subscription_id, at);
+CREATE INDEX delivery_at ON delivery USING brin (at);

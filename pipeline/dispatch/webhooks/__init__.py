@@ -1,0 +1,1 @@
+"""Webhooks: events that are posted to those who subscribed to them."""
