@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from pipeline.agents.retrial import Retrial
     from pipeline.agents.rules import Rules
     from pipeline.agents.settle import Settler
+    from pipeline.agents.subscriptions import Subscriptions
     from pipeline.agents.timers import Timers
     from pipeline.api.auth import Gate
     from pipeline.api.hub import Hub
@@ -210,8 +211,19 @@ def build_api(config: Config, hub: "Hub") -> "list[APIRouter]":
     """What programs ask of the desk over HTTP, each with a token."""
     from pipeline.api.cases_http import CaseRoutes
     from pipeline.api.events_http import EventRoutes
+    from pipeline.api.subscriptions_http import SubscriptionRoutes
 
-    return [EventRoutes(hub).router(), CaseRoutes(config.postgres.dsn).router()]
+    subscriptions = SubscriptionRoutes(build_subscriptions(config))
+    return [EventRoutes(hub).router(), CaseRoutes(config.postgres.dsn).router(), subscriptions.router()]
+
+
+def build_subscriptions(config: Config) -> "Subscriptions":
+    """What manages who is told of events by webhook."""
+    from pipeline.agents.subscriptions import Subscriptions
+    from pipeline.events.schemas import EVENT_TYPES
+    from pipeline.store.subscriptions import PostgresSubscriptions
+
+    return Subscriptions(PostgresSubscriptions(config.postgres.dsn), tuple(EVENT_TYPES), config.webhooks.allow)
 
 
 def build_monitor(

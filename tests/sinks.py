@@ -35,7 +35,7 @@ class Received:
 
 
 class Sink:
-    """Answers each request by its status, or as one of `hang`, `close`, `huge`, `slow`, `drip`, `bomb`, `headers` says."""
+    """Answers by a status, or as its word says: hang, close, slow, drip, huge, bomb, headers."""
 
     def __init__(self, answer: Callable[[Received], int | str] = lambda _: 200) -> None:
         self.answer = answer
@@ -51,7 +51,8 @@ class Sink:
         return f"http://{self.address}/hooks"
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+        ends = (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError)
+        with contextlib.suppress(*ends):  # the end of the test ends it, too
             while await self._one(reader, writer):
                 pass
         writer.close()
@@ -65,40 +66,42 @@ class Sink:
         return await self._answered(request, self.answer(request), writer)
 
     async def _answered(self, request: Received, answer: int | str, writer: asyncio.StreamWriter) -> bool:
+        if isinstance(answer, int):
+            await self._said(request, answer, writer)
+            return True
         match answer:
             case "hang":
                 await self._released.wait()
-                return False
-            case "close":
-                return False
-            case "headers":
-                while True:
-                    writer.write(b"HTTP/1.1 200 OK\r\n" + b"x-more: " + CHUNK[:1000] + b"\r\n")
-                    await writer.drain()
-            case "huge" | "bomb":
-                encoding = b"content-encoding: gzip\r\n" if answer == "bomb" else b""
-                writer.write(b"HTTP/1.1 500 Bad\r\n" + encoding + b"content-length: %d\r\n\r\n" % ENDLESS)
-                for _ in range(ENDLESS // len(CHUNK)):
-                    writer.write(CHUNK)
-                    self.written += len(CHUNK)
-                    await writer.drain()
+            case "slow":
+                await asyncio.sleep(0.2)  # what is slow takes time; nothing waits for it
+                await self._said(request, 200, writer)
+                return True
             case "drip":
                 self.delivered.append(request)
                 writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\nx")
                 await writer.drain()
                 await self._released.wait()
-                return False
-            case "slow":
-                await asyncio.sleep(0.2)  # what is slow takes time; nothing waits for it
-                return await self._answered(request, 200, writer)
-            case int(status):
-                if status in range(200, 300):
-                    self.delivered.append(request)
-                more = b"location: http://127.0.0.1:1/\r\n" if status in range(300, 400) else b""
-                writer.write(b"HTTP/1.1 %d Said\r\n%scontent-length: 4\r\n\r\nsaid" % (status, more))
-                await writer.drain()
-                return True
-        raise AssertionError(answer)
+            case "huge" | "bomb" | "headers":
+                await self._endless(answer, writer)
+        return False
+
+    async def _said(self, request: Received, status: int, writer: asyncio.StreamWriter) -> None:
+        if status in range(200, 300):
+            self.delivered.append(request)
+        more = b"location: http://127.0.0.1:1/\r\n" if status in range(300, 400) else b""
+        writer.write(b"HTTP/1.1 %d Said\r\n%scontent-length: 4\r\n\r\nsaid" % (status, more))
+        await writer.drain()
+
+    async def _endless(self, kind: str, writer: asyncio.StreamWriter) -> None:
+        encoding = b"content-encoding: gzip\r\n" if kind == "bomb" else b""
+        writer.write(b"HTTP/1.1 500 Bad\r\n" + encoding)
+        if kind != "headers":
+            writer.write(b"content-length: %d\r\n\r\n" % ENDLESS)
+        for _ in range(ENDLESS // len(CHUNK)):
+            piece = b"x-more: " + CHUNK[:1000] + b"\r\n" if kind == "headers" else CHUNK
+            writer.write(piece)
+            self.written += len(piece)
+            await writer.drain()
 
 
 @asynccontextmanager

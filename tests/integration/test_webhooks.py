@@ -101,7 +101,7 @@ def test_a_day_of_outage_loses_nothing_and_ends_at_once_when_the_endpoint_is_bac
             publish_many(migrated, 50 * hour + 1, 50 * hour + 50)
             await desk.deliver(MONDAY + timedelta(hours=hour + 1))
         assert sink.delivered == []
-        assert len(sink.received) < 24 * 50, "an endpoint that is down is left in peace"
+        assert len(sink.received) < 24 * 10, "an endpoint that is down is left in peace"
         sink.answer = lambda _: 200
         await desk.deliver(MONDAY + timedelta(hours=25))
         assert {int(one.event["position"]) for one in sink.delivered} == set(range(1, 1201))
@@ -174,10 +174,10 @@ def test_types_and_filter_choose(migrated: str) -> None:
 def test_what_was_delivered_can_be_replayed_by_id_and_by_time(migrated: str) -> None:
     async def story(desk: WebhookDesk, sink: Sink) -> None:
         added = await desk.subscriptions.add(Asked(url=sink.url, types=["message.recorded"]), MONDAY, after=0)
-        publish_many(migrated, 1, 700, at=MONDAY)
-        publish_many(migrated, 701, 1500, at=MONDAY + DAY)
+        publish_many(migrated, 1, 110, at=MONDAY)
+        publish_many(migrated, 111, 180, at=MONDAY + DAY)
         await desk.deliver()
-        assert len(sink.delivered) == 1500
+        assert len(sink.delivered) == 180
         again = sink.delivered[3]
         sink.delivered.clear()
         desk.now += timedelta(hours=1)
@@ -189,7 +189,7 @@ def test_what_was_delivered_can_be_replayed_by_id_and_by_time(migrated: str) -> 
         sink.delivered.clear()
         await desk.subscriptions.replay_range(added.id, MONDAY, MONDAY + DAY)
         await desk.deliver()
-        assert sorted(int(one.event["position"]) for one in sink.delivered) == list(range(1, 701))
+        assert sorted(int(one.event["position"]) for one in sink.delivered) == list(range(1, 111))
 
     told(migrated, story, Sink())
 

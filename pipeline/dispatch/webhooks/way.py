@@ -114,7 +114,7 @@ class Webhooks:
         if len(events) < len(job.positions):
             _log.warning("webhooks: events are kept no longer", subscription=str(subscription.id), job=args)
         watch = _Watch(now)
-        tried = await self._tried(subscription, events, watch)
+        tried = await self._tried(subscription, job, events, watch)
         await self._note(subscription, job, tried, watch.now())
 
     async def close(self) -> None:
@@ -123,11 +123,25 @@ class Webhooks:
         await self._notice.close()
         await self._queue.close()
 
-    async def _tried(self, subscription: Subscription, events: Sequence[Published], watch: "_Watch") -> Sequence[Tried]:
+    async def _tried(
+        self, subscription: Subscription, job: Delivery, events: Sequence[Published], watch: "_Watch"
+    ) -> Sequence[Tried]:
         if subscription.state == "disabled":
             return [Tried(event, watch.now(), None) for event in events]
-        if not subscription.ordered:
-            return await asyncio.gather(*(self._post(subscription, event, watch) for event in events))
+        if subscription.ordered:
+            return await self._in_turn(subscription, events, watch)
+        asked: list[Tried] = []
+        if subscription.failing_since is not None and events:  # one asks for all; each time another, it may be to blame
+            turn = (job.attempt - 1) % len(events)
+            asked.append(await self._post(subscription, events[turn], watch))
+            events = [*events[:turn], *events[turn + 1 :]]
+            if not arrived(asked[0]):
+                return [*asked, *(Tried(event, watch.now(), None) for event in events)]
+        return [*asked, *await asyncio.gather(*(self._post(subscription, event, watch) for event in events))]
+
+    async def _in_turn(
+        self, subscription: Subscription, events: Sequence[Published], watch: "_Watch"
+    ) -> Sequence[Tried]:
         tried: list[Tried] = []
         for event in events:
             stopped = bool(tried) and not arrived(tried[-1])
