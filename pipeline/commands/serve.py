@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import resource
 import signal
 import socket
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ def register(app: typer.Typer) -> None:
 
     @app.command()
     def serve(data: Data = DEFAULT_DATA, config: ConfigFile = None) -> None:
-        """Serve web forms over HTTP in the foreground until SIGTERM.
+        """Serve web forms, what exchanges and platforms post to, and the API in the foreground until SIGTERM.
 
         Example: casestream serve --data casestream-data
         """
@@ -49,6 +50,7 @@ async def _run(config: Config) -> None:
         def capture_signals(self) -> Iterator[None]:
             yield
 
+    _allow_connections()
     listener, address = _listener(config.http.listen)
     async with KafkaLog(config.kafka) as log:
         hub = house.build_hub(config)
@@ -77,6 +79,12 @@ async def _run(config: Config) -> None:
         typer.echo(f"http listens on {address}", err=True)
         await server.serve(sockets=[listener])
         await hub.aclose()
+
+
+def _allow_connections() -> None:
+    """As many as the machine lets one process have: by default that is often 1,024."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _listener(listen: str) -> tuple[socket.socket, str]:
