@@ -159,10 +159,10 @@ class Overflow:
         if item is None or item.owner is not None or item.queue != queue:
             return
         batch.queues.overflowed.append(Overflowed(item.kind, item.ref, queue, target))
-        after = self._rules.overflow_after(target)
-        if after is not None:
+        due = self._rules.overflows_at(target, item.since)
+        if due is not None:
             data = {"queue": target, "kind": item.kind, "ref": str(item.ref)}
-            batch.arm(Timer(OVERFLOW, f"{item.kind} {item.ref}", item.since + after, data=data))
+            batch.arm(Timer(OVERFLOW, f"{item.kind} {item.ref}", due, data=data))
 
     def _move_case(self, case: Case, queue: str, target: str, batch: Batch, cause: Deed) -> None:
         if case.state != "active" or case.owner is not None or case.queue != queue:
