@@ -28,14 +28,18 @@ class Watermarks(Protocol):
 
 
 class Ticker:
-    """Goes round; what cannot be fired now is fired in a later round, and marked late."""
+    """Goes round; what cannot be fired now is fired in a later round, and marked late.
+
+    A server that is away is waited for, a timer that fails is put aside by who fires it. Any other error is a bug that
+    no further round would mend: it leaves, and ends the process, which its supervisor starts again with pauses.
+    """
 
     def __init__(self, timers: Timers, watermarks: Watermarks) -> None:
         self._timers = timers
         self._watermarks = watermarks
 
     async def run(self) -> None:
-        """Fire what is due, for ever."""
+        """Fire what is due, for ever. Raises whatever is not Retry."""
         try:
             while True:
                 try:
@@ -53,6 +57,7 @@ class Ticker:
         if due is None or due > now:
             return min(LOOK_EVERY_S, (due - now).total_seconds()) if due else LOOK_EVERY_S
         awaited = await self._watermarks()
-        while (await self._timers.fire(awaited)).more:
-            pass
-        return LOOK_EVERY_S / 2
+        count = 0
+        while (fired := await self._timers.fire(awaited)).more:
+            count += fired.count
+        return LOOK_EVERY_S / 2 if count + fired.count else LOOK_EVERY_S

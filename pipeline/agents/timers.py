@@ -1,9 +1,9 @@
 """Fires the timers whose time has come: each once, in order, whichever clock is there."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
@@ -11,14 +11,11 @@ import structlog
 
 from pipeline.agents.batch import Batch, Deed
 from pipeline.agents.consequences import Consequences
-from pipeline.domain.timers import Awaited, Timer, fire_together, late_s
+from pipeline.domain.timers import MAX_REASON, Awaited, Timer, fire_together, late_s
 from pipeline.errors import CasestreamError
 from pipeline.store.ports import Facts, Store, Transaction, Wanted
 
 BATCH = 500
-
-FAILED_AGAIN_AFTER = timedelta(minutes=1)
-"""A timer that met an unexpected error is fired again after so long; the others do not wait for it."""
 
 _log = structlog.get_logger()
 
@@ -47,6 +44,9 @@ class Fired:
     more: bool
 
 
+_How = Callable[[Sequence[Timer], datetime, Transaction], Awaitable[None]]
+
+
 class Timers:
     """Fires in transactions of many timers, one of each case in each."""
 
@@ -62,52 +62,56 @@ class Timers:
         Raises Retry when the store is away.
         """
         try:
-            return await self._fire(awaited, now, BATCH)
+            return await self._fire(awaited, now, self._fire_together)
         except CasestreamError:
             raise
         except Exception as error:  # noqa: BLE001  # the one that met it is found below
             _log.warning("timers failed, looking for the one", error=repr(error)[:500])
-        count = 0
-        while count < BATCH and (fired := await self._fire_alone(awaited, now)).more:
-            count += fired.count
-        return Fired(count, more=count == BATCH)
+        return await self._fire(awaited, now, self._fire_by_halves)
 
     async def look(self) -> tuple[datetime, datetime | None]:
         """The store's clock, and when the next timer is due, if there is one. Raises Retry when the store is away."""
         async with self._store.transaction() as tx:
             return await tx.next_timer()
 
-    async def _fire(self, awaited: Mapping[Awaited, datetime], now: datetime | None, limit: int) -> Fired:
+    async def _fire(self, awaited: Mapping[Awaited, datetime], now: datetime | None, how: _How) -> Fired:
         async with self._store.transaction() as tx:
             clock = await tx.begin_firing()
             if clock is None:
                 return Fired(0, more=False)
-            due = await tx.due_timers(now or clock, awaited, limit)
+            due = await tx.due_timers(now or clock, awaited, BATCH)
             together = fire_together(due)
             if together:
-                await self._fire_together(together, now or clock, tx)
-            return Fired(len(together), more=len(due) == limit or len(together) < len(due))
+                await how(together, now or clock, tx)
+            return Fired(len(together), more=len(due) == BATCH or len(together) < len(due))
 
-    async def _fire_alone(self, awaited: Mapping[Awaited, datetime], now: datetime | None) -> Fired:
-        """One timer by itself; when it fails too it is put off."""
-        timer: Timer | None = None
+    async def _fire_by_halves(self, timers: Sequence[Timer], now: datetime, tx: Transaction) -> None:
+        """Fire what can be; what fails by itself too is put off, and set aside when it goes on failing."""
+        failed: dict[tuple[str, str], str] = {}
+        await self._search(timers, now, tx, failed)
+        if not failed:
+            return
+        aside = await tx.put_off(failed, now)
+        for (kind, key), reason in failed.items():
+            says = "a timer is set aside; see `casestream timers list`" if (kind, key) in aside else "a timer fails"
+            _log.error(says, kind=kind, key=key, reason=reason)
+
+    async def _search(
+        self, timers: Sequence[Timer], now: datetime, tx: Transaction, failed: dict[tuple[str, str], str]
+    ) -> None:
+        """By halves in savepoints, as intake looks for the record that fails."""
         try:
-            async with self._store.transaction() as tx:
-                clock = await tx.begin_firing()
-                due = await tx.due_timers(now or clock, awaited, 1) if clock is not None else ()
-                if clock is None or not due:
-                    return Fired(0, more=False)
-                timer = due[0]
-                await self._fire_together(due, now or clock, tx)
+            async with tx.savepoint():
+                await self._fire_together(timers, now, tx)
         except CasestreamError:
             raise
-        except Exception as error:
-            if timer is None:
-                raise
-            _log.exception("a timer fails", kind=timer.kind, key=timer.key, due=timer.at, error=repr(error)[:500])
-            async with self._store.transaction() as tx:
-                await tx.postpone([timer], (now or clock or timer.at) + FAILED_AGAIN_AFTER)
-        return Fired(1, more=True)
+        except Exception as error:  # noqa: BLE001  # the surprise that is looked for
+            if len(timers) == 1:
+                failed[timers[0].place] = repr(error)[:MAX_REASON]
+                return
+            middle = len(timers) // 2
+            await self._search(timers[:middle], now, tx, failed)
+            await self._search(timers[middle:], now, tx, failed)
 
     async def _fire_together(self, timers: Sequence[Timer], now: datetime, tx: Transaction) -> None:
         claim = {key for timer in timers for key in self._handlers[timer.kind].claims(timer)}

@@ -12,6 +12,15 @@ ON_TIME = timedelta(seconds=1)
 """A timer that fires no later than this after its time is on time; a later one is marked."""
 
 
+FAILED_AGAIN_AFTER = timedelta(minutes=1)
+"""A timer that met an unexpected error is tried again after so long, then after twice as long, and so on."""
+
+MOST_FAILURES = 6
+"""One that failed so often in a row is set aside: within half an hour whatever was passing has passed."""
+
+MAX_REASON = 500
+
+
 @dataclass(frozen=True, slots=True)
 class Timer:
     """Something due `at` a time; of a `kind`, one for each `key`.

@@ -503,12 +503,14 @@ class MemoryTransaction:
 
     async def next_timer(self) -> tuple[datetime, datetime | None]:
         """The store's clock, and when the next timer is due, if there is one."""
-        return self._memory.now(), min((row.due for row in self._tables.timers.values()), default=None)
+        rows = self._tables.timers.values()
+        return self._memory.now(), min((row.due for row in rows if not row.is_aside), default=None)
 
-    async def postpone(self, timers: Collection[Timer], until: datetime) -> None:
-        """Look at timers that could not be fired at another time."""
+    async def put_off(self, failed: Mapping[tuple[str, str], str], now: datetime) -> Collection[tuple[str, str]]:
+        """Try timers that failed again later; the places of those that are set aside now."""
         rows = self._tables.timers
-        rows.update({timer.place: replace(rows[timer.place], due=until) for timer in timers if timer.place in rows})
+        rows.update({place: rows[place].failed(reason, now) for place, reason in failed.items() if place in rows})
+        return {place for place in failed if place in rows and rows[place].is_aside}
 
     async def advance(self, positions: Mapping[Partition, tuple[int, int]]) -> None:
         """Set `next` of each partition."""

@@ -1,11 +1,11 @@
 """Timers in memory: which are due, as PostgreSQL answers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
-from pipeline.domain.timers import Awaited, Timer
+from pipeline.domain.timers import FAILED_AGAIN_AFTER, MOST_FAILURES, Awaited, Timer
 from pipeline.store.ports import Changes, Why
 
 
@@ -15,6 +15,18 @@ class TimerRow:
 
     timer: Timer
     due: datetime
+    failures: int = 0
+    reason: str | None = None
+
+    @property
+    def is_aside(self) -> bool:
+        """Whether it failed too often."""
+        return self.failures >= MOST_FAILURES
+
+    def failed(self, reason: str, now: datetime) -> "TimerRow":
+        """The same, to be tried again later."""
+        due = now + FAILED_AGAIN_AFTER * 2**self.failures
+        return replace(self, due=due, failures=self.failures + 1, reason=reason)
 
 
 class _Tables(Protocol):
@@ -29,7 +41,9 @@ def due_timers(
     due = [
         row
         for row in rows.values()
-        if row.due <= now and (row.timer.waits_for is None or row.timer.at <= awaited.get(row.timer.waits_for, now))
+        if row.due <= now
+        and not row.is_aside
+        and (row.timer.waits_for is None or row.timer.at <= awaited.get(row.timer.waits_for, now))
     ]
     return [row.timer for row in sorted(due, key=lambda row: (row.due, row.timer.place))]
 

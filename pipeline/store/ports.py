@@ -396,8 +396,8 @@ class Transaction(Protocol):
     async def next_timer(self) -> tuple[datetime, datetime | None]:
         """The store's clock, and when the next timer is due, if there is one."""
 
-    async def postpone(self, timers: Collection[Timer], until: datetime) -> None:
-        """Look at timers that could not be fired at another time."""
+    async def put_off(self, failed: Mapping[tuple[str, str], str], now: datetime) -> Collection[tuple[str, str]]:
+        """Try timers that failed, by place with the reason, again later; the places of those that are set aside now."""
 
     async def advance(self, positions: Mapping[Partition, tuple[int, int]]) -> None:
         """Set `next` of each partition, and add to its count of settled records."""

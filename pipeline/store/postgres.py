@@ -49,7 +49,7 @@ from pipeline.store.ports import (
 from pipeline.store.queries import load_queries
 from pipeline.store.queue_ports import Need, QueueItem, Staff
 from pipeline.store.queues import next_item, queue_items, read_agents, read_staff, set_presence, waiting, write_queues
-from pipeline.store.timers import begin_firing, due_timers, next_timer, postpone, still_there, write_timers
+from pipeline.store.timers import begin_firing, due_timers, next_timer, put_off, still_there, write_timers
 from pipeline.store.watch import lock_groups, read_watched, touched_cases, write_watch
 from pipeline.store.watch_ports import AlarmGroup, GroupName, WatchFacts
 from pipeline.wire import Partition
@@ -357,9 +357,9 @@ class PostgresTransaction:
         """PostgreSQL's clock, and when the next timer is due, if there is one."""
         return await next_timer(self._connection)
 
-    async def postpone(self, timers: Collection[Timer], until: datetime) -> None:
-        """Look at timers that could not be fired at another time."""
-        await postpone(self._connection, timers, until)
+    async def put_off(self, failed: Mapping[tuple[str, str], str], now: datetime) -> Collection[tuple[str, str]]:
+        """Try timers that failed again later; the places of those that are set aside now."""
+        return await put_off(self._connection, failed, now)
 
     async def advance(self, positions: Mapping[Partition, tuple[int, int]]) -> None:
         """Set `next` of each partition, and add to its count of settled records."""

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import psycopg
 
-from pipeline.domain.timers import Awaited, Timer
+from pipeline.domain.timers import FAILED_AGAIN_AFTER, MOST_FAILURES, Awaited, Timer
 from pipeline.store.ports import Changes
 from pipeline.store.queries import load_queries
 
@@ -44,9 +44,14 @@ async def next_timer(connection: psycopg.AsyncConnection) -> tuple[datetime, dat
     return row[0], row[1]
 
 
-async def postpone(connection: psycopg.AsyncConnection, timers: Collection[Timer], until: datetime) -> None:
-    """Look at timers that could not be fired at another time."""
-    await connection.execute(_SQL["postpone"], {**_places([timer.place for timer in timers]), "until": until})
+async def put_off(
+    connection: psycopg.AsyncConnection, failed: Mapping[tuple[str, str], str], now: datetime
+) -> Collection[tuple[str, str]]:
+    """Try timers that failed again later; the places of those that are set aside now."""
+    values = {**_places(failed), "reasons": [*failed.values()], "now": now}
+    values |= {"after": FAILED_AGAIN_AFTER, "most": MOST_FAILURES}
+    rows = await (await connection.execute(_SQL["put_off"], values)).fetchall()
+    return {(kind, key) for kind, key, aside in rows if aside}
 
 
 async def write_timers(connection: psycopg.AsyncConnection, changes: Changes) -> None:

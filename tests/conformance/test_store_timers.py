@@ -6,7 +6,7 @@ from uuid import uuid4
 from rows import NOW
 from worlds import World, on_a_new_desk
 
-from pipeline.domain.timers import Timer
+from pipeline.domain.timers import MOST_FAILURES, Timer
 from pipeline.store.ports import Changes
 
 WARN = Timer("kpi.warn", "k1", NOW, case_id=uuid4(), waits_for="messages", data={"kpi": "first_response"})
@@ -66,9 +66,24 @@ async def test_a_timer_that_was_moved_meanwhile_is_not_there(world: World) -> No
 async def test_a_timer_that_failed_is_looked_at_later_and_keeps_its_time(world: World) -> None:
     await arm(world, WARN)
     async with world.store.transaction() as tx:
-        await tx.postpone([WARN], NOW + timedelta(minutes=1))
+        assert not await tx.put_off({WARN.place: "no reason"}, NOW)
     assert await due(world, after=timedelta(seconds=59)) == []
     assert await due(world, after=timedelta(minutes=1)) == [WARN]
+    assert await due(world, after=timedelta(minutes=1), messages=-timedelta(seconds=1)) == [], "it still waits"
+
+
+@on_a_new_desk
+async def test_a_timer_that_failed_too_often_is_set_aside_until_it_is_armed_anew(world: World) -> None:
+    await arm(world, WARN)
+    for failure in range(1, MOST_FAILURES + 1):
+        async with world.store.transaction() as tx:
+            aside = await tx.put_off({WARN.place: f"reason {failure}"}, NOW)
+        assert set(aside) == ({WARN.place} if failure == MOST_FAILURES else set())
+    assert await due(world, after=timedelta(days=365)) == []
+    async with world.store.transaction() as tx:
+        assert (await tx.next_timer())[1] is None
+    await arm(world, WARN)
+    assert await due(world, after=timedelta()) == [WARN]
 
 
 @on_a_new_desk

@@ -60,6 +60,22 @@ def test_nothing_fires_while_nobody_knows_what_waits() -> None:
     assert desk.note.fired == []
 
 
+def test_any_other_error_leaves_and_ends_the_process() -> None:
+    class Broken(Settled):
+        async def __call__(self) -> dict[Awaited, datetime]:
+            raise ZeroDivisionError
+
+    desk = at_noon(Desk(a_timer("a")))
+    with pytest.raises(ZeroDivisionError):
+        asyncio.run(Ticker(desk.timers, Broken()).run())
+
+
+def test_what_only_waits_is_not_asked_about_more_often_than_what_comes() -> None:
+    waiting = Timer("note", "a", NOON - timedelta(minutes=1), waits_for="messages")
+    desk, settled = at_noon(Desk(waiting)), Settled(messages=NOON - timedelta(minutes=2))
+    assert asyncio.run(Ticker(desk.timers, settled).round()) == LOOK_EVERY_S
+
+
 def at_noon(desk: Desk) -> Desk:
     """The store's clock stands at noon."""
     desk.memory.now = lambda: NOON.astimezone(UTC)

@@ -9,8 +9,8 @@ import pytest
 
 from pipeline.agents.batch import Batch, Deed
 from pipeline.agents.consequences import Consequences
-from pipeline.agents.timers import FAILED_AGAIN_AFTER, Timers
-from pipeline.domain.timers import Timer, fire_together
+from pipeline.agents.timers import Timers
+from pipeline.domain.timers import FAILED_AGAIN_AFTER, MOST_FAILURES, Timer, fire_together
 from pipeline.errors import Retry
 from pipeline.store.memory import Memory, MemoryStore
 from pipeline.store.ports import Changes, Transaction
@@ -102,15 +102,31 @@ def test_what_fires_late_says_so() -> None:
 def test_one_that_fails_holds_up_nobody_and_is_tried_again() -> None:
     desk = Desk(a_timer("a", poison=True), a_timer("b"), a_timer("c"))
     assert desk.fire() == ["b", "c"]
-    assert desk.memory.tables.timers["note", "a"].due == NOON + FAILED_AGAIN_AFTER
+    row = desk.memory.tables.timers["note", "a"]
+    assert (row.due, row.reason) == (NOON + FAILED_AGAIN_AFTER, "ZeroDivisionError()")
     assert desk.fire(NOON + FAILED_AGAIN_AFTER) == []
     assert ("note", "a") in desk.memory.tables.timers, "it is never dropped"
 
 
-def test_however_many_fail_the_others_are_not_tried_again_for_each() -> None:
-    desk = Desk(*(a_timer(f"a{number}", poison=True) for number in range(40)), a_timer("b"), a_timer("c"))
-    assert desk.fire() == ["b", "c"]
-    assert [size for size in desk.note.prepared if size > 1] == [42]
+def test_one_that_fails_again_and_again_is_set_aside_with_the_reason() -> None:
+    desk = Desk(a_timer("a", poison=True))
+    now = NOON
+    for failure in range(MOST_FAILURES):
+        assert not desk.memory.tables.timers["note", "a"].is_aside
+        desk.fire(now)
+        now += FAILED_AGAIN_AFTER * 2**failure
+    assert desk.memory.tables.timers["note", "a"].is_aside
+    tried = len(desk.note.prepared)
+    desk.fire(NOON + timedelta(days=365))
+    assert len(desk.note.prepared) == tried, "nobody tries it any more"
+
+
+def test_however_many_fail_they_are_found_by_halves() -> None:
+    desk = Desk(
+        *(a_timer(f"a{number:03}", poison=True) for number in range(3)), *(a_timer(f"b{n}") for n in range(397))
+    )
+    assert len(desk.fire()) == 397
+    assert len(desk.note.prepared) < 40
 
 
 def test_a_store_that_is_away_is_told_to_the_caller() -> None:
