@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from folding import hold_events
 from scenario import Scenario, load
 
 from pipeline.replay.rehearsal import rehearse
@@ -33,7 +34,9 @@ def test_it_is_so(scenario: Scenario, new_database: Callable[[], str]) -> None: 
     if (refused := expect.pop("refused", None)) is not None:
         same_refusals(scenario, refused)
         return
-    report = asyncio.run(rehearse(scenario.steps, scenario.config, scenario.data, new_database()))
+    dsn = new_database()
+    report = asyncio.run(rehearse(scenario.steps, scenario.config, scenario.data, dsn))
+    hold_events(report, dsn)
     events = expect.pop("events", None)
     if events is not None:
         types = [event["type"].removeprefix("dev.casestream.").removesuffix(".v1") for event in report["events"]]
