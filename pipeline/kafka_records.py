@@ -1,8 +1,9 @@
-"""Copies the records that wait on Kafka into a backup, and back onto another Kafka."""
+"""Reads records that Kafka holds, for a backup or a journal, and puts them onto another Kafka."""
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
@@ -12,7 +13,7 @@ from aiokafka.errors import KafkaError
 
 from pipeline.config.sections import Kafka
 from pipeline.errors import Retry
-from pipeline.log import client_settings
+from pipeline.log import client_settings, partition_bounds
 from pipeline.wire import Bounds, Partition, Record
 
 _TIMEOUT = 30.0
@@ -40,6 +41,49 @@ async def waiting_records(kafka: Kafka, wanted: Mapping[Partition, Bounds]) -> A
         raise Retry(f"Kafka is away: {error!r}") from error
     finally:
         await consumer.stop()
+
+
+async def records_between(
+    kafka: Kafka, topic: str, since: datetime, until: datetime
+) -> tuple[Mapping[Partition, Bounds], AsyncIterator[Record]]:
+    """The records that a topic still holds of that time, and their offsets; the earliest first. Raises Retry."""
+    bounds = await partition_bounds(kafka, [topic])
+    consumer = AIOKafkaConsumer(**client_settings(kafka), enable_auto_commit=False)
+    try:
+        await asyncio.wait_for(consumer.start(), _TIMEOUT)
+        asked = [TopicPartition(*where) for where in bounds]
+        starts = await consumer.offsets_for_times(dict.fromkeys(asked, int(since.timestamp() * 1000)))
+        ends = await consumer.offsets_for_times(dict.fromkeys(asked, int(until.timestamp() * 1000)))
+    except (KafkaError, TimeoutError) as error:
+        raise Retry(f"Kafka is away: {error!r}") from error
+    finally:
+        await consumer.stop()
+    held = {
+        Partition(*where): Bounds(
+            starts[where].offset if starts[where] else bounds[Partition(*where)].end,
+            ends[where].offset if ends[where] else bounds[Partition(*where)].end,
+        )
+        for where in asked
+    }
+    return held, _merged([waiting_records(kafka, {where: of_one}) for where, of_one in held.items()])
+
+
+async def _merged(streams: Sequence[AsyncIterator[Record]]) -> AsyncIterator[Record]:
+    """Of many partitions, each in its order, the earliest record first."""
+    heads = [(head, stream) for stream in streams if (head := await anext(stream, None)) is not None]
+    while heads:
+        first = min(range(len(heads)), key=lambda index: _time(heads[index][0]))
+        head, stream = heads[first]
+        yield head
+        following = await anext(stream, None)
+        if following is None:
+            del heads[first]
+        else:
+            heads[first] = (following, stream)
+
+
+def _time(record: Record) -> str:
+    return next((value.decode("ascii", "replace") for name, value in record.headers if name == "ce_time"), "")
 
 
 async def write_records(kafka: Kafka, records: Iterable[Record]) -> int:

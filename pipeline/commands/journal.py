@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 From = Annotated[str, typer.Option("--from", metavar="TIME", help="From when, such as 2026-03-02 or 2026-03-02T09:00.")]
 To = Annotated[str, typer.Option("--to", metavar="TIME", help="Until when; what happened at that time is left out.")]
+Readings = Annotated[bool, typer.Option("--readings", help="Also what devices told and Kafka still holds.")]
 Mailbox = Annotated[str | None, typer.Option("--mailbox", metavar="ADDRESS", help="Only what came to this mailbox.")]
 
 
@@ -27,6 +28,7 @@ def register(app: typer.Typer) -> None:
         since: From,
         until: To,
         mailbox: Mailbox = None,
+        readings: Readings = False,
         data: Data = DEFAULT_DATA,
         config: ConfigFile = None,
         json: Json = False,  # noqa: ARG001  # a journal is written in no other way
@@ -34,7 +36,7 @@ def register(app: typer.Typer) -> None:
         """Write what arrived and what agents did as a journal, which `casestream replay` rehearses.
 
         What came before, on the cases of that time, is written too and marked so. Readings of devices that raised
-        nothing are not kept, so they are not there.
+        nothing are not kept; with --readings those are there that Kafka still holds, a week or more.
 
         Example: casestream journal --from 2026-03-02 --to 2026-03-09 > week.jsonl
         """
@@ -47,7 +49,7 @@ def register(app: typer.Typer) -> None:
         if period.until <= period.since:
             typer.echo("--to must be later than --from", err=True)
             raise typer.Exit(2)
-        if left_out := answer(_write(settings, period)):
+        if left_out := answer(_write(settings, period, readings=readings)):
             typer.echo(f"casestream: {left_out} steps are left out: what they are about is not kept", err=True)
 
 
@@ -60,13 +62,18 @@ def _moment(text: str, option: str, zone: ZoneInfo) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=zone)
 
 
-async def _write(config: Config, period: "Period") -> int:
+async def _write(config: Config, period: "Period", *, readings: bool) -> int:
     """Print a line for each step; how many cannot be told."""
     from pipeline.blobs import BlobStore
+    from pipeline.kafka_records import records_between
     from pipeline.replay.past_lines import PastLines
     from pipeline.store.past import Past
+    from pipeline.topics import inbound
 
-    lines = PastLines(BlobStore(Path(config.blobs.url)).get)
+    held, records = await records_between(config.kafka, inbound("iot"), period.since, period.until) if readings else (
+        None, None
+    )  # fmt: skip
+    lines = PastLines(BlobStore(Path(config.blobs.url)).get, records, held)
     async with Past.open(config.postgres.dsn) as past:
         async for line in lines(past.steps(period)):
             print_json(line)

@@ -2,10 +2,12 @@
 
 import base64
 from collections.abc import AsyncIterator, Callable, Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from pipeline.store.past import CE_ID, PastDeed, PastMessage
+from pipeline.wire import Bounds, Envelope, Partition, Record
 
 _VERBS: Mapping[str, str] = {
     "Reply": "reply", "Note": "note", "Assign": "assign", "SetField": "set", "Hold": "hold", "Resume": "resume",
@@ -27,10 +29,23 @@ _OF_MESSAGES = frozenset({"Release", "Drop"})
 
 
 class PastLines:
-    """Names each message and activity as later lines call it."""
+    """Names each message and activity as later lines call it.
 
-    def __init__(self, blob: Callable[[str], bytes]) -> None:
+    With `readings`, the records of devices that Kafka `held` still, these are written in the stead of the few messages
+    of devices that are stored.
+    """
+
+    def __init__(
+        self,
+        blob: Callable[[str], bytes],
+        readings: AsyncIterator[Record] | None = None,
+        held: Mapping[Partition, Bounds] | None = None,
+    ) -> None:
         self._blob = blob
+        self._readings = readings
+        self._held = held or {}
+        self._next: Envelope | None = None
+        self._next_name = ""
         self._opened: dict[UUID, str] = {}
         self._messages: dict[UUID, str] = {}
         self._came: dict[UUID, str] = {}
@@ -38,20 +53,57 @@ class PastLines:
 
     async def __call__(self, steps: AsyncIterator[PastMessage | PastDeed]) -> AsyncIterator[dict[str, Any]]:
         """A line for each step; what cannot be told is counted in `left_out`."""
+        await self._fetch()
         async for step in steps:
+            async for reading in self._until(step.received_at if isinstance(step, PastMessage) else step.at):
+                yield reading
             line = self._message(step) if isinstance(step, PastMessage) else self._deed(step)
             if line is None:
                 self.left_out += 1
-            else:
+            elif line:
                 yield line
+        async for reading in self._until(None):
+            yield reading
+
+    async def _until(self, moment: datetime | None) -> AsyncIterator[dict[str, Any]]:
+        """A line for each record that devices sent by then."""
+        while (envelope := self._next) is not None and (moment is None or envelope.time <= moment):
+            yield {
+                "at": envelope.time.isoformat(),
+                "id": self._next_name,
+                "channel": envelope.channel,
+                "source": envelope.source,
+                "source_id": envelope.id,
+                "content_type": envelope.content_type,
+                "facts": dict(envelope.facts),
+                **_bytes(self._blob(envelope.dataref) if envelope.dataref else envelope.raw),
+            }
+            await self._fetch()
+
+    async def _fetch(self) -> None:
+        """The next record that can be read, if there is one."""
+        self._next = None
+        while self._readings is not None and self._next is None:
+            record = await anext(self._readings, None)
+            if record is None:
+                return
+            try:
+                self._next = Envelope.of_record(record.key, record.value, record.headers)
+            except ValueError:
+                self.left_out += 1
+            self._next_name = _place(record.topic, record.partition, record.offset)
 
     def _message(self, past: PastMessage) -> dict[str, Any] | None:
-        name = str(past.id)
+        bounds = self._held.get(Partition(past.topic, past.partition))
+        is_reading = past.within and bounds is not None and bounds.start <= past.log_offset < bounds.end
+        name = _place(past.topic, past.partition, past.log_offset) if is_reading else str(past.id)
         if past.case_id is not None and past.outcome == "opened":
             self._opened.setdefault(past.case_id, name)
         self._came[past.id] = name
         if past.activity_id is not None:
             self._messages.setdefault(past.activity_id, name)
+        if is_reading:
+            return {}
         try:
             raw = past.raw if past.raw is not None else self._blob(past.dataref or "")
         except LookupError:
@@ -154,6 +206,11 @@ def _said(past: PastDeed) -> dict[str, Any]:
         for key, value in past.data.items()
         if key not in left_out and value is not None and value is not False and value != ""
     }
+
+
+def _place(topic: str, partition: int, offset: int) -> str:
+    """What the line of a record is called."""
+    return f"{topic}/{partition}/{offset}"
 
 
 def _named(key: str, names: Mapping[UUID, str], value: str) -> dict[str, str] | None:

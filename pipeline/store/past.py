@@ -49,6 +49,9 @@ class PastMessage:
     matched_by: str | None
     reason: str
     within: bool
+    topic: str
+    partition: int
+    log_offset: int
 
 
 @dataclass(frozen=True, slots=True)

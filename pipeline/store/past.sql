@@ -50,7 +50,8 @@ WITH period AS (
 )
 SELECT message.id, message.channel, message.source, message.source_id, message.received_at, message.content_type,
     message.facts, raw_message.raw, message.dataref, message.activity_id, message.case_id, message.outcome,
-    message.matched_by, message.reason, message.id IN (SELECT id FROM period)
+    message.matched_by, message.reason, message.id IN (SELECT id FROM period), message.topic, message.partition,
+    message.log_offset
 FROM wanted JOIN message ON message.id = wanted.id LEFT JOIN raw_message ON raw_message.message_id = message.id
 ORDER BY message.id;
 
