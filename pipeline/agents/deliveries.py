@@ -12,11 +12,12 @@ import stamina
 from pipeline.agents.batch import Batch, CaseEvent, Deed, DeliveryTold
 from pipeline.agents.consequences import Consequences
 from pipeline.agents.mail.from_us import PASSED_ON
-from pipeline.domain.answers import taken_back
+from pipeline.domain.answers import answered, taken_back
 from pipeline.domain.cases import Case, survivor
 from pipeline.domain.deliveries import Kind, State, follows, told_as
 from pipeline.errors import Retry
 from pipeline.store.delivery_ports import Leaving, NewDelivery
+from pipeline.store.outbound_ports import NewMail
 from pipeline.store.ports import Transaction
 
 ATTEMPTS = 8
@@ -100,7 +101,7 @@ class Deliveries(Generic[Tx]):
                             platform_id=became.platform_id)
             )  # fmt: skip
         if (event := told_as(became.state, old)) is not None and (leaving is None or follows(became.state, old)):
-            _tell_event(batch, case, event, became, reason)
+            _tell_event(batch, case, event, became, reason, old)
         await self._consequences(batch, tx)
         return True
 
@@ -118,20 +119,37 @@ async def _locked(became: Became, tx: Transaction) -> tuple[Case | None, Leaving
     return (cases.get(wanted) if wanted is not None else None), leaving
 
 
-def _tell_event(batch: Batch, case: Case | None, event: str, became: Became, reason: str | None) -> None:
+def _tell_event(
+    batch: Batch, case: Case | None, event: str, became: Became, reason: str | None, old: State | None
+) -> None:
     changed: dict[str, tuple[object, object]] = {}
-    if case is not None and event == "delivery.failed" and became.activity is not None:
-        known_by = (became.target, PASSED_ON) if became.kind == "mail" else ()
-        changed |= taken_back(case, str(became.activity), *known_by)
-        if became.kind in {"mail", "social"} and UNDELIVERED not in case.flags:
-            changed["flags"] = (case.flags, (*case.flags, UNDELIVERED))
-            case.flags += (UNDELIVERED,)
+    if case is not None and became.activity is not None and event == "delivery.failed":
+        changed |= _not_answered(case, became)
+        if became.kind == "social":
+            batch.outbound.append(_to_owner(case, became, reason))
+    elif case is not None and became.activity is not None and old == "failed" and became.kind == "social":
+        changed |= answered(case, became.at, str(became.activity))  # it was there all the time
     told = DeliveryTold(became.kind, became.target, became.activity, reason, became.attempts, became.key)
     batch.events.append(CaseEvent(event, Deed(became.at, "rule", ACTOR), case, changed, delivery=told))
     if case is not None:
         batch.touch(case)
         if reason is not None and event == "delivery.failed":
             batch.why(case, "delivery", f"{became.kind} to {became.target} failed: {reason}", became.at)
+
+
+def _not_answered(case: Case, became: Became) -> dict[str, tuple[object, object]]:
+    known_by = (became.target, PASSED_ON) if became.kind == "mail" else ()
+    changed = {**taken_back(case, str(became.activity), *known_by)}
+    if became.kind in {"mail", "social"} and UNDELIVERED not in case.flags:
+        changed["flags"] = (case.flags, (*case.flags, UNDELIVERED))
+        case.flags += (UNDELIVERED,)
+    return changed
+
+
+def _to_owner(case: Case, became: Became, reason: str | None) -> NewMail:
+    """What tells who works on it that the customer did not get the answer."""
+    text = f"{case.title}\n\nThe answer to {became.target} was not delivered: {reason or 'nobody said why'}.\n"
+    return NewMail(to="owner", template="delivery_failed", subject=case.title, body=text, at=became.at, case=case)
 
 
 def _again() -> AsyncIterator[stamina.Attempt]:

@@ -61,7 +61,8 @@ def _lines(found: "CaseFile", zone: ZoneInfo, *, why: bool) -> Iterator[str]:
         yield "activities"
     for one in found.activities:
         who = " → ".join(who for who in (one.sender or one.agent, one.recipient) if who)
-        yield f"  {_shown(one.at, zone)}  {one.kind} {one.direction} {one.state}  {one.subject}  {who}".rstrip()
+        state = f"{one.delivery or one.state}{f' ({one.delivery_reason})' if one.delivery_reason else ''}"
+        yield f"  {_shown(one.at, zone)}  {one.kind} {one.direction} {state}  {one.subject}  {who}".rstrip()
     if why:
         yield "why"
         for reason in found.reasons:

@@ -30,6 +30,8 @@ class CaseActivity:
     duration_s: int | None
     billable_s: int | None
     due_at: datetime | None
+    delivery: str | None
+    delivery_reason: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,8 @@ LEFT JOIN cases AS survivor ON survivor.id = cases.merged_into
 WHERE cases.number = %(number)s;
 
 -- name: activities
-SELECT at, kind, direction, state, subject, sender, recipient, agent, duration_s, billable_s, due_at
+SELECT at, kind, direction, state, subject, sender, recipient, agent, duration_s, billable_s, due_at,
+    delivery, delivery_reason
 FROM activity WHERE case_id = %(case)s ORDER BY at, id;
 
 -- name: reasons

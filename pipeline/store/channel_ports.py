@@ -46,7 +46,7 @@ class ChannelWanted:
 
     def __bool__(self) -> bool:
         """Whether anything is asked."""
-        return bool(self.about or self.callers or self.conversations or self.alarms or self.states)
+        return any(getattr(self, name) for name in self.__slots__)
 
 
 @dataclass(frozen=True, slots=True)

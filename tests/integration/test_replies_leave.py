@@ -83,6 +83,7 @@ class Desk:
                 "desk": {"domain": "desk.example", "secret": "a-secret-of-the-test-desk"},
                 "postgres": {"dsn": dsn},
                 "blobs": {"url": str(data)},
+                "queue": [{"name": "Support", "notify": "lead@desk.example"}],
                 "social": [{"platform": platform, **page} for platform in PLATFORMS],
             }
         )
@@ -371,6 +372,7 @@ def test_one_that_was_given_up_and_comes_back_was_sent(play: Callable[[Story], A
         await desk.leave()
         assert await desk.standing(made) == ("sent", None, "900")
         assert await desk.told() == ["delivery.failed", "delivery.sent"]
+        assert await desk.rows("SELECT first_response_at, waiting_since FROM cases") == [(desk.now, None)]
 
     play(story)
 
@@ -388,6 +390,7 @@ def test_the_only_answer_that_fails_is_taken_back_with_its_reason(play: Callable
         assert (reason or "").startswith("Facebook knows no such item or person any more; it may have been removed")
         assert (reason or "").endswith("no such object for …"), "our token is quoted to nobody"
         assert await desk.rows(asked) == [(None, START, ["answer not delivered"])]
+        assert await desk.rows("SELECT recipient, template FROM outbound") == [("lead@desk.example", "delivery_failed")]
         assert await desk.told() == ["delivery.failed"]
         assert await desk.leave() == 0
 

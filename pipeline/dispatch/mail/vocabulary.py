@@ -30,6 +30,7 @@ _OWN: Mapping[str, Mapping[str, Any]] = {
     "activity_reminder": {"kind": "task", "activity": "Call back"},
     "activity_due": {"kind": "task", "activity": "Call back"},
     "on_hold_message": {},
+    "delivery_failed": {},
     "storm": {},
     "webhook_disabled": {
         "name": "erp", "url": "https://erp.contoso.example/hook", "since": "2026-03-02 10:00 CET", "reason": "HTTP 500",
