@@ -52,8 +52,14 @@ def _with_mail(checked: Checked, config: Config, name: str) -> Checked:
         faults = check_folder(Path(config.templates.path))
         found += [Finding(str(fault.file), fault.line, fault.says) for fault in faults]
     for key in config.mail.dkim:
+        if not key.key.startswith(("env:", "file:")):
+            says = "[[mail.dkim]] key: a secret stands here in the open; write file:PATH or env:NAME"
+            found.append(Finding(name, None, says, mistake=False))
         try:
-            read_key(key.domain, key.selector, read_secret(key.key))
+            signing = read_key(key.domain, key.selector, read_secret(key.key))
+            if not any(signing.fits(mailbox.address) for mailbox in config.mailbox):
+                says = f"[[mail.dkim]] {key.domain} is the domain of no [[mailbox]]: what leaves is not signed with it"
+                found.append(Finding(name, None, says, mistake=False))
         except LookupError as error:
             found.append(Finding(name, None, f"[[mail.dkim]] {error}, here at least", mistake=False))
         except BadKeyError as error:

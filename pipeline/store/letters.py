@@ -194,17 +194,20 @@ class Held:
 
 async def _known(connection: psycopg.AsyncConnection, mail: Outgoing, now: datetime) -> Known:
     values = {name: getattr(mail, name) for name in mail.__slots__ if name not in {"headers", "data"}}
-    concerned = answered = None
-    conversation: tuple[str, ...] = ()
-    if mail.case_id is not None:
-        row = await _maybe(connection, "facts", values)
-        concerned = Concerned(*row) if row else None
-        row = await _maybe(connection, "answered", values)
-        answered = Answered(*row) if row else None
-        conversation = tuple(one for (one,) in await _all(connection, "conversation", values))
-    row = await _maybe(connection, "suppressed", values)
-    acknowledged = [at for (at,) in await _all(connection, "acknowledged", {**values, "since": now - DAY})]
-    return Known(mail, concerned, answered, conversation, tuple(acknowledged), Suppressed(*row) if row else None)
+    async with connection.pipeline():
+        asked = [
+            await connection.execute(_SQL[name], {**values, "since": now - DAY})
+            for name in ("facts", "answered", "conversation", "suppressed", "acknowledged")
+        ]
+        concerned, answered, conversation, suppressed, acknowledged = [await one.fetchall() for one in asked]
+    return Known(
+        mail,
+        Concerned(*concerned[0]) if concerned else None,
+        Answered(*answered[0]) if answered else None,
+        tuple(one for (one,) in conversation),
+        tuple(at for (at,) in acknowledged),
+        Suppressed(*suppressed[0]) if suppressed else None,
+    )
 
 
 class MailTransaction(PostgresTransaction):

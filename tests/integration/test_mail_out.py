@@ -14,13 +14,15 @@ from desk import HOUR
 from mail_clients import outlook
 from mime_lint import faults
 from posting import ANA, DAY, MINUTE, SUPPORT, PostingDesk, a_mail, read, text_of
+from running import RunningPostgres
 from smtp_sink import Sink
 from typer.testing import CliRunner
 
 from pipeline import app
 from pipeline.api.app import create_app
 from pipeline.cli import app as cli
-from pipeline.dispatch.mail.door import Away, Later, Refused, Unknown
+from pipeline.dispatch.mail.door import Answer, Away, Later, Mail, Refused, Unknown
+from pipeline.dispatch.mail.memory import MemoryDoor
 from pipeline.dispatch.mail.unsubscribing import ONE_CLICK
 from pipeline.domain.orders import Assign, Reply, SetField
 from pipeline.store.outbound_ports import NewMail
@@ -455,3 +457,44 @@ async def test_who_wants_no_more_reminders_gets_none_and_is_answered_still(desk:
         ("waiting_reminder", "dropped"), ("reply", "sent"),
     ]  # fmt: skip
     assert "List-Unsubscribe" not in read(desk.sent[-1])
+
+
+class _Outage(MemoryDoor):
+    """While it takes a mail, PostgreSQL goes away for a while."""
+
+    def __init__(self, server: RunningPostgres) -> None:
+        super().__init__()
+        self._server = server
+        self.back = asyncio.Event()
+
+    async def send(self, mail: Mail) -> Answer:
+        """Take it, with nobody there to write that down."""
+        answer = await super().send(mail)
+        self._server.kill()
+        asyncio.get_running_loop().call_later(0.5, self._come_back)
+        return answer
+
+    def _come_back(self) -> None:
+        self._server.start()
+        self.back.set()
+
+
+def test_while_postgresql_is_away_it_is_remembered_what_left(
+    tmp_path: Path, migrated: str, postgres_server: RunningPostgres
+) -> None:
+    async def story() -> None:
+        desk = PostingDesk(tmp_path / "desk", migrated, more=ACKNOWLEDGING)
+        door = _Outage(postgres_server)
+        desk.way = app.build_mail(desk.desk.config, lambda _: door)
+        try:
+            await replied(desk)
+            await desk.way.look(NOW)
+            [args] = desk.take_jobs()
+            await desk.way.work(args, NOW)
+            assert door.back.is_set()
+            [letter] = desk.letters()
+            assert (letter["state"], letter["unsure"], door.handed) == ("sent", 0, 1)
+        finally:
+            await desk.close()
+
+    asyncio.run(story())
