@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 Name = Annotated[str | None, typer.Argument(metavar="[QUEUE]", help="One queue; all of them without.")]
 Agent = Annotated[str, typer.Option("--agent", help="The agent, by external id.")]
 Only = Annotated[str | None, typer.Option("--queue", help="From this queue alone.")]
-Number = Annotated[int, typer.Argument(metavar="NUMBER", help="The case's number.")]
+Which = Annotated[str, typer.Argument(metavar="ITEM", help="A case's number, or the id of anything else.")]
 Who = Annotated[str, typer.Argument(metavar="AGENT", help="The agent, by external id.")]
 Presence = Annotated[
     Literal["available", "busy", "away", "offline"],
@@ -56,13 +56,13 @@ def register(app: typer.Typer) -> None:
 
     @queue.command()
     def release(
-        number: Number, agent: Agent, data: Data = DEFAULT_DATA, config: ConfigFile = None, json: Json = False
+        item: Which, agent: Agent, data: Data = DEFAULT_DATA, config: ConfigFile = None, json: Json = False
     ) -> None:
-        """Let a case that an agent has wait in its queue again; exits with 1 when it is not theirs.
+        """Let what an agent has wait in its queue again; exits with 1 when it is not theirs.
 
         Example: casestream queue release 1001 --agent ana
         """
-        _tell(answer(_release(require_servers(load_config(config, data)), number, agent)), json=json)
+        _tell(answer(_release(require_servers(load_config(config, data)), item, agent)), json=json)
 
     @queue.command()
     def presence(
@@ -94,13 +94,14 @@ async def _pick(settings: Config, agent: str, queue: str | None) -> "Given | Not
         return await desk.pick(agent, Deed(datetime.now(UTC), actor_id=agent), queue)
 
 
-async def _release(settings: Config, number: int, agent: str) -> "Given | NotGiven":
+async def _release(settings: Config, which: str, agent: str) -> "Given | NotGiven":
     from pipeline.agents.batch import Deed
     from pipeline.app import open_queue_desk
 
-    ref = next((item.ref for item in await _items(settings) if item.case_number == number), None)
-    if ref is None:
-        refuse(f"no case {number} is in any queue")
+    found = [item for item in await _items(settings) if which in {str(item.case_number), str(item.ref)}]
+    if not found:
+        refuse(f"nothing of that number or id ({which}) is in any queue")
+    ref = found[0].ref
     async with open_queue_desk(settings) as desk:
         return await desk.release(agent, ref, Deed(datetime.now(UTC), actor_id=agent))
 

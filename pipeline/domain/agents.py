@@ -22,6 +22,14 @@ class BePresent:
     presence: Presence
 
 
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """Give an agent, by external id, the first thing that waits in their queues, or in this one."""
+
+    agent: str
+    queue: str | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agent:
     """An agent as the record says; `away` are beginnings and ends as ISO 8601 says them, a last day included."""

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from pipeline.domain.activities import MESSAGES, PLANNED, REGARDING, RecordName
-from pipeline.domain.agents import PRESENCES, BePresent
+from pipeline.domain.agents import PRESENCES, BePresent, Pick
 from pipeline.domain.casework import FIELDS, OWN, PRIORITIES, SETTABLE, STATUSES
 from pipeline.domain.contacts import ContactOrder, MergeContacts, UnmergeContact
 from pipeline.domain.orders import (
@@ -41,8 +41,8 @@ from pipeline.replay.steps import AnyOrder, Deed
 OF_CONTACTS = ("merge_contacts", "unmerge_contact")
 """What is done to contacts, and not to a case."""
 
-OF_AGENTS = ("presence",)
-"""What agents say of themselves."""
+OF_AGENTS = ("presence", "pick")
+"""What agents say of themselves, and take of what waits."""
 
 OF_MESSAGES = ("release", "drop")
 """What is decided about quarantined messages."""
@@ -106,7 +106,8 @@ class _Reader:
             "close": self._finish,
             "merge_contacts": self._merge_contacts,
             "presence": self._presence,
-            "release": lambda: Release(LATER),
+            "pick": lambda: Pick(self._text("agent", "by", needed=True), self._text("queue") or None),
+            "release": lambda: Assign(None) if "case_of" in self._values else Release(LATER),
             "drop": lambda: Drop(LATER),
             "unmerge_contact": lambda: UnmergeContact(self._text("contact", needed=True)),
         }
@@ -164,7 +165,7 @@ class _Reader:
             "merge": ("into_opened_by", "into"),
             "attach": ("message", "activity"),
             "close": ("activity",),
-            "release": ("message",),
+            "release": () if "case_of" in self._values else ("message",),
             "drop": ("message",),
             **({"reply": ("answers",)} if "answers" in self._values else {}),
         }.get(verb)

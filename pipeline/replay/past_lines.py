@@ -14,7 +14,7 @@ _VERBS: Mapping[str, str] = {
     "Resolve": "resolve", "Cancel": "cancel", "Reactivate": "reactivate", "Merge": "merge", "Unmerge": "unmerge",
     "Attach": "attach", "Plan": "task", "Log": "activity", "Finish": "close", "Release": "release", "Drop": "drop",
     "Command": "command",
-    "BePresent": "presence", "MergeContacts": "merge_contacts", "UnmergeContact": "unmerge_contact",
+    "BePresent": "presence", "Pick": "pick", "MergeContacts": "merge_contacts", "UnmergeContact": "unmerge_contact",
 }  # fmt: skip
 """What a journal calls each order."""
 

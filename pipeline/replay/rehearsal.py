@@ -15,13 +15,13 @@ from pipeline.agents.casework.casework import Casework
 from pipeline.agents.casework.records import RecordWork
 from pipeline.agents.people.contacts import Contacts
 from pipeline.agents.quarantine import Quarantine
-from pipeline.agents.queues.desk import QueueDesk
+from pipeline.agents.queues.desk import NotGiven, QueueDesk
 from pipeline.agents.rules import Rules, compile_rules
 from pipeline.agents.settle import Settler
 from pipeline.agents.timers import Timers
 from pipeline.config import Config
 from pipeline.config.sections import Postgres
-from pipeline.domain.agents import BePresent
+from pipeline.domain.agents import BePresent, Pick
 from pipeline.domain.contacts import MergeContacts, UnmergeContact
 from pipeline.domain.importing import Line
 from pipeline.domain.orders import Attach, Done, Finish, Merge, OnRecord, Order, Refused, Reply, SetField, Unmerge
@@ -228,6 +228,9 @@ class _Run:
                 return await self._do_to_record(deed.order, deed, inventory)
             case MergeContacts() | UnmergeContact():
                 return await self._people.contacts.do(deed.order, by)
+            case Pick(agent=agent, queue=queue):
+                given = await self._people.queues.pick(agent, replace(by, actor_id=agent), queue)
+                return Refused(given.reason) if isinstance(given, NotGiven) else Done(changed=True)
             case BePresent(agent=agent, presence=presence):
                 said = await self._people.queues.present(agent, presence, by)
                 return Refused(said.reason) if said else Done(changed=True)

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from pipeline.domain.agents import BePresent
+from pipeline.domain.agents import BePresent, Pick
 from pipeline.domain.contacts import ContactOrder
 from pipeline.domain.orders import Log, Note, OnRecord, Order, Plan, Reply, Resolve
 from pipeline.domain.quarantine import Verdict
 from pipeline.wire import Envelope
 
-AnyOrder = Order | OnRecord | ContactOrder | Verdict | BePresent
+AnyOrder = Order | OnRecord | ContactOrder | Verdict | BePresent | Pick
 """What may be ordered: done to cases, other records or contacts, decided about a message, said by an agent."""
 
 

@@ -70,6 +70,20 @@ def test_what_waits_is_listed_picked_and_released(desk: Desk) -> None:
     assert ask(desk, "queue", "presence", "nobody", "away") == (1, 'casestream: there is no agent "nobody"\n')
 
 
+def test_a_task_that_somebody_picked_is_released_by_its_id(desk: Desk) -> None:
+    task = uuid4()
+    with psycopg.connect(desk.dsn) as connection:
+        connection.execute(
+            "INSERT INTO queue_item (kind, ref, queue, rank, since, units)"
+            " VALUES ('task', %s, 'Support', 3, now(), 10)",
+            (task,),
+        )
+    assert ask(desk, "queue", "pick", "--agent", "ines") == (0, f"task {task} of Support\n")
+    assert ask(desk, "queue", "release", str(task), "--agent", "ines") == (0, f"task {task} of Support\n")
+    code, out = ask(desk, "queue", "release", "7", "--agent", "ines")
+    assert (code, out) == (1, "casestream: nothing of that number or id (7) is in any queue\n")
+
+
 def test_the_way_of_a_stored_message_is_explained(desk: Desk) -> None:
     code, out = ask(desk, "route", "explain", "<m1@client.example>")
     assert code == 0, out

@@ -10,7 +10,7 @@ from pipeline.agents.casework.desk import deed_row
 from pipeline.agents.consequences import Consequences
 from pipeline.agents.queues.waiting import FILL, PART
 from pipeline.agents.rules import Rules
-from pipeline.domain.agents import Agent, BePresent, Presence
+from pipeline.domain.agents import Agent, BePresent, Pick, Presence
 from pipeline.domain.orders import Assign
 from pipeline.domain.timers import Timer
 from pipeline.store.casework_ports import DeedRow
@@ -56,6 +56,8 @@ class QueueDesk:
             if case is None:
                 item = replace(item, owner=agent.ref.id, given=by.at)
                 batch.queues.put(item)
+                told = {"agent": name, "queue": queue}
+                batch.work.deeds.append(DeedRow(uuid7(), None, by.at, by.actor, by.actor_id, Pick.__name__, told))
             else:
                 changed = {"owner": (case.owner, agent.ref)}
                 case.owner = agent.ref
