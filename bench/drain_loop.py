@@ -21,7 +21,7 @@ from uuid_utils.compat import uuid7
 from pipeline.domain.duplicates import mail_key, same_text
 from pipeline.domain.outcomes import OUTCOMES
 from pipeline.parse.email import parse_email
-from pipeline.store.arrays import text_array
+from pipeline.store.adapting import text_array
 from pipeline.store.postgres import _CASE_COLUMNS
 from pipeline.store.queries import load_queries
 from pipeline.wire import Envelope

@@ -40,10 +40,10 @@ def happened_at(event: CaseEvent) -> datetime:
     return min(at, answered) if isinstance(answered, datetime) else at
 
 
-def turns(case: Case, events: Iterable[CaseEvent]) -> list[Turn]:
-    """The case after each time at which something was told of it, in the order of time."""
+def turns(case: Case, events: Iterable[CaseEvent], fields: Iterable[str]) -> list[Turn]:
+    """The case, by its state and these fields, after each time at which something was told of it, in order of time."""
     ordered = sorted(events, key=_told_at)
-    record: Mapping[str, Any] = record_of(case)
+    record: Mapping[str, Any] = record_of(case, fields)
     after: list[Mapping[str, Any]] = []
     for event in reversed(ordered):
         after.append(record)
@@ -64,9 +64,10 @@ def _told_at(event: CaseEvent) -> datetime:
     return event.cause.at
 
 
-def record_of(case: Case) -> Mapping[str, Any]:
-    """A case as conditions see it, with its own fields; other records by their external ids."""
-    return {**case.fields, **{name: _plain(getattr(case, name)) for name in CASE}}
+def record_of(case: Case, fields: Iterable[str]) -> Mapping[str, Any]:
+    """The state and these fields of a case, as conditions see them; other records by their external ids."""
+    record = {name: _plain(getattr(case, name)) if name in CASE else case.fields.get(name) for name in fields}
+    return {**record, "state": case.state}
 
 
 def _before(record: Mapping[str, Any], event: CaseEvent) -> Mapping[str, Any]:

@@ -6,7 +6,7 @@ record is an empty one: text is "", a list is empty, a mark is false, and no com
 holds. So a condition fails at run time only where it computes: `int(fields.count)` of a text that is no number.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -136,6 +136,11 @@ class View:
     """What some conditions read, so that they are shown that and no more."""
 
     plan: _Plan
+    _show: Callable[[Given], dict[str, Any]] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Make what shows by the plan, once."""
+        object.__setattr__(self, "_show", _shower(self.plan))
 
     @classmethod
     def of(cls, names: Names, expressions: Iterable[Expression]) -> "View":
@@ -159,13 +164,18 @@ class View:
             inner = inner[part]
         return True
 
+    def fields(self, record: str) -> Collection[str]:
+        """The fields that are read of a record."""
+        inner = self.plan.get(record, {})
+        return [name for name in inner if name != THERE] if isinstance(inner, dict) else ()
+
     def facts(self, given: Given) -> Facts:
         """The facts for these conditions, from records and values by their names; what is not given is missing."""
-        return Facts(_filled(self.plan, given))
+        return Facts(self._show(given))
 
     def again(self, facts: Facts, given: Given) -> Facts:
         """The same facts, now about something else: cheaper than new ones, for who asks very often."""
-        facts.now(_filled(self.plan, given))
+        facts.now(self._show(given))
         return facts
 
 
@@ -180,25 +190,27 @@ def _compiled(text: str, names: Names) -> tuple[Judged, frozenset[tuple[str, ...
     return judged, frozenset(judge.reads), program, simple(node, names)
 
 
-def _filled(plan: _Plan, given: Given | None) -> dict[str, Any]:
-    shown: dict[str, Any] = {}
+def _shower(plan: _Plan) -> Callable[[Any], dict[str, Any]]:
+    """What shows records and their fields by a plan: each of the kind that was promised, or empty."""
+    fields: list[tuple[str, Callable[[Any], Any] | None, Any]] = []
     for name, part in plan.items():
-        value = given.get(name) if given is not None else None
         if isinstance(part, dict):
-            shown[name] = _filled(part, cast("Given | None", value))
-        elif name == THERE:
-            shown[name] = given is not None
+            inner = _shower(part)
+            fields.append((name, inner, inner(_MISSING) | ({THERE: False} if THERE in part else {})))
         else:
-            shown[name] = _of_kind(value, part)
-    return shown
+            fields.append((name, _SHOWN.get(part.name), True if name == THERE else _EMPTY.get(part.name)))
+
+    def show(given: Given) -> dict[str, Any]:
+        shown = {}
+        for name, as_promised, empty in fields:
+            value = given.get(name)
+            shown[name] = empty if value is None else as_promised(value) if as_promised is not None else value
+        return shown
+
+    return show
 
 
-def _of_kind(value: object, kind: Kind) -> object:
-    """A value as conditions see it: of the kind that was promised, or empty."""
-    if value is None:
-        return _EMPTY.get(kind.name)
-    shown = _SHOWN.get(kind.name)
-    return shown(value) if shown is not None else value
+_MISSING: Mapping[str, Any] = {}
 
 
 def _text(value: object) -> str:

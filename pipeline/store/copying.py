@@ -13,7 +13,7 @@ import psycopg
 from pipeline.domain.cases import Case
 from pipeline.domain.kpi import Instance
 from pipeline.domain.timers import Timer
-from pipeline.store.arrays import text_array
+from pipeline.store.adapting import text_array
 from pipeline.store.kpi import told_stretches
 from pipeline.store.ports import Changes, NewEvent, NewMessage
 from pipeline.store.queries import load_queries

@@ -20,7 +20,7 @@ from pipeline.domain.matching import Identity, Party, Ref
 from pipeline.domain.threading import MAX_LINKS, ThreadLink
 from pipeline.domain.timers import Awaited, Timer
 from pipeline.errors import Retry
-from pipeline.store.arrays import adapt
+from pipeline.store.adapting import adapt
 from pipeline.store.casework import read_family, read_work, write_work
 from pipeline.store.casework_ports import Family, WorkFacts, WorkWanted
 from pipeline.store.channels import active_cases, read_channels, write_channels

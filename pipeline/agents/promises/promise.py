@@ -30,6 +30,7 @@ class Promise:
 
     def __init__(self, rules: Rules) -> None:
         self._pledges = rules.pledges
+        self._reads = (*_TIMES, *rules.pledges.view.fields("case"))
         self._deadlines = Deadlines(rules)
 
     async def __call__(self, batch: Batch, tx: Transaction) -> None:
@@ -86,7 +87,7 @@ class Promise:
             self._choose(case, events, batch, slas)
         for _ in range(_ROUNDS):
             seen = len(batch.events)
-            for turn in turns(case, events):
+            for turn in turns(case, events, self._reads):
                 self._take(turn, case, batch, customers)
             events = [event for event in batch.events[seen:] if event.case is case and event.changed]
             if not events:

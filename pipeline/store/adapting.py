@@ -1,11 +1,13 @@
-"""Arrays of texts and of ids as PostgreSQL reads them, written sooner than by its driver, who looks at each element."""
+"""How values travel on intake's connection: as its driver has them travel, but sooner."""
 
 from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
+import orjson
 from psycopg import AsyncConnection
 from psycopg.types.array import ListDumper
+from psycopg.types.json import set_json_loads
 
 
 def text_array(texts: Iterable[str]) -> str:
@@ -31,5 +33,6 @@ class QuickListDumper(ListDumper):
 
 
 def adapt(connection: AsyncConnection) -> None:
-    """Let a connection write its lists so."""
+    """Let a connection write its lists so, and read what is JSON likewise."""
     connection.adapters.register_dumper(list, QuickListDumper)
+    set_json_loads(orjson.loads, connection)
