@@ -10,7 +10,7 @@ import psycopg
 from orjson import Fragment
 
 from pipeline.events.ids import queue_id
-from pipeline.store.connection import retryable
+from pipeline.store.connection import LOOK_UP, retryable
 from pipeline.store.queries import load_queries
 
 _SQL = load_queries("case_states.sql")
@@ -56,7 +56,7 @@ class CaseStates:
         """Connect. Raises Retry when PostgreSQL is away."""
         async with retryable():
             connection = await psycopg.AsyncConnection.connect(
-                dsn, autocommit=True, connect_timeout=5, options="-c timezone=UTC"
+                dsn, autocommit=True, connect_timeout=5, options=f"-c timezone=UTC {LOOK_UP}"
             )
         async with connection:
             yield cls(connection)

@@ -7,6 +7,12 @@ import psycopg
 
 from pipeline.errors import Retry
 
+LOOK_UP = "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
+"""For connections that only ever look rows up, however many there are.
+
+A plan that was made while a table was small would read all of it each time, until PostgreSQL counts its rows anew.
+"""
+
 _AGAIN = frozenset({"23505", "40001", "40P01", "55P03", "25P03", "25P04", "57014"})
 _AGAIN_CLASSES = ("08", "57P0", "53")
 

@@ -24,7 +24,7 @@ from pipeline.store.adapting import adapt
 from pipeline.store.casework import read_family, read_work, write_work
 from pipeline.store.casework_ports import Family, WorkFacts, WorkWanted
 from pipeline.store.channels import active_cases, read_channels, write_channels
-from pipeline.store.connection import retryable
+from pipeline.store.connection import LOOK_UP, retryable
 from pipeline.store.contacts import cases_of, find_contacts, lock_contacts, write_contacts
 from pipeline.store.copying import copy_new
 from pipeline.store.customers import read_customers
@@ -58,7 +58,7 @@ _SQL = load_queries("intake.sql")
 
 _WORKER_SETTINGS = (
     "-c transaction_timeout=30s -c idle_in_transaction_session_timeout=10s -c lock_timeout=5s"
-    " -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
+    f" -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3 {LOOK_UP}"
 )
 
 
