@@ -70,6 +70,22 @@ def running() -> Iterator[Servers]:
                 asyncio.run(child.stop(server.stop_signal, 10))
 
 
+@contextmanager
+def running_postgres() -> Iterator[Servers]:
+    """Start PostgreSQL alone in a new folder, for what needs no Kafka; stop it and remove it at the end."""
+    with tempfile.TemporaryDirectory(prefix="casestream-bench-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        postgres = PostgresServer(folder / "postgres", log=folder / "postgres.log")
+        asyncio.run(postgres.create(postgres.data))
+        child = postgres.spawn()
+        try:
+            asyncio.run(asyncio.wait_for(postgres.ready(), 60))
+            yield Servers("127.0.0.1:1", postgres, folder)
+        finally:
+            asyncio.run(child.stop(postgres.stop_signal, 10))
+
+
 def real_mails(limit: int | None = None) -> list[bytes]:
     """The mails of the SpamAssassin public corpus, in the order of their names."""
     with tarfile.open(CORPORA / "spamassassin_public.tar.xz") as archive:
