@@ -114,8 +114,9 @@ class Subscriptions:
                     return old
                 enabled = replace(old, state="active", reason="", failing_since=None)
                 if start == "now":
-                    await changing.drop_held()
-                    return await changing.write(replace(enabled, pos=await changing.last_position()))
+                    await changing.drop()
+                    last = await changing.last_position()
+                    return await changing.write(replace(enabled, pos=last, waiting=0, retrying=0))
                 held = await changing.release()
                 return await changing.write(replace(enabled, waiting=old.waiting + held, retrying=old.retrying + held))
         except LookupError as error:

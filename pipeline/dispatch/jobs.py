@@ -16,8 +16,8 @@ from psycopg_pool import AsyncConnectionPool
 from pipeline.errors import Retry
 from pipeline.store.connection import retryable
 
-HEARTBEAT_S = 2.0
-DEAD_AFTER_S = 10.0
+HEARTBEAT_S = 1.5
+DEAD_AFTER_S = 8.0
 """A process that was not heard of for so long is dead, and others do its jobs."""
 
 POLL_S = 0.5

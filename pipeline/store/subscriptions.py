@@ -168,9 +168,10 @@ class Changing:
         await defer(self._connection, jobs)
         return len(found)
 
-    async def drop_held(self) -> int:
-        """Let go of what was held back; how many events."""
-        return (await self._connection.execute(_SQL["held"], {"id": self.subscription.id})).rowcount
+    async def drop(self) -> None:
+        """Let go of what was held back, and of what is queued."""
+        await self._connection.execute(_SQL["held"], {"id": self.subscription.id})
+        await self._connection.execute(_SQL["drop_queued"], {"id": str(self.subscription.id)})
 
     async def last_position(self) -> int:
         """The position that was given last."""

@@ -44,6 +44,11 @@ UPDATE delivery SET outcome = 'released'
 WHERE subscription_id = %(id)s AND outcome = 'held'
 RETURNING pos, run, attempt;
 
+-- name: drop_queued
+-- Lets go of what waits in the queue for a subscription.
+DELETE FROM jobs.procrastinate_jobs
+WHERE queue_name = 'webhooks' AND status = 'todo' AND args ->> 'subscription' = %(id)s;
+
 -- name: deliveries
 -- The latest tries, the newest first; of one event if one is given, and before a time.
 SELECT event_id, run, attempt, pos, type, at, outcome, status, error, ms, next_try FROM delivery

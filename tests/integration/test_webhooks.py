@@ -219,8 +219,10 @@ def test_what_is_disabled_by_hand_waits_and_goes_on_from_there_or_from_now(migra
         await desk.subscriptions.enable(added.id)
         await desk.deliver()
         assert sorted(int(one.event["position"]) for one in sink.delivered) == [1, 2, 3, 4, 5, 6]
+        publish_many(migrated, 7, 8)
+        await desk.way.look(desk.now)
         await desk.subscriptions.disable(added.id, "by hand")
-        publish_many(migrated, 7, 9)
+        publish_many(migrated, 9, 9)
         await desk.subscriptions.enable(added.id, "now")
         publish_many(migrated, 10, 10)
         await desk.deliver()
