@@ -8,6 +8,10 @@ from pipeline.domain.outcomes import Duplicate
 from pipeline.store.ports import StoredMessage, Transaction
 
 
+VARIANT = "variant"
+"""The flag of a mail of whose Message-ID, sender and date another text came before."""
+
+
 class Dedupe:
     """Marks duplicates; a mail of the same name with another text is kept, as a variant."""
 
@@ -33,7 +37,7 @@ class Dedupe:
             message.outcome = Duplicate(f"settled before as {of}", of)
             message.original, message.original_case_id = earlier, stored.case_id if stored is not None else None
         else:
-            message.flags += ("variant",)
+            message.flags += (VARIANT,)
 
 
 def variant_key(message: Incoming) -> str:

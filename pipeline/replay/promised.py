@@ -9,8 +9,6 @@ from pipeline.agents.promises.deadlines import seconds
 from pipeline.domain.kpi import Instance
 from pipeline.domain.sla import Terms
 
-_NOT_DUE = frozenset({"paused", "succeeded", "cancelled"})
-
 
 def kpis_by_case(
     promised: Iterable[tuple[int, Instance]], terms: Terms, now: datetime | None
@@ -23,7 +21,7 @@ def kpis_by_case(
 
 
 def _kpi(number: int, instance: Instance, terms: Terms, now: datetime) -> dict[str, Any]:
-    hours, is_due = terms.hours(instance), instance.state not in _NOT_DUE
+    hours, is_due = terms.hours(instance), instance.is_open and not instance.is_paused
     return {
         "case": number,
         "name": instance.kpi,

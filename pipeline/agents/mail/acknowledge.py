@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from pipeline.agents.batch import Batch, Incoming
+from pipeline.agents.dedupe import VARIANT
 from pipeline.agents.mail.storms import is_newcomer
 from pipeline.agents.rules import Rules
 from pipeline.domain.acknowledging import MOST_FROM_FORMS, Hindrance, too_many_strangers, too_often
@@ -67,6 +68,8 @@ class Acknowledge:
     def _hindrance(
         self, message: Incoming, batch: Batch, sent: list[datetime], strangers: list[datetime]
     ) -> Hindrance | None:
+        if VARIANT in message.flags:
+            return Hindrance("another text of the same mail came before")
         if message.sender in batch.facts.mail.bounced:
             return Hindrance("mail to that address came back")
         if message.kind == "web" and (many := too_many_strangers(strangers, message.received)) is not None:

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from pipeline.agents.batch import Batch, Incoming
 from pipeline.agents.casebook import Casebook
+from pipeline.agents.dedupe import VARIANT
 from pipeline.agents.mail.bounces import returned
 from pipeline.agents.mail.from_us import FromUs
 from pipeline.agents.mail.storms import STORM, folded, stormy_cases
@@ -29,6 +30,9 @@ class Threads:
     def _candidates(self, message: Incoming, batch: Batch) -> Iterator[Candidate]:
         contact = message.party.contact if message.party and not message.from_us else None
         mail = message.mail
+        if VARIANT in message.flags:
+            bearing = (link for link in batch.links.get(message.own or "", ()) if link.own)
+            yield from (Candidate(link.case_id, "message_id", "another text of it came before") for link in bearing)
         yield from candidates(
             named=self._named_by_us(message, batch),
             own=message.own,

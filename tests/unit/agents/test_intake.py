@@ -42,7 +42,7 @@ def test_a_message_id_reused_for_another_text_is_kept_as_a_variant() -> None:
     desk = Desk()
     desk.one(mail("a", text="It burns."))
     other = desk.one(mail("a", text="Something else entirely."))
-    assert other.outcome == "opened"
+    assert other.outcome == "appended"
     assert other.flags == ("variant",)
     assert desk.case(other).flags == ("variant",)
 
@@ -51,7 +51,7 @@ def test_a_variant_that_comes_again_is_a_duplicate() -> None:
     desk = Desk()
     desk.one(mail("a", text="It burns."))
     variant = mail("a", text="Something else entirely.")
-    assert [desk.one(variant).outcome, desk.one(variant).outcome] == ["opened", "duplicate"]
+    assert [desk.one(variant).outcome, desk.one(variant).outcome] == ["appended", "duplicate"]
 
 
 def test_a_message_id_reused_at_another_date_is_another_mail() -> None:

@@ -152,7 +152,7 @@ def test_any_number_of_the_broken_together_spoil_no_batch() -> None:
 def test_a_message_id_reused_with_another_body_keeps_both() -> None:
     desk = Desk()
     one, other = desk.receive(mail("a", text="It burns."), mail("a", text="Something else entirely."))
-    assert (one.outcome, other.outcome) == ("opened", "opened")
+    assert (one.outcome, other.outcome) == ("opened", "appended")
     assert [activity.body for activity in desk.memory.tables.activities.values()] == [
         "It burns.\n",
         "Something else entirely.\n",
