@@ -7,7 +7,6 @@ from pipeline.domain.duplicates import digest, same_text, within_window
 from pipeline.domain.outcomes import Duplicate
 from pipeline.store.ports import StoredMessage, Transaction
 
-
 VARIANT = "variant"
 """The flag of a mail of whose Message-ID, sender and date another text came before."""
 
