@@ -5,6 +5,8 @@ import os
 import sys
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -24,6 +26,9 @@ Idle = Annotated[
 Types = Annotated[
     list[str] | None, typer.Option("--type", metavar="TYPE", help="Only this type, such as case.opened; repeatable.")
 ]
+Cases = Annotated[
+    list[str] | None, typer.Option("--case", metavar="CASE", help="Only this case, by its number or id; repeatable.")
+]
 
 _LINE = b'{"id":"%s"%s%s,"subject":%s,"time":%s,"sequence":"%012d","position":%d,"key":%s,"data":%s}\n'
 """A line by hand: the data is JSON already, and parsing a million of them would only take time."""
@@ -42,9 +47,11 @@ def register(app: typer.Typer) -> None:
     def events(
         context: typer.Context,
         start: From = "start",
+        *,
         follow: Follow = False,
         idle: Idle = None,
         types: Types = None,
+        cases: Cases = None,
         data: Data = DEFAULT_DATA,
         config: ConfigFile = None,
         json: Json = False,
@@ -52,6 +59,8 @@ def register(app: typer.Typer) -> None:
         """Print what happened, in the order of publication, from a position on; ends there unless told to wait.
 
         Example: casestream events --from start --type case.opened --follow --json
+
+        All that happened on one case: casestream events --case 1042
         """
         if context.invoked_subcommand is not None:
             return
@@ -62,7 +71,7 @@ def register(app: typer.Typer) -> None:
             raise typer.BadParameter("write --from start, --from end or --from and a position, such as 1200")
         settings = require_servers(load_config(config, data))
         published = PublishedEvents(settings.postgres.dsn)
-        wanted = frozenset(name if name.startswith("dev.") else f"dev.casestream.{name}.v1" for name in types or ())
+        wanted = _Wanted(frozenset(map(_full, types or ())), frozenset(cases or ()))
         source = event_source(settings)
         try:
             answer(_print(_read(published, start, follow=follow, idle=idle), wanted, source if json else None))
@@ -72,12 +81,22 @@ def register(app: typer.Typer) -> None:
             raise typer.Exit(0) from None
 
 
-async def _print(
-    batches: "AsyncGenerator[Sequence[Published], None]", wanted: frozenset[str], source: str | None
-) -> None:
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """Which events to print: of these types and of these cases, of all where none is named."""
+
+    types: frozenset[str]
+    cases: frozenset[str]
+
+    def __call__(self, event: "Published") -> bool:
+        of_case = not self.cases or event.subject in self.cases or event.key in self.cases
+        return of_case and (not self.types or event.type in self.types)
+
+
+async def _print(batches: "AsyncGenerator[Sequence[Published], None]", wanted: _Wanted, source: str | None) -> None:
     async with aclosing(batches):
         async for batch in batches:
-            _write([event for event in batch if not wanted or event.type in wanted], source)
+            _write([event for event in batch if wanted(event)], source)
 
 
 def _write(events: "Sequence[Published]", source: str | None) -> None:
@@ -94,6 +113,17 @@ def _write(events: "Sequence[Published]", source: str | None) -> None:
         placed = event.seq, event.pos, dumps(event.key), event.data.replace("\n", " ").encode()
         out.write(_LINE % (*named, *placed))
     out.flush()
+
+
+def _full(kind: str) -> str:
+    """The type on the wire of one that may be called by its name."""
+    from pipeline.events.schemas import EVENT_TYPES, full_type
+
+    name = kind.removeprefix("dev.casestream.").removesuffix(".v1")
+    if name not in EVENT_TYPES:
+        near = get_close_matches(name, EVENT_TYPES, 1)
+        raise typer.BadParameter(f"there is no type {kind}" + (f"; did you mean {near[0]}?" if near else ""))
+    return full_type(name)
 
 
 def _short(kind: str) -> str:

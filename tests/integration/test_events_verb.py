@@ -67,6 +67,17 @@ def test_begins_where_it_is_told_and_keeps_to_the_types(tmp_path: Path, migrated
         "       6  2026-03-02 09:00:00  case.appended          key 0",
     ]
     assert desk.casestream("events", "--from", "yesterday").returncode == 2
+    unknown = desk.casestream("events", "--type", "case.openned")
+    assert (unknown.returncode, "did you mean case.opened?" in unknown.stderr) == (2, True)
+
+
+def test_keeps_to_the_cases(tmp_path: Path, migrated: str) -> None:
+    desk = Desk(tmp_path, migrated)
+    publish(migrated, 1, 6)
+    assert positions(desk.casestream("events", "--case", "4", "--json")) == [4]
+    assert positions(desk.casestream("events", "--case", "key 2", "--json")) == [2, 5]
+    assert positions(desk.casestream("events", "--case", "key 2", "--type", "case.opened", "--json")) == [5]
+    assert positions(desk.casestream("events", "--case", "1", "--case", "6", "--json")) == [1, 6]
 
 
 def test_shows_nothing_that_kafka_has_not_confirmed(tmp_path: Path, migrated: str) -> None:
