@@ -156,6 +156,8 @@ class Social(Section):
     verify_token: str | None = None
     page_id: str | None = None
     access_token: str | None = None
+    access_token_secret: str | None = None
+    api_key: str | None = None
     server: Site | None = None
     max_length: Annotated[int, Field(ge=1, le=100_000)] | None = None
 
@@ -172,6 +174,17 @@ class Social(Section):
         """The keys without which nothing can be taken from this platform."""
         needed = {"x": ("app_secret",), "mastodon": ("server", "access_token")}
         keys = needed.get(self.platform, ("app_secret", "verify_token"))
+        return tuple(key for key in keys if getattr(self, key) is None)
+
+    @property
+    def signs(self) -> bool:
+        """Whether requests are signed with keys that do not end, as X takes them, instead of bearing a token."""
+        return self.platform == "x" and bool(self.api_key or self.access_token_secret)
+
+    @property
+    def lacking_to_answer(self) -> tuple[str, ...]:
+        """The keys without which no answer can leave by it."""
+        keys = ("access_token", *(("api_key", "access_token_secret", "app_secret") if self.signs else ()))
         return tuple(key for key in keys if getattr(self, key) is None)
 
     @property

@@ -22,7 +22,17 @@ from pipeline.config.schema import choices, heading, homes, is_list, is_record, 
 from pipeline.config.values import read_secret
 
 SECRETS = frozenset(
-    {"secret", "password", "token", "app_secret", "verify_token", "access_token", "client_secret", "refresh_token"}
+    {
+        "secret",
+        "password",
+        "token",
+        "app_secret",
+        "verify_token",
+        "access_token",
+        "access_token_secret",
+        "client_secret",
+        "refresh_token",
+    }
 )
 
 _SYNTAX_HINTS = {
@@ -259,9 +269,10 @@ def _lacking_pages(config: Config, place: _Places) -> Iterator[Finding]:
         for key in page.lacking:
             says = f'[[social]] "{page.name}" lacks "{key}"; until it is there, nothing is taken from it'
             yield place.finding(("social", index), says, mistake=False)
-        if page.access_token is None and "access_token" not in page.lacking:
-            says = f'[[social]] "{page.name}" lacks "access_token"; until it is there, no answer leaves by it'
-            yield place.finding(("social", index), says, mistake=False)
+        for key in page.lacking_to_answer:
+            if key not in page.lacking:
+                says = f'[[social]] "{page.name}" lacks "{key}"; until it is there, no answer leaves by it'
+                yield place.finding(("social", index), says, mistake=False)
 
 
 def _warnings(values: Mapping[str, Any], config: Config, place: _Places) -> Iterator[Finding]:

@@ -595,3 +595,17 @@ def test_the_process_that_dispatches_sends_what_waits(play: Callable[[Story], An
         await asyncio.gather(process, return_exceptions=True)
 
     assert [one["text"] for one in play(story).stands] == ["One.", "Two.", "Three."]
+
+
+def test_requests_to_x_are_signed_where_there_are_keys(play: Callable[[Story], Answering]) -> None:
+    async def story(desk: Desk) -> None:
+        _, case = await desk.comes("x", tweet("501", "@us it burns"))
+        made = await desk.answers(case, "Pull the plug.")
+        keys = {"api_key": "our key", "app_secret": "s", "access_token_secret": "t"}
+        page = desk.config.social[2].model_dump() | keys
+        await desk.leave(desk.new_way(Config.model_validate({"social": [page]})))
+        assert (await desk.standing(made))[0] == "sent"
+
+    (posted,) = play(story).posted
+    assert posted.headers["authorization"].startswith('OAuth oauth_consumer_key="our%20key", oauth_nonce="')
+    assert f'oauth_timestamp="{SECONDS}", oauth_token="{TOKEN}"' in posted.headers["authorization"]

@@ -421,6 +421,21 @@ def test_what_is_unwise_is_a_warning(text: str, line: int, phrase: str) -> None:
     assert checked.config is not None
 
 
+@pytest.mark.parametrize(
+    ("page", "lacks"),
+    [
+        ('platform = "facebook"', "access_token"),
+        ('platform = "x"\naccess_token = "env:T"\napi_key = "env:K"', "access_token_secret"),
+        ('platform = "x"\naccess_token = "env:T"\naccess_token_secret = "env:S"', "api_key"),
+    ],
+)
+def test_what_a_page_lacks_to_answer_is_told(page: str, lacks: str) -> None:
+    keys = 'app_secret = "env:A"\nverify_token = "env:V"\n'
+    said = [one.says for one in examine(Source(f"[[social]]\n{keys}{page}\n")).findings if "answer" in one.says]
+    name = page.partition('"')[2].partition('"')[0]
+    assert said == [f'[[social]] "{name}" lacks "{lacks}"; until it is there, no answer leaves by it']
+
+
 def test_no_secret_is_ever_shown() -> None:
     text = "[desk]\nsecret = [12345678]\n[kafka]\npassword = 87654321\nusername = 4\n"
     said = " ".join(map(str, examine(Source(text)).findings))

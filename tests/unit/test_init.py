@@ -50,6 +50,8 @@ EXAMPLES = {
     "access_token",
     "server",
     "max_length",
+    "api_key",
+    "access_token_secret",
     "token",
     "directory",
     "timezone",

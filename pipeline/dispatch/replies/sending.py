@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from secrets import token_hex
 
 from pipeline.config.channels import Social
 from pipeline.config.values import read_secret
 from pipeline.dispatch.replies.api import Api, Unanswered
 from pipeline.dispatch.replies.looking import found_in
+from pipeline.dispatch.replies.oauth1 import Keys, authorization
 from pipeline.dispatch.replies.requests import SERVERS, Request, question_of, request_of
 from pipeline.dispatch.replies.verdicts import Again, Answered, Never, Sent, Verdict, lost, verdict
 from pipeline.domain.platforms import PLATFORMS, hindrance
@@ -18,14 +20,21 @@ _OK = 200
 
 @dataclass(frozen=True, slots=True)
 class _Account:
-    """A server, and the token that it knows us by."""
+    """A server, and what it knows us by: a token, or keys that requests are signed with."""
 
     server: str
     token: str
+    keys: Keys | None
     api: Api
 
-    async def ask(self, request: Request) -> Answered | Unanswered:
-        return await self.api.ask(self.server, self.token, request)
+    async def ask(self, request: Request, now: datetime) -> Answered | Unanswered:
+        return await self.api.ask(self.server, self._authorization(request, now), request)
+
+    def _authorization(self, request: Request, now: datetime) -> str:
+        if self.keys is None:
+            return f"Bearer {self.token}"
+        nonce, timestamp, url = token_hex(16), int(now.timestamp()), f"{self.server}{request.path}"
+        return authorization(request.method, url, request.query, self.keys, nonce=nonce, timestamp=timestamp)
 
 
 async def send(begun: Begun, page: Social | None, api: Api, now: datetime) -> Verdict:
@@ -48,22 +57,27 @@ async def send(begun: Begun, page: Social | None, api: Api, now: datetime) -> Ve
 def _account(source: str, platform: str, page: Social | None, api: Api) -> _Account | Never:
     if page is None:
         return Never(f"there is no [[social]] for {source} any more")
+    server = page.server or SERVERS.get(platform)
+    lacking = [*page.lacking_to_answer, *(() if server else ("server",))]
+    if lacking or server is None:
+        return Never(f'[[social]] "{page.name}" lacks "{lacking[0]}", without which nothing can be answered')
     try:
-        token = read_secret(page.access_token or "")
+        token, *others = (read_secret(one or "") for one in _secrets(page))
     except LookupError as error:
         return Never(f'[[social]] "{page.name}": {error}')
-    server = page.server or SERVERS.get(platform)
-    if not token or server is None:
-        lacks = "server" if token else "access_token"
-        return Never(f'[[social]] "{page.name}" lacks "{lacks}", without which nothing can be answered')
-    return _Account(server, token, api)
+    return _Account(server, token, Keys(others[0], others[1], token, others[2]) if others else None, api)
+
+
+def _secrets(page: Social) -> tuple[str | None, ...]:
+    signed = (page.api_key, page.app_secret, page.access_token_secret) if page.signs else ()
+    return (page.access_token, *signed)
 
 
 async def _post(begun: Begun, page: Social | None, account: _Account, now: datetime) -> Verdict:
     reply = begun.reply
     if (says := hindrance(reply.asked, reply.body, now, page.max_length if page else None)) is not None:
         return Never(says)
-    answered = await account.ask(request_of(reply, now))
+    answered = await account.ask(request_of(reply, now), now)
     if isinstance(answered, Unanswered):
         return lost(reply.platform, answered.error, taken=answered.taken)
     return verdict(reply.platform, answered, now, unsure=reply.unsure)
@@ -72,7 +86,10 @@ async def _post(begun: Begun, page: Social | None, account: _Account, now: datet
 async def _look(begun: Begun, question: Request, account: _Account, now: datetime) -> Verdict | None:
     """Whether it is there already; None when it is not."""
     reply = begun.reply
-    did_not_say, answered = f"{PLATFORMS[reply.platform]} did not say whether it is there", await account.ask(question)
+    did_not_say, answered = (
+        f"{PLATFORMS[reply.platform]} did not say whether it is there",
+        await account.ask(question, now),
+    )
     if isinstance(answered, Unanswered):
         return Again(f"{did_not_say}: {answered.error}", unsure=True)
     if answered.status != _OK:

@@ -2,10 +2,16 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from pipeline.dispatch.replies.looking import found_in
 from pipeline.dispatch.replies.verdicts import Again, Answered, Never, Sent, Verdict, lost, verdict
+from pipeline.parse.strict_json import Malformed
+from pipeline.store.reply_queue import WaitingReply
 
 NOW = datetime(2026, 3, 2, 10, tzinfo=UTC)
 
@@ -126,3 +132,34 @@ def test_passing_trouble_of_meta_is_tried_again() -> None:
 def test_a_lost_answer_is_unsure_and_a_lost_connection_is_not() -> None:
     assert lost("x", "ReadTimeout", taken=True) == Again("X did not answer: ReadTimeout", unsure=True)
     assert lost("x", "ConnectError", taken=False) == Again("X cannot be reached: ConnectError")
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["error", "code", "data", "id", "message", "errors", "detail"]), inner, max_size=3
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(st.sampled_from(["facebook", "messenger", "x", "mastodon"]), st.integers(100, 599), anything, st.booleans())
+def test_whatever_a_platform_answers_means_something(platform: str, status: int, body: object, unsure: bool) -> None:  # noqa: FBT001  # hypothesis gives it
+    assert isinstance(judged(platform, status, body, unsure=unsure), Sent | Again | Never)
+
+
+@given(st.sampled_from(["facebook", "messenger", "x", "mastodon"]), anything)
+def test_what_cannot_be_read_is_never_taken_for_an_answer_that_is_there(platform: str, body: object) -> None:
+    reply = WaitingReply(
+        id=uuid4(), source="/social/a", platform=platform, kind="message", item="1", conversation="1", recipient="7",
+        handle=None, visibility=None, body="Hello", words="hello", asked_at=NOW, created_at=NOW, attempts=1,
+        unsure=True,
+        begun_at=NOW,
+    )  # fmt: skip
+    try:
+        assert found_in(json.dumps(body).encode(), reply, frozenset()) is None
+    except Malformed:
+        assert not (isinstance(body, dict) and body)
