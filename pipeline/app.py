@@ -214,7 +214,7 @@ def build_api(config: Config, hub: "Hub") -> "list[APIRouter]":
     from pipeline.api.subscriptions_http import SubscriptionRoutes
 
     subscriptions = SubscriptionRoutes(build_subscriptions(config))
-    return [EventRoutes(hub).router(), CaseRoutes(config.postgres.dsn).router(), subscriptions.router()]
+    return [EventRoutes(hub).router(), CaseRoutes(config.postgres.dsn, hub).router(), subscriptions.router()]
 
 
 def build_subscriptions(config: Config) -> "Subscriptions":

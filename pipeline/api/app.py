@@ -49,8 +49,11 @@ async def _answer(_: Request, error: Exception) -> Response:
             return problem(error.status, error.message, error.errors)
         case Retry():
             return problem(503, "not now, try again later", headers={"Retry-After": "10"})
+        case RequestValidationError():
+            wrong = {".".join(map(str, one["loc"][1:])): str(one["msg"]) for one in error.errors()}
+            return problem(422, "the request is not what this address takes", wrong)
         case _:
-            return problem(422, "the request is not what this address takes")
+            raise error
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:

@@ -7,9 +7,9 @@ import orjson
 from fastapi import APIRouter, Depends, Query, Response
 
 from pipeline.api.auth import Granted, require
+from pipeline.api.hub import Hub
 from pipeline.store.case_states import CaseStates
 from pipeline.store.connection import retryable
-from pipeline.store.feed import FeedReader
 
 MOST = 1000
 
@@ -17,8 +17,9 @@ MOST = 1000
 class CaseRoutes:
     """The cases of a desk for who has a token with `cases:read`."""
 
-    def __init__(self, dsn: str) -> None:
+    def __init__(self, dsn: str, hub: Hub) -> None:
         self._dsn = dsn
+        self._hub = hub
 
     def router(self) -> APIRouter:
         """The routes, to be mounted into the application."""
@@ -37,11 +38,7 @@ class CaseRoutes:
 
         All events up to `position` are in them, and some after it may be: those whose sequence is not above the case's.
         """
-        reader = FeedReader(self._dsn)
-        try:
-            position = (await reader.kept()).head
-        finally:
-            await reader.close()
+        position = await self._hub.place(None)  # before the cases are read, so that nothing lies between
         async with retryable(), CaseStates.open(self._dsn) as states:
             found = await states.page(after, limit, active=state == "active")
         page = {

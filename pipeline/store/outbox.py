@@ -15,6 +15,9 @@ from pipeline.store.connection import retryable
 from pipeline.store.queries import load_queries
 
 _SQL = load_queries("outbox.sql")
+
+_REST = 4
+"""A look rests so many times as long as it took: while Kafka is away the outbox grows, and each look takes longer."""
 _OPTIONS = "-c jit=off -c enable_seqscan=off"
 """No statement reads a table as a whole, however empty the planner thinks it is."""
 
@@ -121,14 +124,17 @@ class PublishedEvents:
 
     async def follow(self, after: int, *, poll_s: float, limit: int = 1000) -> AsyncGenerator[list[Published], None]:
         """Batches of events past the number `after`, for ever; an empty list after `poll_s` without a new one."""
+        loop = asyncio.get_running_loop()
         async with self._connection() as connection:
             while True:
                 values = {"after": after, "limit": limit}
+                began = loop.time()
                 rows = await (await connection.execute(_SQL["published"], values)).fetchall()
+                took_s = loop.time() - began
                 if rows:
                     after = rows[-1][0]
                 if found := [Published(*row) for row in rows if row[1] is not None]:
                     yield found
                 elif not rows:
                     yield []
-                    await asyncio.sleep(poll_s)
+                    await asyncio.sleep(max(poll_s, _REST * took_s) if poll_s else 0)

@@ -1,4 +1,4 @@
-"""Consumers that are killed at random while events flow, the relay too: at the end their copies equal the database.
+"""Consumers that are killed at random while events flow, relay and API too: their copies equal the database at the end.
 
     python -m tests.chaos.consumer --events 100000 --kills 50
 
@@ -9,16 +9,18 @@ case. Exit 1 when something is wrong.
 
 import argparse
 import asyncio
+import os
 import random
 import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
+from signal import SIGKILL
 
 import orjson
 import psycopg
@@ -32,6 +34,7 @@ from .recorder import EXAMPLE
 ROOT = Path(__file__).parents[2]
 BATCH = 200
 EVERY = (0.5, 3.0)
+PARTS_TOO = 0.4
 CAUGHT_UP_WITHIN = 120.0
 _OPEN = """
 SELECT cases.id::text, number, title, status, priority, queue, agent.name
@@ -182,16 +185,17 @@ def _trial(desk: UpDesk, asked: argparse.Namespace) -> list[str]:
     where = (desk.folder, f"http://127.0.0.1:{desk.http_port}", desk.kafka, "", token)
     copies, notes = copiers(*where), recorders(*where)
     chance = random.Random(asked.seed)  # noqa: S311  # who is killed when
-    relays = 0
+    parts: Counter[str] = Counter()
 
     def kill() -> None:
-        nonlocal relays
         for one in (*copies, *notes):
             one.kill()
-        pid = desk.parts().get("relay", {}).get("pid")
-        if pid is not None and chance.random() < 0.4:
-            subprocess.run(["kill", "-9", str(pid)], check=False)  # noqa: S603, S607  # it may have ended by itself
-            relays += 1
+        for name in ("relay", "http"):
+            pid = desk.parts().get(name, {}).get("pid")
+            if pid is not None and chance.random() < PARTS_TOO:
+                with suppress(ProcessLookupError):  # it may have ended by itself
+                    os.kill(pid, SIGKILL)
+                    parts[name] += 1
 
     began = time.monotonic()
     try:
@@ -201,9 +205,10 @@ def _trial(desk: UpDesk, asked: argparse.Namespace) -> list[str]:
     finally:
         for one in (*copies, *notes):
             one.end()
+    caught_up = time.monotonic() - began - flowed
     print(  # noqa: T201  # a script by hand
-        f"consumer: {written} events in {flowed:.0f} s, {asked.kills} kills of each of 4 consumers, {relays} of the"
-        f" relay, caught up after {time.monotonic() - began - flowed:.1f} s, {len(wrong)} wrong"
+        f"consumer: {written} events in {flowed:.0f} s, {asked.kills} kills of each of 4 consumers, {parts['relay']} of"
+        f" the relay, {parts['http']} of http, caught up after {caught_up:.1f} s, {len(wrong)} wrong"
     )
     return wrong
 
