@@ -144,7 +144,7 @@ def build_connector(  # noqa: PLR0911  # one for each connector
     raise LookupError(f"there is no connector {name}; there are: {', '.join(CONNECTORS)}")
 
 
-def build_routes(config: Config, publisher: "Publisher") -> "list[APIRouter]":
+def build_routes(config: Config, publisher: "Publisher", hub: "Hub | None" = None) -> "list[APIRouter]":
     """What the sources post to over HTTP: the routes of each connector that is called rather than runs."""
     from pipeline.api.schemas_http import SchemaRoutes
     from pipeline.connectors.web import FormConnector
@@ -169,7 +169,7 @@ def build_routes(config: Config, publisher: "Publisher") -> "list[APIRouter]":
         routes.append(SocialRoutes(pages, config.http).router())
     if config.desk.secret:
         routes.append(build_unsubscribing(config))
-    return [*routes, SchemaRoutes().router(), build_monitor(config, lambda: healths, rules_too=True)]
+    return [*routes, SchemaRoutes().router(), build_monitor(config, lambda: healths, rules_too=True, hub=hub)]
 
 
 def build_unsubscribing(config: Config) -> "APIRouter":
@@ -227,7 +227,12 @@ def build_subscriptions(config: Config) -> "Subscriptions":
 
 
 def build_monitor(
-    config: Config, healths: "Healths", *, rules_too: bool = False, departures: "AllDepartures | None" = None
+    config: Config,
+    healths: "Healths",
+    *,
+    rules_too: bool = False,
+    departures: "AllDepartures | None" = None,
+    hub: "Hub | None" = None,
 ) -> "APIRouter":
     """Where the figures of a process's parts are read; one process tells those of the rules as well."""
     from pipeline.connectors.monitor_http import MonitorRoutes
@@ -239,7 +244,8 @@ def build_monitor(
         from pipeline.store.queues import rule_failures
 
         failures = partial(rule_failures, config.postgres.dsn)
-    return MonitorRoutes(healths, config.metrics, config.http, failures, departures).router()
+    listeners = (lambda: hub.listeners) if hub is not None else None
+    return MonitorRoutes(healths, config.metrics, config.http, failures, departures, listeners).router()
 
 
 def build_intake(rules: "Rules") -> "Intake":

@@ -115,8 +115,24 @@ class DepartureFigures(Collector):
         return (sent, failed, waiting, lag, success) if sent.samples else ()
 
 
+class ListenerFigures(Collector):
+    """Tells how many listen to events."""
+
+    def __init__(self, listeners: int) -> None:
+        self._listeners = listeners
+
+    def collect(self) -> Iterable[Metric]:
+        """One figure."""
+        gauge = GaugeMetricFamily("casestream_event_listeners", "Streams and polls of events that are open now.")
+        gauge.add_metric((), self._listeners)
+        return (gauge,)
+
+
 def exposition(
-    healths: Healths, rule_failures: Mapping[str, int] | None = None, departures: AllDepartures = dict
+    healths: Healths,
+    rule_failures: Mapping[str, int] | None = None,
+    departures: AllDepartures = dict,
+    listeners: int | None = None,
 ) -> bytes:
     """All figures in Prometheus' text format."""
     registry = CollectorRegistry()
@@ -124,4 +140,6 @@ def exposition(
     registry.register(DepartureFigures(departures))
     if rule_failures is not None:
         registry.register(RuleFigures(rule_failures))
+    if listeners is not None:
+        registry.register(ListenerFigures(listeners))
     return generate_latest(registry)

@@ -1,4 +1,4 @@
-"""Reads published events once and hands them to all who listen in this process."""
+"""What is published, read once for all who listen in this process."""
 
 import asyncio
 import time

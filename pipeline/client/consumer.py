@@ -67,7 +67,6 @@ class Consumer:
     ) -> None:
         if self._iterating is not None:
             await self._iterating.aclose()
-        await self._checkpoint.rollback()
 
     def __aiter__(self) -> AsyncIterator[Event]:
         self._iterating = self._events()
@@ -76,22 +75,31 @@ class Consumer:
     async def _events(self) -> AsyncGenerator[Event, None]:
         """For ever; whoever is away is asked again, the longer the more often that was in vain."""
         pause = FIRST_PAUSE_S
-        while True:
-            try:
-                async with aclosing(self._source.batches(await self._checkpoint.places())) as batches:
-                    async for batch in batches:
-                        if any(heard.event for heard in batch):
-                            pause = FIRST_PAUSE_S
-                        for heard in batch:
-                            if heard.event is not None and await self._is_new(heard.event):
-                                yield heard.event
-                                await self._checkpoint.note(heard.event.key, heard.event.sequence)
-                            await self._moved(heard)
-                        await self._checkpoint.commit()
-            except Away as error:
-                self._away(error)
-                await asyncio.sleep(error.seconds or random.uniform(pause / 2, pause))  # noqa: S311  # so that not all come back at once
-                pause = min(pause * 2, LONGEST_PAUSE_S)
+        try:
+            while True:
+                try:
+                    async with aclosing(self._source.batches(await self._checkpoint.places())) as batches:
+                        async for batch in batches:
+                            if any(heard.event for heard in batch):
+                                pause = FIRST_PAUSE_S
+                            async with aclosing(self._one_by_one(batch)) as events:
+                                async for event in events:
+                                    yield event
+                            await self._checkpoint.commit()
+                except Away as error:
+                    self._away(error)
+                    await asyncio.sleep(error.seconds or random.uniform(pause / 2, pause))  # noqa: S311  # not all at once
+                    pause = min(pause * 2, LONGEST_PAUSE_S)
+        finally:
+            await self._checkpoint.rollback()
+
+    async def _one_by_one(self, batch: Sequence[Heard]) -> AsyncGenerator[Event, None]:
+        """What is new of a batch; when the next one is asked for, the last one is done."""
+        for heard in batch:
+            if heard.event is not None and await self._is_new(heard.event):
+                yield heard.event
+                await self._checkpoint.note(heard.event.key, heard.event.sequence)
+            await self._moved(heard)
 
     async def _is_new(self, event: Event) -> bool:
         """An event has a sequence above all that were heard of its key; a state may be the same again, never older."""

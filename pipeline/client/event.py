@@ -62,7 +62,7 @@ class Event:
             subject=told.get("subject"),
             source=str(told.get("source") or ""),
             time=str(told.get("time") or ""),
-            data=told.get("data"),
+            data=told.get("data") or {},
         )
 
     @classmethod
@@ -85,7 +85,7 @@ class Event:
             subject=told.get("ce_subject"),
             source=told.get("ce_source", ""),
             time=told.get("ce_time", ""),
-            data=json.loads(value),
+            data=json.loads(value) or {},
         )
 
     @classmethod

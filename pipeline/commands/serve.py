@@ -54,7 +54,8 @@ async def _run(config: Config) -> None:
     listener, address = _listener(config.http.listen)
     async with KafkaLog(config.kafka) as log:
         hub = house.build_hub(config)
-        routes = [*house.build_routes(config, house.build_publisher(config, log)), *house.build_api(config, hub)]
+        taking = house.build_routes(config, house.build_publisher(config, log), hub)
+        routes = [*taking, *house.build_api(config, hub)]
         settings = uvicorn.Config(
             create_app(routes, house.build_gate(config)),
             http="httptools",

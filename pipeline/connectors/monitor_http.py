@@ -28,10 +28,12 @@ class MonitorRoutes:
         settings: Http,
         rule_failures: RuleFailures | None = None,
         departures: AllDepartures | None = None,
+        listeners: Callable[[], int] | None = None,
     ) -> None:
         self._healths = healths
         self._rule_failures = rule_failures
         self._departures = departures or dict
+        self._listeners = listeners
         self._readers = metrics.readers
         self._clients = Clients(settings.proxies)
 
@@ -50,7 +52,9 @@ class MonitorRoutes:
         if self._rule_failures is not None:
             with suppress(Retry):  # the other figures are told while PostgreSQL is away
                 failures = await self._rule_failures()
-        return Response(exposition(self._healths, failures, self._departures), headers={"Content-Type": CONTENT_TYPE})
+        listeners = self._listeners() if self._listeners is not None else None
+        figures = exposition(self._healths, failures, self._departures, listeners)
+        return Response(figures, headers={"Content-Type": CONTENT_TYPE})
 
     async def health(self, request: Request) -> Response:
         """What each connector did and does now, with each of its sources; what each way out delivered."""

@@ -1,1 +1,1 @@
-"""The trial of a consumer: events with everything that can come over it, and the question what it made of them."""
+"""The trial of a consumer by events with everything that can come over it."""

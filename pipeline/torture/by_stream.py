@@ -1,4 +1,4 @@
-"""Serves events to a consumer as a desk does, and breaks its connection now and then."""
+"""The desk of a trial, whose stream breaks now and then."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable

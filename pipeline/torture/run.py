@@ -1,4 +1,4 @@
-"""Puts a consumer through all trials, and asks for its answer until it is right or time is over."""
+"""Runs all trials of a consumer, up to its answer."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence

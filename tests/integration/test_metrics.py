@@ -143,3 +143,9 @@ def test_while_postgres_is_away_the_other_figures_are_told() -> None:
     text = told_of_rules("postgresql://nobody@127.0.0.1:1/none")
     assert "casestream_connector_received" in text
     assert "casestream_rule_failures" not in text
+
+
+def test_how_many_listen_to_events_is_told_where_they_do() -> None:
+    told = figures(exposition(dict, listeners=3).decode())
+    assert told["casestream_event_listeners",] == 3
+    assert "casestream_event_listeners" not in exposition(dict).decode()
