@@ -46,7 +46,8 @@ class Became:
     """What became of something that left: how far it is now, for whom it was, after how many tries.
 
     It is known by its `activity`; what has none (an acknowledgement, a warning) by its `case`; what has neither (a
-    webhook, a command without a case) by `key`, which its events are ordered by.
+    webhook, a command without a case) by `key`, which its events are ordered by. `answer` is by what the case knows it
+    if it is a mail that answers the customer.
     """
 
     kind: Kind
@@ -59,6 +60,7 @@ class Became:
     case: UUID | None = None
     key: str | None = None
     platform_id: str | None = None
+    answer: str | None = None
 
 
 class Deliveries(Generic[Tx]):
@@ -125,10 +127,12 @@ def _tell_event(
     changed: dict[str, tuple[object, object]] = {}
     if case is not None and became.activity is not None and event == "delivery.failed":
         changed |= _not_answered(case, became)
-        if became.kind == "social":
+        if became.kind == "social" or became.answer is not None:
             batch.outbound.append(_to_owner(case, became, reason))
     elif case is not None and became.activity is not None and old == "failed" and became.kind == "social":
         changed |= answered(case, became.at, str(became.activity))  # it was there all the time
+    elif case is not None and old == "failed" and became.answer is not None:
+        changed |= answered(case, became.at, became.answer)  # it was sent anew
     told = DeliveryTold(became.kind, became.target, became.activity, reason, became.attempts, became.key)
     batch.events.append(CaseEvent(event, Deed(became.at, "rule", ACTOR), case, changed, delivery=told))
     if case is not None:

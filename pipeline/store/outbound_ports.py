@@ -7,6 +7,9 @@ from uuid import UUID
 
 from pipeline.domain.cases import Case
 
+ANSWER = "answer"
+"""The value of a mail that answers the customer: by what its case knows the answer."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewMail:

@@ -419,6 +419,8 @@ async def test_what_failed_for_a_wrong_setting_is_sent_anew(desk: PostingDesk) -
     number = await replied(desk)
     desk.doors[0].answers.append(Refused("554 5.7.1 relay access denied"))
     await desk.send(NOW)
+    [case] = desk.rows("SELECT first_response_at FROM cases")
+    assert case["first_response_at"] is None
     [listed] = (await verb(desk, "list", "--json", group="outbound")).stdout.splitlines()
     assert (orjson.loads(listed)["reason"], orjson.loads(listed)["case"]) == ("554 5.7.1 relay access denied", number)
     assert (await verb(desk, "retry", group="outbound")).exit_code == 1
@@ -426,6 +428,8 @@ async def test_what_failed_for_a_wrong_setting_is_sent_anew(desk: PostingDesk) -
     assert (await verb(desk, "retry", "--failed-since", "2026-03-02T08:00", group="outbound")).exit_code == 0
     await desk.send(NOW + MINUTE)
     assert desk.events(number)[-2:] == ["delivery.failed", "delivery.sent"]
+    [case] = desk.rows("SELECT first_response_at FROM cases")
+    assert case["first_response_at"] == NOW + MINUTE
     [letter] = desk.letters()
     assert letter["state"] == "sent"
     again = await verb(desk, "retry", str(letter["id"])[:12], group="outbound")

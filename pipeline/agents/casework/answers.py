@@ -8,7 +8,7 @@ from pipeline.domain import casework
 from pipeline.domain.answers import answered
 from pipeline.domain.orders import Note, Refused, Reply
 from pipeline.store.casework_ports import Correspondence
-from pipeline.store.outbound_ports import NewMail
+from pipeline.store.outbound_ports import ANSWER, NewMail
 
 _BY_ADDRESS = frozenset({"email", "web", "iot"})
 """Where a case came from when its customer is answered by mail."""
@@ -35,6 +35,7 @@ def _write(desk: WorkDesk, order: Reply, theirs: Correspondence) -> UUID | Refus
         return Refused(f"no address of the customer of case {case.number} is known; give one (to)")
     kind = "email" if (to is not None and "@" in to) or theirs.kind == "web" else theirs.kind
     leaves = kind == "email" and to is not None
+    is_answer = to is None or to in {theirs.address, *theirs.known}
     subject = order.subject or _answering(case.title)
     made = desk.add(
         new_activity(
@@ -54,9 +55,9 @@ def _write(desk: WorkDesk, order: Reply, theirs: Correspondence) -> UUID | Refus
         in_reply_to = theirs.message_id if to == theirs.address else None
         desk.batch.outbound.append(
             NewMail(to=to, template="reply", subject=subject, body=order.text, at=desk.at, case=case,
-                    in_reply_to=in_reply_to, activity=made)
+                    in_reply_to=in_reply_to, activity=made, values={ANSWER: to} if is_answer else {})
         )  # fmt: skip
-    if to is not None and to not in {theirs.address, *theirs.known}:
+    if not is_answer:
         desk.tell("case.noted", case, {}, activity=made)
         return made
     return _answered(desk, order, made, to or str(made))

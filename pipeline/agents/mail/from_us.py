@@ -8,7 +8,7 @@ from pipeline.agents.mail.speak import is_forward
 from pipeline.domain.cases import Case, Join, survivor
 from pipeline.domain.matching import Identity
 from pipeline.domain.threading import Candidate
-from pipeline.store.outbound_ports import NewMail
+from pipeline.store.outbound_ports import ANSWER, NewMail
 
 PASSED_ON = "passed on"
 """What an answer is known by that we passed on to the customer; its own Message-ID went to us."""
@@ -78,4 +78,5 @@ def _passed_on(message: Incoming, case: Case, text: str) -> NewMail:
         at=message.received,
         case=case,
         activity=message.activity_id,
+        values={ANSWER: PASSED_ON},
     )

@@ -22,6 +22,7 @@ from pipeline.domain.letters import BY_A_PERSON, MAY_BE_LEFT, is_stale
 from pipeline.domain.retrying import next_try
 from pipeline.errors import Retry
 from pipeline.store.letters import Held, Known, LetterBecame, MailStore, MailTransaction, Suppressed, Turns
+from pipeline.store.outbound_ports import ANSWER
 
 QUEUE = "mail"
 AT_ONCE = 200
@@ -184,6 +185,7 @@ async def _note(known: Known, lane: Lane, became: LetterBecame, *, unreachable: 
         activity=mail.activity_id,
         case=mail.case_id,
         key=f"mail {mail.sender}",
+        answer=mail.data.get(ANSWER),
     )
     await lane.deliveries.tell(told, row)
 
