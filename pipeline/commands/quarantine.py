@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 Id = Annotated[str, typer.Argument(metavar="ID", help="The message's id, or the beginning that it has alone.")]
 Ids = Annotated[list[str], typer.Argument(metavar="ID...", help="The messages' ids; the beginning is enough.")]
 Dropped = Annotated[bool, typer.Option("--dropped", help="Those that were dropped, instead of those that wait.")]
+Most = Annotated[int, typer.Option("--most", min=1, help="How many are listed; the oldest of each queue come first.")]
 Agent = Annotated[str | None, typer.Option("--agent", help="Who decides it: an agent's external id.")]
 
 SHOWN = 60
@@ -37,20 +38,27 @@ def register(app: typer.Typer) -> None:
 
     @quarantine.command(name="list")
     def list_held(
-        dropped: Dropped = False, data: Data = DEFAULT_DATA, config: ConfigFile = None, json: Json = False
+        dropped: Dropped = False,
+        most: Most = 500,
+        data: Data = DEFAULT_DATA,
+        config: ConfigFile = None,
+        json: Json = False,
     ) -> None:
         """List what waits, queue by queue, with its age, its sender and the reason.
 
         Example: casestream quarantine list --json
         """
         settings = require_servers(load_config(config, data))
-        for told in answer(_list(settings, dropped=dropped)):
+        listed, count = answer(_list(settings, dropped=dropped, most=most))
+        for told in listed:
             if json:
                 print_json(told)
             else:
                 age = _age(told["age_s"])
-                typer.echo(f"{told['id']}  {told['queue'] or 'dropped':<16}  {age:>7}  {told['from'] or 'nobody'}  "
-                           f"{told['subject'][:SHOWN]}  ({told['reason']})")  # fmt: skip
+                says = f"{told['from'] or 'nobody'}  {told['subject'][:SHOWN]}  ({told['reason']})"
+                typer.echo(f"{told['id']}  {told['queue'] or 'dropped':<16}  {age:>7}  {_printable(says)}")
+        if count > len(listed):
+            typer.echo(f"{count - len(listed)} more; --most {count} lists them all", err=True)
 
     @quarantine.command()
     def show(message: Id, data: Data = DEFAULT_DATA, config: ConfigFile = None, json: Json = False) -> None:
@@ -97,13 +105,14 @@ def register(app: typer.Typer) -> None:
         _tell(answer(_judge(settings, messages, Drop, agent)), json=json)
 
 
-async def _list(config: Config, *, dropped: bool) -> list[dict[str, Any]]:
+async def _list(config: Config, *, dropped: bool, most: int) -> tuple[list[dict[str, Any]], int]:
     from pipeline.agents.reading.record import Reader
     from pipeline.store.quarantine import Quarantined
 
     reader = Reader.of(config)
-    held = await Quarantined(config.postgres.dsn).list(dropped=dropped)
-    return [_told(one, reader) for one in held]
+    store = Quarantined(config.postgres.dsn)
+    held = await store.list(dropped=dropped, most=most)
+    return [_told(one, reader) for one in held], await store.count(dropped=dropped)
 
 
 async def _show(config: Config, prefix: str) -> dict[str, Any]:
@@ -150,10 +159,16 @@ def _told(held: "Held", reader: Any) -> dict[str, Any]:  # noqa: ANN401  # the r
         "channel": held.channel,
         "source": held.source,
         "source_id": held.source_id,
-        "from": getattr(read, "sender", None),
+        "from": getattr(read, "sender", None) or _sender(held),
         "subject": getattr(read, "subject", ""),
         "reason": held.reason,
     }
+
+
+def _sender(held: "Held") -> str | None:
+    """As the transport was told."""
+    found = [value for name, value in held.record.headers if name == "ce_envelopefrom"]
+    return found[0].decode("utf-8", "replace") if found else None
 
 
 def _text(held: "Held", reader: Any) -> str:  # noqa: ANN401  # the same

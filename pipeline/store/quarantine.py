@@ -18,6 +18,9 @@ from pipeline.wire import Envelope, Record
 
 _SQL = load_queries("quarantine.sql")
 
+MOST = 500
+"""So many are listed at once."""
+
 
 @dataclass(frozen=True, slots=True)
 class Held:
@@ -47,11 +50,17 @@ class Quarantined:
     def __init__(self, dsn: str) -> None:
         self._dsn = dsn
 
-    async def list(self, *, dropped: bool = False) -> list[Held]:
-        """Those that wait, queue by queue, the oldest first; or those that were dropped."""
+    async def list(self, *, dropped: bool = False, most: int = MOST) -> "list[Held]":
+        """Those that wait, queue by queue, the oldest first; or those that were dropped. Of each only its beginning."""
         async with connected(self._dsn) as connection:
-            rows = await (await connection.execute(_SQL["list"], {"dropped": dropped})).fetchall()
+            rows = await (await connection.execute(_SQL["list"], {"dropped": dropped, "most": most})).fetchall()
         return [_held(row) for row in rows]
+
+    async def count(self, *, dropped: bool = False) -> int:
+        """How many there are."""
+        async with connected(self._dsn) as connection:
+            row = await (await connection.execute(_SQL["count"], {"dropped": dropped})).fetchone()
+        return int(row[0]) if row else 0
 
     async def find(self, prefix: str) -> UUID:
         """The message whose id begins so. Raises LookupError when there is none, or more than one."""

@@ -2,15 +2,23 @@
 
 -- name: list
 -- Those that wait, by the queue that they wait in and by age; with `dropped` those that nobody is asked about any more.
+-- Of each so much of its bytes as tells who wrote it and about what; a large one's lie elsewhere, and are not looked at.
 SELECT message.id, message.channel, message.source, message.source_id, message.reason, message.received_at,
-    item.queue, agent.external_id, message.content_type, message.facts, raw_message.raw, message.dataref, message.topic,
+    item.queue, agent.external_id, message.content_type, message.facts, substring(raw_message.raw FOR 65536),
+    NULL, message.topic,
     message.partition, message.log_offset, message.dedupe_key, message.outcome
 FROM message
 LEFT JOIN queue_item AS item ON item.kind = 'quarantined' AND item.ref = message.id
 LEFT JOIN agent ON agent.id = item.owner
 LEFT JOIN raw_message ON raw_message.message_id = message.id
 WHERE message.outcome = 'quarantined' AND (item.ref IS NULL) = %(dropped)s
-ORDER BY item.queue, message.received_at, message.id;
+ORDER BY item.queue, message.received_at, message.id
+LIMIT %(most)s;
+
+-- name: count
+SELECT count(*) FROM message
+LEFT JOIN queue_item AS item ON item.kind = 'quarantined' AND item.ref = message.id
+WHERE message.outcome = 'quarantined' AND (item.ref IS NULL) = %(dropped)s;
 
 -- name: find
 -- The messages whose id begins so, quarantined or not; two are enough to know that it is ambiguous.

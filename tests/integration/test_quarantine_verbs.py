@@ -64,6 +64,8 @@ def test_what_waits_is_listed_with_who_wrote_it_and_why_it_waits(desk: Desk) -> 
     assert "ce_id: <one@client.example>" in out
     assert out.rstrip().endswith("It does not print, says one.")
     assert "About two" in ask(desk, "list")[1]
+    some = desk.casestream("quarantine", "list", "--most", "1")
+    assert (some.stdout.count("\n"), some.stderr) == (1, "1 more; --most 2 lists them all\n")
 
 
 def test_a_released_message_is_settled_in_place_and_its_outcome_moves_within_its_hour(desk: Desk) -> None:
