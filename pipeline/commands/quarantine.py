@@ -51,12 +51,7 @@ def register(app: typer.Typer) -> None:
         settings = require_servers(load_config(config, data))
         listed, count = answer(_list(settings, dropped=dropped, most=most))
         for told in listed:
-            if json:
-                print_json(told)
-            else:
-                age = _age(told["age_s"])
-                says = f"{told['from'] or 'nobody'}  {told['subject'][:SHOWN]}  ({told['reason']})"
-                typer.echo(f"{told['id']}  {told['queue'] or 'dropped':<16}  {age:>7}  {_printable(says)}")
+            _print(told, json=json)
         if count > len(listed):
             typer.echo(f"{count - len(listed)} more; --most {count} lists them all", err=True)
 
@@ -103,6 +98,14 @@ def register(app: typer.Typer) -> None:
 
         settings = require_servers(load_config(config, data))
         _tell(answer(_judge(settings, messages, Drop, agent)), json=json)
+
+
+def _print(told: dict[str, Any], *, json: bool) -> None:
+    if json:
+        print_json(told)
+        return
+    says = f"{told['from'] or 'nobody'}  {told['subject'][:SHOWN]}  ({told['reason']})"
+    typer.echo(f"{told['id']}  {told['queue'] or 'dropped':<16}  {_age(told['age_s']):>7}  {_printable(says)}")
 
 
 async def _list(config: Config, *, dropped: bool, most: int) -> tuple[list[dict[str, Any]], int]:
