@@ -502,3 +502,34 @@ def test_while_postgresql_is_away_it_is_remembered_what_left(
             await desk.close()
 
     asyncio.run(story())
+
+
+class _Slow(MemoryDoor):
+    """Takes its time over a mail."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.has_it, self.goes_on = asyncio.Event(), asyncio.Event()
+
+    async def send(self, mail: Mail) -> Answer:
+        """Answer when the test says so."""
+        self.has_it.set()
+        await self.goes_on.wait()
+        return await super().send(mail)
+
+
+@on_a_desk()
+async def test_who_is_stopped_over_a_mail_ends_it_first(desk: PostingDesk) -> None:
+    door = _Slow()
+    way = app.build_mail(desk.desk.config, lambda _: door)
+    await replied(desk)
+    await way.look(NOW)
+    [args] = desk.take_jobs()
+    working = asyncio.create_task(way.work(args, NOW))
+    await door.has_it.wait()
+    working.cancel()
+    door.goes_on.set()
+    await asyncio.gather(working, return_exceptions=True)
+    await way.close()
+    [letter] = desk.letters()
+    assert (letter["state"], letter["unsure"], door.handed) == ("sent", 0, 1)

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -27,6 +27,8 @@ from pipeline.store.outbound_ports import ANSWER
 QUEUE = "mail"
 AT_ONCE = 200
 """Mails whose turn it is in one look."""
+
+STOP_S = 3.0
 
 FIRST_REST, LONGEST_REST = timedelta(seconds=2), timedelta(minutes=1)
 """How long nobody is sent to a door that is away; longer each time, up to the longest."""
@@ -83,7 +85,7 @@ class MailWay:
             known = await lane.held.begin(UUID(args["id"]), now)
             if known is not None:
                 try:
-                    await self._send(known, lane, now)
+                    await _to_its_end(self._send(known, lane, now))
                 finally:
                     await lane.held.let_go()
         finally:
@@ -188,6 +190,17 @@ async def _note(known: Known, lane: Lane, became: LetterBecame, *, unreachable: 
         answer=mail.data.get(ANSWER),
     )
     await lane.deliveries.tell(told, row)
+
+
+async def _to_its_end(sending: Coroutine[None, None, None]) -> None:
+    """Whoever stops us waits a moment for the mail that is under way: half sent, nobody would know what came of it."""
+    task = asyncio.ensure_future(sending)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task}, timeout=STOP_S)
+        task.cancel()
+        raise
 
 
 def _failed(known: Known, reason: str, now: datetime) -> LetterBecame:
