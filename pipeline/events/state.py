@@ -29,7 +29,8 @@ class CaseState(EventData):
     """A case as it is now. `case` is what the events show of it; `sequence` is that of the last event in it.
 
     `revision` rises with each change. `product`, `device` and `entitlement` are external ids, `sla` is a name, `fields`
-    are the desk's own. `parent`, `follow_up_of`, `linked_to` and `merged_into` are ids of cases.
+    are the desk's own, `kpis` the last hundred promises; `parent`, `follow_up_of`, `linked_to` and `merged_into` are
+    ids of cases.
     """
 
     case: Case

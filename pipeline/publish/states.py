@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Iterable
 
 import orjson
+import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, ProducerFenced
 
@@ -22,7 +23,11 @@ from pipeline.store.case_states import CaseState
 from pipeline.wire import Headers
 
 CONFIRM_TIMEOUT = 30.0
-_LARGEST = 3_600_000
+LARGEST = 900_000
+"""A larger state is left out, with an error in the log: no record of Kafka's default size could hold it."""
+_MAX_REQUEST = 3_600_000
+
+_log = structlog.get_logger()
 
 
 class KafkaStatePublisher:
@@ -40,7 +45,7 @@ class KafkaStatePublisher:
             **client_settings(self._kafka),
             transactional_id=f"{self._kafka.topic_prefix}casestream.{topics.STATE}",
             transaction_timeout_ms=int(CONFIRM_TIMEOUT * 1000),
-            max_request_size=_LARGEST,
+            max_request_size=_MAX_REQUEST,
             request_timeout_ms=int(CONFIRM_TIMEOUT * 1000),
         )
         self._producer = producer
@@ -73,6 +78,9 @@ class KafkaStatePublisher:
         try:
             for state in states:
                 value = orjson.dumps(state.data) if state.data is not None else None
+                if value is not None and len(value) > LARGEST:
+                    _log.error("case.state_too_large", case=state.number, size=len(value), most=LARGEST)
+                    continue
                 headers = self._headers(state)
                 waiting.append(await producer.send(self._topic, value, str(state.id).encode(), headers=headers))
             await asyncio.gather(*waiting)

@@ -15,6 +15,9 @@ from pipeline.store.queries import load_queries
 
 _SQL = load_queries("case_states.sql")
 
+PROMISES = 100
+"""A case that goes on for years may be promised an answer a thousand times; so many of the last are of its state."""
+
 _AFTER_REFS = (
     "sequence", "revision", "origin", "severity", "type", "product", "device", "entitlement", "sla", "escalated",
     "flags", "fields", "parent", "follow_up_of", "linked_to", "merged_into", "opened_at", "first_response_at",
@@ -75,7 +78,9 @@ class CaseStates:
         """The states of these cases, of those that are no more as well, in one look."""
         if not cases:
             return []
-        rows = await (await self._connection.execute(_SQL["read"], {"ids": list(cases)})).fetchall()
+        rows = await (
+            await self._connection.execute(_SQL["read"], {"ids": list(cases), "promises": PROMISES})
+        ).fetchall()
         found = [_state(row) for row in rows]
         gone = set(cases) - {state.id for state in found}
         return [*found, *(CaseState(case, None, 0, None) for case in gone)]

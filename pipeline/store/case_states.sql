@@ -12,7 +12,7 @@ SELECT max(pos), coalesce(array_agg(DISTINCT case_id) FILTER (WHERE case_id IS N
 SELECT ord, case_id FROM case_state_due ORDER BY ord LIMIT %(limit)s;
 
 -- name: read
--- Cases as they are now, with what was promised on them.
+-- Cases as they are now, with what was promised on them last.
 SELECT cases.id, number, title, status, state, priority, queue,
     agent.id, agent.external_id, agent.name, contact.id, contact.external_id, contact.name,
     account.id, account.external_id, account.name,
@@ -22,7 +22,7 @@ SELECT cases.id, number, title, status, state, priority, queue,
     (
         SELECT json_agg(json_build_object('id', kpi.id, 'name', kpi, 'sla', kpi.sla, 'state', kpi.state,
             'counts_from', value, 'warn_at', warn_at, 'fail_at', fail_at, 'succeeded_at', succeeded_at) ORDER BY kpi.number)
-        FROM kpi WHERE case_id = cases.id
+        FROM (SELECT * FROM kpi WHERE case_id = cases.id ORDER BY number DESC LIMIT %(promises)s) AS kpi
     )::text
 FROM cases
 LEFT JOIN contact ON contact.id = cases.contact_id

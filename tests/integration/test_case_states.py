@@ -25,7 +25,7 @@ from pipeline.events.ids import queue_id
 from pipeline.events.state import CaseState as StateModel
 from pipeline.events.state import state_schema
 from pipeline.publish.events import KafkaPublisher
-from pipeline.publish.states import KafkaStatePublisher
+from pipeline.publish.states import LARGEST, KafkaStatePublisher
 from pipeline.store.case_states import CaseState
 from pipeline.store.ports import Changes, NewEvent
 from pipeline.store.postgres import PostgresStore
@@ -133,6 +133,17 @@ def test_the_last_value_is_the_case_and_none_goes_backwards(migrated: str, topic
         assert last == await database_states(migrated, [case.id for case in cases])
         told = [value["case"]["priority"] for value in last.values() if value is not None]
         assert len(told) == len(cases)
+
+    asyncio.run(scenario())
+
+
+def test_a_state_that_no_record_holds_does_not_hold_up_the_others(migrated: str, topics: Kafka) -> None:
+    async def scenario() -> None:
+        huge, other = replace(a_case(1001), fields={"site": "x" * LARGEST}), a_case(1002)
+        async with relaying(migrated, topics):
+            await happens(migrated, huge, other, new=True)
+            await all_told(migrated)
+        assert (await last_states(topics)).keys() == {str(other.id)}
 
     asyncio.run(scenario())
 
