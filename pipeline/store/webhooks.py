@@ -1,7 +1,8 @@
 """Walks events for the subscriptions to them, in the transactions that queue their deliveries."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -64,6 +65,7 @@ class WebhookQueue:
         self._dsn = dsn
         self._connections = connections
         self._pool: AsyncConnectionPool | None = None
+        self._opening = asyncio.Lock()
 
     async def close(self) -> None:
         """Give the connections back."""
@@ -145,19 +147,22 @@ class WebhookQueue:
             values = {"before": before, "long_before": long_before, "limit": FORGET}
             return (await connection.execute(_SQL["forget"], values)).rowcount
 
-    def _transaction(self) -> AbstractAsyncContextManager[psycopg.AsyncConnection]:
-        return self._connected()
-
     @asynccontextmanager
-    async def _connected(self) -> AsyncIterator[psycopg.AsyncConnection]:
-        if self._pool is None:
-            self._pool = AsyncConnectionPool(
-                self._dsn, name="webhooks", open=False, min_size=1, max_size=self._connections, timeout=5.0,
-                check=AsyncConnectionPool.check_connection,
-            )  # fmt: skip
-            await self._pool.open()
-        async with retryable(), self._pool.connection() as connection:
+    async def _transaction(self) -> AsyncIterator[psycopg.AsyncConnection]:
+        pool = await self._opened()
+        async with retryable(), pool.connection() as connection:
             yield connection
+
+    async def _opened(self) -> AsyncConnectionPool:
+        async with self._opening:
+            if self._pool is None:
+                pool = AsyncConnectionPool(
+                    self._dsn, name="webhooks", open=False, min_size=1, max_size=self._connections, timeout=5.0,
+                    check=AsyncConnectionPool.check_connection,
+                )  # fmt: skip
+                await pool.open()
+                self._pool = pool
+            return self._pool
 
 
 async def _recorded(

@@ -94,6 +94,22 @@ def test_after_410_nothing_comes_any_more_and_everybody_is_told(migrated: str) -
     told(migrated, story, Sink(in_turns(200, 200, 410)))
 
 
+def test_side_by_side_no_more_than_was_under_way_comes_after_410(migrated: str) -> None:
+    async def story(desk: WebhookDesk, sink: Sink) -> None:
+        added = await desk.subscriptions.add(Asked(url=sink.url), MONDAY, after=0)
+        publish_many(migrated, 1, 200)
+        await desk.deliver(MONDAY + DAY)
+        assert len(sink.received) <= 20, "those of one job"
+        assert (await desk.subscriptions.find(added.id)).state == "disabled"
+        assert desk.rows("SELECT count(*) FROM delivery WHERE outcome = 'held'") == [(200,)]
+        sink.answer = lambda _: 200
+        await desk.subscriptions.enable(added.id)
+        await desk.deliver()
+        assert {int(one.event["position"]) for one in sink.delivered} >= set(range(1, 201))
+
+    told(migrated, story, Sink(lambda _: 410))
+
+
 def test_a_day_of_outage_loses_nothing_and_ends_at_once_when_the_endpoint_is_back(migrated: str) -> None:
     async def story(desk: WebhookDesk, sink: Sink) -> None:
         await desk.subscriptions.add(Asked(url=sink.url), MONDAY, after=0)
