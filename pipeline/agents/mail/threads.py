@@ -12,7 +12,7 @@ from pipeline.agents.mail.storms import STORM, folded, stormy_cases
 from pipeline.agents.rules import Rules
 from pipeline.domain.cases import Case, Follow, Join, join_or_follow, may_append, survivor
 from pipeline.domain.outcomes import Suppressed
-from pipeline.domain.threading import Candidate, Correspondents, candidates
+from pipeline.domain.threading import Candidate, Correspondents, ThreadLink, candidates
 
 
 class Threads:
@@ -43,7 +43,7 @@ class Threads:
                 mail.people if mail else frozenset(),
                 mail.mailbox if mail else None,
             ),
-            links=batch.links,
+            links=_with_ours(message, batch) if batch.facts.mail.sent else batch.links,
             sources=self._rules.sources,
         )
         if (sent := returned(message, batch)) is not None and sent.case_id is not None:
@@ -152,3 +152,18 @@ class Threads:
         if message.auto == "bounce":
             return True  # the mailer daemon takes part nowhere, but knows what it returns
         return may_append(case, sender=message.sender, party=message.party, policy=self._rules.participants)
+
+
+def _with_ours(message: Incoming, batch: Batch) -> Mapping[str, Sequence[ThreadLink]]:
+    """What it answers, mails of ours too: a notification's token is its reader's alone, its id whoever's answers it."""
+    found: dict[str, Sequence[ThreadLink]] = {}
+    for one in (message.own, *message.mentioned):
+        links = batch.links.get(one, ()) if one else ()
+        sent = batch.facts.mail.sent.get(one) if one else None
+        if sent is not None and sent.case_id is not None and one and one != message.own:
+            links = [*links, ThreadLink(one, sent.case_id, own=True, contact_id=None)]
+        if one and links:
+            found[one] = links
+    if (alike := message.mail.alike if message.mail else None) and alike in batch.links:
+        found[alike] = batch.links[alike]
+    return found

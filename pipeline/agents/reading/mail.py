@@ -1,6 +1,7 @@
 """Reads a mail into a typed message."""
 
 import re
+from dataclasses import replace
 
 from uuid_utils.compat import uuid7
 
@@ -45,7 +46,7 @@ def read_mail(rules: Rules, record: Record, envelope: Envelope, raw: bytes) -> I
     mailboxes = _mailboxes(rules, to_and_cc, delivered, envelope)
     mailbox = mailboxes[0] if mailboxes else None
     is_ours = sender is not None and rules.is_ours(_without_plus(sender))
-    verdict, doubt = _verdict(mail, envelope), mailbox.unauthenticated if mailbox else "flag"
+    verdict, doubt = _verdict(rules, mail, envelope), mailbox.unauthenticated if mailbox else "flag"
     belief = believe(verdict, as_us=is_ours, doubt=doubt)
     key = mail_key(
         message_id=mail.message_id,
@@ -155,10 +156,17 @@ def _automatic(rules: Rules, mail: Email, raw: bytes) -> str | None:
     return "auto-generated" if found == "loop" else found
 
 
-def _verdict(mail: Email, envelope: Envelope) -> Verdict:
-    """What was found out about From; where our own list stands in its stead, only as far as it came by that list."""
+def _verdict(rules: Rules, mail: Email, envelope: Envelope) -> Verdict:
+    """What was found out about From; where our own list stands in its stead, only as far as it came by that list.
+
+    A list that writes as a mailbox of ours must prove that as anybody who does.
+    """
     verdict = read_verdict(envelope.facts.get("authresults", ""))
-    return passed_on(verdict, mail.via.rpartition("@")[2]) if mail.via else verdict
+    if mail.via is None:
+        return verdict
+    if mail.via not in rules.lists and verdict.dmarc != "pass":
+        return replace(verdict, dmarc="fail", why=f"it comes from {mail.via}, and nothing shows that we sent it")
+    return passed_on(verdict, mail.via.rpartition("@")[2])
 
 
 def _mailboxes(rules: Rules, recipients: list[str], delivered: list[str], envelope: Envelope) -> list[Mailbox]:

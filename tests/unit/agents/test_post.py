@@ -115,3 +115,28 @@ def test_an_owner_is_written_to_with_a_token_of_their_own_and_a_manager_by_name(
     assert not desk.tokens.is_for(notice, "eva")
     case.owner = None
     assert [sent.recipient for sent in posted(desk, a_mail(case, to="owner"))] == ["lead@desk.example"]
+
+
+def test_a_colleague_who_answers_a_notification_of_somebody_elses_writes_a_note_on_its_case() -> None:
+    desk = Desk('[[queue]]\nname = "Support"\nnotify = "lead@desk.example"\n')
+    rui = desk.agent("rui", "rui@desk.example")
+    desk.agent("eva", "eva@desk.example")
+    desk.memory.tables.reach[rui.id] = Reach("rui", "rui@desk.example", None, None)
+    case = desk.case_with(mail("a"))
+    case.owner = rui
+    [notice] = posted(desk, a_mail(case, to="owner", template="sla_warned"))
+    desk.memory.tables.outbound[notice.message_id] = notice
+    desk.auth = "dmarc=pass"
+    answer = desk.one(mail("b", sender="eva@desk.example", answers=notice.message_id, text="I take it."))
+    assert (answer.outcome, answer.case, answer.matched_by) == ("appended", case.number, "message_id")
+    assert {one.kind for one in desk.memory.tables.activities.values()} == {"email", "note"}
+
+
+def test_a_stranger_who_knows_a_notification_gains_nothing_by_it() -> None:
+    desk = Desk()
+    case = desk.case_with(mail("a"))
+    [notice] = posted(desk, a_mail(case, to="lead@desk.example", template="sla_warned"))
+    desk.memory.tables.outbound[notice.message_id] = notice
+    stranger = desk.one(mail("b", sender="eve@evil.example", answers=notice.message_id))
+    assert (stranger.outcome, stranger.flags) == ("opened", ())
+    assert desk.case(stranger).linked_to == case.id
