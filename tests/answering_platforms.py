@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,6 +52,7 @@ class Answering:
     stands: list[dict[str, Any]] = field(default_factory=list)
     next: deque[Response | Swallowed] = field(default_factory=deque)
     hangs: asyncio.Event | None = None
+    meanwhile: Callable[[], Awaitable[None]] | None = None
     taken: asyncio.Event = field(default_factory=asyncio.Event)
     now: str = "2026-03-02T10:00:05+0000"
 
@@ -80,6 +81,8 @@ class Answering:
             return forced
         self.stands.append({**stands, "at": self.now})
         self.taken.set()
+        if self.meanwhile is not None:
+            await self.meanwhile()
         if self.hangs is not None:
             hangs, self.hangs = self.hangs, None
             await hangs.wait()

@@ -609,3 +609,30 @@ def test_requests_to_x_are_signed_where_there_are_keys(play: Callable[[Story], A
     (posted,) = play(story).posted
     assert posted.headers["authorization"].startswith('OAuth oauth_consumer_key="our%20key", oauth_nonce="')
     assert f'oauth_timestamp="{SECONDS}", oauth_token="{TOKEN}"' in posted.headers["authorization"]
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_what_is_told_while_the_api_still_answers_is_the_answer_that_leaves(
+    play: Callable[[Story], Answering], *, waits: bool
+) -> None:
+    async def story(desk: Desk) -> None:
+        _, case = await desk.comes("facebook", comment("5_1", "It burns."))
+        telling: list[asyncio.Task[tuple[str, UUID | None]]] = []
+
+        async def tell() -> None:
+            echo = comment(desk.server.stands[-1]["id"], "Pull the plug.", by="100", under="5_1")
+            telling.append(asyncio.create_task(desk.comes("facebook", echo)))
+            if waits:
+                await telling[-1]
+
+        desk.server.meanwhile = tell
+        for number in range(1, 9):
+            made = await desk.answers(case, "Pull the plug.")
+            await desk.leave()
+            assert await telling[-1] == ("duplicate", case)
+            assert (await desk.standing(made))[0] == "sent"
+            assert await desk.rows("SELECT count(*) FROM activity") == [(1 + number,)]
+        known = await desk.rows("SELECT count(DISTINCT activity_id), count(*) FROM activity_key")
+        assert known == [(9, 9)], "each answer is known by its own id"
+
+    play(story)

@@ -266,7 +266,7 @@ def test_what_is_known_of_a_call_is_locked_until_it_is_written(floor: Floor) -> 
             facts = await tx.read(Wanted(set(), set(), set(), set(), set(), ChannelWanted(about={key})))
             assert facts.channels.activities
             with pytest.raises(psycopg.errors.LockNotAvailable):
-                floor.ask("SELECT FROM activity FOR UPDATE NOWAIT")
+                floor.ask("SELECT FROM activity_key FOR UPDATE NOWAIT")
         await store.close()
 
     asyncio.run(scenario())

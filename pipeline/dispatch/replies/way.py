@@ -1,6 +1,7 @@
 """The way out by social platforms: answers leave in the order of each conversation, and what became of them is told."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -79,6 +80,7 @@ class ReplyWay:
         found = await send(begun, self._pages.get(begun.reply.source), self._api, now)
         if isinstance(found, Again) and found.rests and found.at is not None:
             await self._queue.rest(begun.reply.source, found.at, found.reason)
+            self.departures.state = f"{begun.reply.source} rests until {found.at:%Y-%m-%d %H:%M:%S} UTC: {found.reason}"
         async with self._teller() as deliveries:
             await self._tell(begun, found, deliveries, now)
 
@@ -104,17 +106,17 @@ class ReplyWay:
         match found:
             case Sent(platform_id=known):
                 self.departures.sent += 1
-                self.departures.last_success = now
+                self.departures.last_success, self.departures.state = now, ""
                 became = _became(reply, "sent", now, platform_id=known)
                 await deliveries.tell(became, lambda tx: note_sent(tx.connection, reply.id, reply.platform, known, now))
             case Again(reason=reason, unsure=unsure) if again_at is not None:
-                self.departures.failed[reason] += 1
+                self.departures.failed[_kind_of(reason)] += 1
                 became, due = _became(reply, "queued", now, reason=reason), again_at
                 await deliveries.tell(
                     became, lambda tx: note_waits(tx.connection, reply.id, due, reason, unsure=unsure)
                 )
             case Again(reason=reason, unsure=unsure) | Never(reason=reason, unsure=unsure):
-                self.departures.failed[reason] += 1
+                self.departures.failed[_kind_of(reason)] += 1
                 says = _given_up(reason, unsure=unsure) if isinstance(found, Again) else reason
                 became = _became(reply, "failed", now, reason=says)
                 await deliveries.tell(became, lambda tx: note_failed(tx.connection, reply.id, says, unsure=unsure))
@@ -144,6 +146,11 @@ class ReplyWay:
 def _became(reply: WaitingReply, state: Any, now: datetime, **values: Any) -> Became:  # noqa: ANN401
     return Became(kind="social", state=state, target=reply.target, at=now, attempts=reply.attempts + 1,
                   activity=reply.id, **values)  # fmt: skip
+
+
+def _kind_of(reason: str) -> str:
+    """The reason without what is of this answer alone, so that figures have few names."""
+    return re.split(r"[:;]", reason, maxsplit=1)[0]
 
 
 def _given_up(reason: str, *, unsure: bool) -> str:
