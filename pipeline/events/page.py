@@ -7,7 +7,7 @@ from typing import Any
 from pipeline.events.examples import examples, state_example
 from pipeline.events.models import CaseEvent
 from pipeline.events.schemas import EVENT_TYPES, event_schemas
-from pipeline.events.state import STATE_SAYS, state_schema
+from pipeline.events.state import STATE_SAYS, CaseState, state_schema
 
 _HEAD = """\
 <!-- Generated from the models of the events by `make events`. -->
@@ -48,7 +48,7 @@ def _lines() -> Iterator[str]:
             yield ""
         yield from _example(told[kind.name].data)
     state = state_schema()
-    yield f"\n## case.state\nA topic of its own. {STATE_SAYS}\n"
+    yield f"\n## case.state\nA topic of its own. {STATE_SAYS}\n\n{_prose(CaseState.__doc__ or '')}\n"
     yield from _table(state)
     yield ""
     yield from _example(state_example()[1])
