@@ -70,10 +70,9 @@ class EventsOverHttp:
         asked = {**self._asked, "after": after}
         with _explained():
             async with _streamed(http, asked) as answer:
-                rest = b""
+                blocks = Blocks()
                 async for chunk in answer.aiter_bytes():
-                    *blocks, rest = (rest + chunk.replace(b"\r\n", b"\n")).split(b"\n\n")
-                    if found := [heard for block in blocks if (heard := _heard(block)) is not None]:
+                    if found := [heard for block in blocks.feed(chunk) if (heard := _heard(block)) is not None]:
                         yield found
         raise Away("the desk ended the stream")
 
@@ -86,6 +85,25 @@ class EventsOverHttp:
             after = str(told["next"])
             events = [Event.of_told(one) for one in told["events"]]
             yield [*(Heard(event, {POSITION: str(event.position)}) for event in events), Heard(None, {POSITION: after})]
+
+
+class Blocks:
+    """Cuts a stream of server-sent events into blocks, wherever the pieces end in which it comes.
+
+    Source: HTML Living Standard, 9.2.5 "Parsing an event stream": a line ends with LF, CR, or both.
+    """
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, chunk: bytes) -> list[bytes]:
+        """The blocks that are whole by now, their lines ended by LF."""
+        text = self._rest + chunk
+        held = text[-1:] if text.endswith(b"\r") else b""  # an LF may follow that belongs to it
+        whole = text.removesuffix(held).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        *blocks, rest = whole.split(b"\n\n")
+        self._rest = rest + held
+        return blocks
 
 
 @asynccontextmanager
