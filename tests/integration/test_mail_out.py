@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import wraps
 from pathlib import Path
@@ -23,6 +24,7 @@ from pipeline.api.app import create_app
 from pipeline.cli import app as cli
 from pipeline.dispatch.mail.door import Answer, Away, Later, Mail, Refused, Unknown
 from pipeline.dispatch.mail.memory import MemoryDoor
+from pipeline.dispatch.mail.signing import SigningKey
 from pipeline.dispatch.mail.unsubscribing import ONE_CLICK
 from pipeline.domain.orders import Assign, Reply, SetField
 from pipeline.store.outbound_ports import NewMail
@@ -533,3 +535,18 @@ async def test_who_is_stopped_over_a_mail_ends_it_first(desk: PostingDesk) -> No
     await way.close()
     [letter] = desk.letters()
     assert (letter["state"], letter["unsure"], door.handed) == ("sent", 0, 1)
+
+
+@on_a_desk()
+async def test_a_mail_that_cannot_be_made_holds_up_no_other(desk: PostingDesk) -> None:
+    number = await replied(desk)
+    right = desk.way._composer
+    desk.way._composer = replace(right, keys=[SigningKey("desk.example", "s", b"no key")])
+    await desk.send(NOW, until_nothing_is_due=False)
+    [letter] = desk.letters()
+    assert letter["state"] == "queued"
+    assert letter["reason"].startswith("it cannot be made: ")
+    desk.way._composer = right
+    await desk.do(number, Reply(text="And?"), at=NOW)
+    await desk.send(NOW + DAY)
+    assert [letter["state"] for letter in desk.letters()] == ["sent", "sent"]

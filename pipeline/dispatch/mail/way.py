@@ -108,6 +108,12 @@ class MailWay:
         except NoAddressError as error:
             await self._record(known, lane, _failed(known, str(error), now))
             return
+        except Exception as error:  # noqa: BLE001  # mails after it must not wait for it
+            _log.exception("a mail cannot be made", mail=known.mail.message_id, template=known.mail.template)
+            self.departures.failed["unexpected"] += 1
+            not_now = self._came_to_nothing(known, Later(f"it cannot be made: {error!r}"[:500]), now)
+            await self._record(known, lane, not_now)
+            return
         if composed.failed:
             self.departures.failed["template"] += 1
         answer = await lane.door.send(composed.mail)
