@@ -97,6 +97,9 @@ async def write_work(connection: psycopg.AsyncConnection, changes: WorkChanges) 
         if rows:
             await connection.execute(_SQL[name], {"rows": orjson.dumps(rows).decode()})
     await write_replies(connection, changes.replies)
+    if changes.owned:
+        ids, agents = (list(column) for column in zip(*changes.owned, strict=True))
+        await connection.execute(_SQL["own"], {"ids": ids, "agents": agents})
     if changes.consumed:
         ids, ats = (list(column) for column in zip(*changes.consumed, strict=True))
         await connection.execute(_SQL["consume"], {"ids": ids, "ats": ats})

@@ -103,6 +103,10 @@ UPDATE activity SET state = r.state, ended_at = r.at, duration_s = coalesce(r.du
 FROM json_to_recordset(%(rows)s::json) AS r (id uuid, state text, at timestamptz, duration_s int, billable_s int)
 WHERE activity.id = r.id AND activity.state = 'open';
 
+-- name: own
+UPDATE activity SET agent = r.agent FROM unnest(%(ids)s::uuid[], %(agents)s::text[]) AS r (id, agent)
+WHERE activity.id = r.id AND activity.state = 'open';
+
 -- name: move_links
 -- What answers a moved message follows it; runs before the activity moves.
 WITH wanted AS (

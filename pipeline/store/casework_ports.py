@@ -138,11 +138,15 @@ class DeedRow:
 
 @dataclass(slots=True)
 class WorkChanges:
-    """What an order writes; `consumed` are cases whose billable time bears the mark from now on, `restored` no more."""
+    """What an order writes; `consumed` are cases whose billable time bears the mark from now on, `restored` no more.
+
+    `owned` are open activities that became an agent's, or nobody's.
+    """
 
     activities: list[WorkActivity] = field(default_factory=list)
     finished: list[Finished] = field(default_factory=list)
     moved: list[Moved] = field(default_factory=list)
+    owned: list[tuple[UUID, str | None]] = field(default_factory=list)
     consumed: list[tuple[UUID, datetime]] = field(default_factory=list)
     restored: list[UUID] = field(default_factory=list)
     merged: list[MergeRecord] = field(default_factory=list)

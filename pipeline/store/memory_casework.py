@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Collection, Iterable
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -89,10 +90,10 @@ def write_work(tables: "Tables", changes: WorkChanges) -> None:
         _finish(tables, finished)
     for moved in changes.moved:
         _move(tables, moved)
+    for id_, agent in changes.owned:
+        _own(tables, id_, agent)
     for case, at in changes.consumed:
-        for row in _of_case(tables, case):
-            if row.id not in tables.consumed and row.state == "closed" and row.kind != "resolution" and _billable(row):
-                tables.consumed[row.id] = at
+        _consume(tables, case, at)
     tables.merges.update({record.merged: record for record in changes.merged})
     for case in changes.unmerged:
         tables.merges.pop(case, None)
@@ -186,6 +187,19 @@ def _finish(tables: "Tables", finished: Finished) -> None:
         duration_s=row.duration_s if finished.duration_s is None else finished.duration_s,
         billable_s=row.billable_s if finished.billable_s is None else finished.billable_s,
     )
+
+
+def _consume(tables: "Tables", case: UUID, at: datetime) -> None:
+    """Marks what bears no mark yet."""
+    for row in _of_case(tables, case):
+        if row.id not in tables.consumed and row.state == "closed" and row.kind != "resolution" and _billable(row):
+            tables.consumed[row.id] = at
+
+
+def _own(tables: "Tables", activity: UUID, agent: str | None) -> None:
+    row = tables.activities.get(activity)
+    if isinstance(row, WorkActivity) and row.state == "open":
+        tables.activities[activity] = replace(row, agent=agent)
 
 
 def _move(tables: "Tables", moved: Moved) -> None:

@@ -201,3 +201,15 @@ async def test_records_are_found_by_their_names(world: World) -> None:
     known = KnownRecord(Ref(contact.id, None, "ana"), acme)
     assert found == {by_address: known, by_id: known, RecordName("account", "acme"): KnownRecord(acme),
                      RecordName("device", "pump-7"): KnownRecord(pump, acme)}  # fmt: skip
+
+
+@on_a_new_desk
+async def test_an_open_activity_becomes_somebodys(world: World) -> None:
+    case = a_case(1001)
+    await opened(world, case)
+    open_, closed = a_call(case, kind="task", state="open"), a_call(case, kind="task")
+    await do(world, activities=[open_, closed])
+    await do(world, owned=[(open_.id, "ana"), (closed.id, "ana")])
+    assert {one.id: one.owner for one in await of_case(world, case)} == {open_.id: "ana", closed.id: None}
+    await do(world, owned=[(open_.id, None)])
+    assert [one.owner for one in await of_case(world, case)] == [None, None]

@@ -56,6 +56,8 @@ class QueueDesk:
             if case is None:
                 item = replace(item, owner=agent.ref.id, given=by.at)
                 batch.queues.put(item)
+                if item.kind == "task":
+                    batch.work.owned.append((item.ref, name))
                 told = {"agent": name, "queue": queue}
                 batch.work.deeds.append(DeedRow(uuid7(), None, by.at, by.actor, by.actor_id, Pick.__name__, told))
             else:
@@ -79,6 +81,8 @@ class QueueDesk:
             case = batch.cases.get(ref)
             if case is None:
                 batch.queues.put(replace(item, owner=None, given=None))
+                if item.kind == "task":
+                    batch.work.owned.append((item.ref, None))
             else:
                 changed = {"owner": (case.owner, None)}
                 case.owner = None
