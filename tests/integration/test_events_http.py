@@ -16,6 +16,7 @@ import psycopg
 import pytest
 from http_port import http_port
 from published import publish
+from running import RunningPostgres
 
 from pipeline.api.app import create_app
 from pipeline.api.auth import Gate
@@ -330,6 +331,24 @@ def test_the_end_of_the_process_ends_the_stream(play: Callable[..., None]) -> No
             assert [block async for block in blocks] == []
 
     play(scenario, published=1)
+
+
+def test_who_listens_stays_while_postgres_is_away(migrated: str, postgres_server: RunningPostgres) -> None:
+    async def scenario(api: Api) -> None:
+        async with aclosing(api.stream(after=0)) as blocks:
+            await anext(blocks)
+            publish(api.dsn, 1, 1)
+            assert (await anext(blocks))["id"] == "1"
+            postgres_server.kill()
+            answer = await api.http.get(
+                "/events", params={"after": 0, "case": 1001}, headers={"Accept": "application/json"}
+            )
+            assert answer.status_code in {200, 503}, "from memory, or not now"
+            postgres_server.start()
+            publish(api.dsn, 2, 2)
+            assert (await anext(blocks))["id"] == "2"
+
+    asyncio.run(_serve(migrated, scenario, QUICK))
 
 
 def test_who_went_is_forgotten(play: Callable[..., None]) -> None:
