@@ -34,14 +34,14 @@ def _asked(tables: "Tables", case_id: UUID, named: UUID | None) -> StoredItem | 
         if isinstance(row, ToldActivity) and row.case_id == case_id and row.kind == "social"
         and row.direction == "in" and row.sender
     ]  # fmt: skip
-    fitting = [
-        row
-        for row in items
-        if (row.id == named if named else contact is None or row.contact_id == contact.id)
-    ]  # fmt: skip
+    fitting = [row for row in items if named is None or row.id == named]
     if not fitting:
         return None
-    item = max(fitting, key=lambda row: (not row.hidden, row.at, row.id))
+
+    def rank(row: ToldActivity) -> tuple[object, ...]:
+        return contact is not None and row.contact_id == contact.id, not row.hidden, row.at, row.id
+
+    item = max(fitting, key=rank)
     messages = [m for m in tables.messages.values() if m.activity_id == item.id and m.id in tables.raws]
     if not messages:
         return None

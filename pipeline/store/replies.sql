@@ -10,17 +10,16 @@ FROM json_to_recordset(%(rows)s::json) AS r (id uuid, case_id uuid, source text,
     places text[], words text, created_at timestamptz);
 
 -- name: asked
--- The item that an answer is for: the one that is named, else what the customer wrote last and still stands there; as
--- the first message of it told it.
+-- The item that an answer is for: the one that is named, else what the customer wrote last and still stands there (or
+-- whoever wrote, where the customer is another one by now); as the first message of it told it.
 SELECT r.case_id, item.id, told.source, told.facts, told.raw, last.at
 FROM unnest(%(cases)s::uuid[], %(activities)s::uuid[]) AS r (case_id, activity_id)
 JOIN cases ON cases.id = r.case_id
 CROSS JOIN LATERAL (
     SELECT id FROM activity
     WHERE activity.case_id = r.case_id AND kind = 'social' AND direction = 'in' AND sender IS NOT NULL
-        AND CASE WHEN r.activity_id IS NULL
-            THEN activity.contact_id = cases.contact_id OR cases.contact_id IS NULL ELSE activity.id = r.activity_id END
-    ORDER BY hidden, at DESC, id DESC LIMIT 1
+        AND (r.activity_id IS NULL OR activity.id = r.activity_id)
+    ORDER BY coalesce(activity.contact_id = cases.contact_id, false) DESC, hidden, at DESC, id DESC LIMIT 1
 ) AS item
 CROSS JOIN LATERAL (
     SELECT message.source, message.facts, raw_message.raw

@@ -3,10 +3,11 @@
 from datetime import timedelta
 from uuid import UUID, uuid4
 
-from rows import NOW, a_case, a_message, wanted
+from rows import NOW, a_case, a_contact, a_message, wanted
 from worlds import World, on_a_new_desk
 
 from pipeline.domain.cases import Case
+from pipeline.domain.matching import Ref
 from pipeline.domain.posts import PostTold
 from pipeline.store.casework_ports import WorkActivity, WorkChanges, WorkWanted
 from pipeline.store.channel_ports import About, ChannelChanges, ChannelFacts, ChannelWanted, ToldActivity
@@ -77,6 +78,21 @@ async def test_the_last_item_that_still_stands_is_asked_as_it_came_first(world: 
     first = await asked(world, case, items[0].id)
     assert first is not None
     assert (first.activity, first.raw) == (items[0].id, b"0 0")
+
+
+@on_a_new_desk
+async def test_the_customers_own_item_comes_first_and_anybodys_where_they_wrote_none(world: World) -> None:
+    contact = a_contact("ana@x.example")
+    async with world.store.transaction() as tx:
+        await tx.create_contacts([contact])
+    case = a_case(1001, contact=Ref(contact.id, None, "ana"))
+    theirs, later = an_item(case, 0, contact_id=contact.id), an_item(case, 1)
+    await write(world, case, [theirs, later], [(told_by(theirs), b"1"), (told_by(later), b"2")])
+    other = a_case(1002, contact=case.contact)
+    anybodys = an_item(other, 2)
+    await write(world, other, [anybodys], [(told_by(anybodys), b"3")])
+    found = [await asked(world, case), await asked(world, other)]
+    assert [one and one.raw for one in found] == [b"1", b"3"]
 
 
 @on_a_new_desk

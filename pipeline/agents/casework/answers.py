@@ -7,6 +7,7 @@ from pipeline.agents.casework.platform_answers import answer_item, is_account
 from pipeline.domain import casework
 from pipeline.domain.answers import answered
 from pipeline.domain.orders import Note, Refused, Reply
+from pipeline.domain.platforms import PLATFORMS
 from pipeline.store.casework_ports import Correspondence
 from pipeline.store.outbound_ports import ANSWER, NewMail
 
@@ -18,7 +19,8 @@ def reply(desk: WorkDesk, order: Reply) -> UUID | Refused:
     """Write to the customer, where they wrote last unless the order says otherwise."""
     case = desk.case
     theirs = desk.facts.answers.get(case.id) or Correspondence(case.origin, None)
-    on_platform = order.answers is not None or (is_account(order.to) if order.to else theirs.kind == "social")
+    said_there = theirs.kind == "social" or (theirs.kind in PLATFORMS and theirs.address is None)
+    on_platform = order.answers is not None or (is_account(order.to) if order.to else said_there)
     if not on_platform:
         return _write(desk, order, theirs)
     made = answer_item(desk, order)
