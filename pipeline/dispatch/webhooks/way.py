@@ -88,9 +88,7 @@ class Webhooks:
 
     async def look(self, now: datetime) -> bool:
         """Queue the deliveries of what was published since; whether more waits."""
-        queued = 0
-        for place in await self._queue.places():
-            queued += await self._queue.walk(place, self._wants)
+        queued = await self._walk()
         run = 0
         while (following := await self._queue.walk_replay(run, self._wants)) is not None:
             run = following
@@ -116,12 +114,18 @@ class Webhooks:
         watch = _Watch(now)
         tried = await self._tried(subscription, job, events, watch)
         await self._note(subscription, job, tried, watch.now())
+        if subscription.ordered:  # its next events wait for nothing else
+            await self._walk()
 
     async def close(self) -> None:
         """Close all connections."""
         await self._sender.close()
         await self._notice.close()
         await self._queue.close()
+
+    async def _walk(self) -> int:
+        """Queue what the cursors come past; how many events."""
+        return sum([await self._queue.walk(place, self._wants) for place in await self._queue.places()])
 
     async def _tried(
         self, subscription: Subscription, job: Delivery, events: Sequence[Published], watch: "_Watch"
