@@ -1,31 +1,37 @@
 """A desk whose mail is sent step by step: what came in is settled, what leaves is looked at."""
 
+import asyncio
 import email
 import email.policy
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from email.message import EmailMessage
+from functools import wraps
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import psycopg
+from click.testing import Result
 from desk import HOUR, TEXT, Desk, close
 from psycopg.rows import dict_row
+from typer.testing import CliRunner
 
 from pipeline import app
 from pipeline.agents.batch import Batch, Deed
 from pipeline.agents.rules import compile_rules
+from pipeline.cli import app as cli
 from pipeline.dispatch.mail.memory import MemoryDoor
 from pipeline.dispatch.mail.way import MailWay
 from pipeline.domain.cases import Case
-from pipeline.domain.orders import Order
+from pipeline.domain.orders import Order, Reply
 from pipeline.store.outbound_ports import NewMail
 from pipeline.store.postgres import PostgresStore
 from pipeline.wire import Envelope, Record
 
 ANA = "ana@client.example"
 SUPPORT = "support@desk.example"
+MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 
 
 class PostingDesk:
@@ -181,4 +187,49 @@ def text_of(raw: bytes) -> str:
     return found.replace("\r\n", "\n")
 
 
-MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
+ACKNOWLEDGING = 'acknowledge = true\n[[mailbox]]\naddress = "lead@desk.example"\n[mail]\nconnections = 1\n'
+NOW = HOUR + MINUTE
+
+Story = Callable[[PostingDesk], Awaitable[None]]
+
+
+def on_a_desk(more: str = ACKNOWLEDGING) -> Callable[[Story], Callable[[Path, Callable[[], str]], None]]:
+    """Run a test that awaits on a desk of its own, whose `sales` mailbox is continued by `more`."""
+
+    def decorate(story: Story) -> Callable[[Path, Callable[[], str]], None]:
+        @wraps(story)
+        def run(tmp_path: Path, new_database: Callable[[], str]) -> None:
+            async def whole() -> None:
+                desk = PostingDesk(tmp_path / "desk", new_database(), more=more)
+                try:
+                    await story(desk)
+                finally:
+                    await desk.close()
+
+            asyncio.run(whole())
+
+        del run.__wrapped__  # type: ignore[attr-defined]  # pytest would look for the fixtures of the story
+        return run
+
+    return decorate
+
+
+async def opened(desk: PostingDesk, name: str = "m1", sender: str = ANA, **settings: str) -> int:
+    """A case that a mail opened."""
+    became = await desk.receive(a_mail(name, sender=sender, **settings))
+    assert became["outcome"] == "opened", became["reason"]
+    number: int = became["number"]
+    return number
+
+
+async def replied(desk: PostingDesk, text: str = "Turn it on.") -> int:
+    """A case whose customer was answered."""
+    number = await opened(desk)
+    await desk.do(number, Reply(text=text), by="rui")
+    return number
+
+
+async def verb(desk: PostingDesk, *words: str, group: str = "suppression") -> Result:
+    """Run a verb of the list, or of another group."""
+    command = [group, *words, "--data", str(desk.desk.folder)]
+    return await asyncio.to_thread(CliRunner().invoke, cli, command)

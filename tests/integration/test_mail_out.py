@@ -1,76 +1,39 @@
 """Mail leaves the desk: worded, signed, once; and what becomes of it is told on its case."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from functools import wraps
 from pathlib import Path
 
 import httpx
 import orjson
 import pytest
-from click.testing import Result
 from desk import HOUR
-from mail_clients import outlook
 from mime_lint import faults
-from posting import ANA, DAY, MINUTE, SUPPORT, PostingDesk, a_mail, read, text_of
-from running import RunningPostgres
+from posting import (
+    ACKNOWLEDGING,
+    ANA,
+    DAY,
+    MINUTE,
+    NOW,
+    PostingDesk,
+    a_mail,
+    on_a_desk,
+    opened,
+    read,
+    replied,
+    text_of,
+    verb,
+)
 from smtp_sink import Sink
-from typer.testing import CliRunner
 
 from pipeline import app
 from pipeline.api.app import create_app
-from pipeline.cli import app as cli
-from pipeline.dispatch.mail.door import Answer, Away, Later, Mail, Refused, Unknown
-from pipeline.dispatch.mail.memory import MemoryDoor
-from pipeline.dispatch.mail.signing import SigningKey
 from pipeline.dispatch.mail.unsubscribing import ONE_CLICK
-from pipeline.domain.orders import Assign, Reply, SetField
+from pipeline.domain.orders import Reply, SetField
 from pipeline.store.outbound_ports import NewMail
 
 pytestmark = pytest.mark.integration
-
-ACKNOWLEDGING = 'acknowledge = true\n[[mailbox]]\naddress = "lead@desk.example"\n[mail]\nconnections = 1\n'
-NOW = HOUR + MINUTE
-
-Story = Callable[[PostingDesk], Awaitable[None]]
-
-
-def on_a_desk(more: str = ACKNOWLEDGING) -> Callable[[Story], Callable[[Path, Callable[[], str]], None]]:
-    """Run a test that awaits on a desk of its own, whose `sales` mailbox is continued by `more`."""
-
-    def decorate(story: Story) -> Callable[[Path, Callable[[], str]], None]:
-        @wraps(story)
-        def run(tmp_path: Path, new_database: Callable[[], str]) -> None:
-            async def whole() -> None:
-                desk = PostingDesk(tmp_path / "desk", new_database(), more=more)
-                try:
-                    await story(desk)
-                finally:
-                    await desk.close()
-
-            asyncio.run(whole())
-
-        del run.__wrapped__  # type: ignore[attr-defined]  # pytest would look for the fixtures of the story
-        return run
-
-    return decorate
-
-
-async def opened(desk: PostingDesk, name: str = "m1", sender: str = ANA, **settings: str) -> int:
-    """A case that a mail opened."""
-    became = await desk.receive(a_mail(name, sender=sender, **settings))
-    assert became["outcome"] == "opened", became["reason"]
-    number: int = became["number"]
-    return number
-
-
-async def replied(desk: PostingDesk, text: str = "Turn it on.") -> int:
-    """A case whose customer was answered."""
-    number = await opened(desk)
-    await desk.do(number, Reply(text=text), by="rui")
-    return number
 
 
 @on_a_desk()
@@ -143,54 +106,6 @@ async def test_the_customers_language_then_that_of_their_mail_then_the_desks(des
 
 
 @on_a_desk()
-async def test_what_is_not_taken_now_is_tried_again_and_given_up_after_three_days(desk: PostingDesk) -> None:
-    number = await replied(desk)
-    desk.doors[0].answers.extend([Later("451 4.3.0 busy")] * 1000)
-    at, due, tries = NOW, NOW, 0
-    while desk.letters()[0]["state"] == "queued":
-        at = max(at + timedelta(seconds=1), due)
-        tries += await desk.send(at, until_nothing_is_due=False)
-        due = desk.letters()[0]["due_at"]
-    assert 70 < tries < 150
-    assert timedelta(days=3) <= at - NOW < timedelta(days=3, minutes=1)
-    [letter] = desk.letters()
-    assert letter["state"] == "failed"
-    assert letter["reason"].endswith("tries: 451 4.3.0 busy")
-    assert desk.events(number)[-1] == "delivery.failed"
-    assert not desk.rows("SELECT * FROM suppression")
-
-
-@on_a_desk()
-async def test_an_address_that_nobody_has_is_written_to_no_more(desk: PostingDesk) -> None:
-    number = await replied(desk)
-    desk.doors[0].answers.append(Refused("550 5.1.1 no such user", unreachable=True))
-    await desk.send(NOW)
-    assert desk.events(number)[-1] == "delivery.failed"
-    [activity] = desk.rows("SELECT delivery, delivery_reason FROM activity WHERE direction = 'out'")
-    assert activity == {"delivery": "failed", "delivery_reason": "550 5.1.1 no such user"}
-    [case] = desk.rows("SELECT flags, first_response_at FROM cases")
-    assert case["first_response_at"] is None
-    assert case["flags"]
-    assert desk.rows("SELECT bounced_at FROM identity WHERE value = %s", ANA) == [{"bounced_at": NOW}]
-    await desk.do(number, Reply(text="Did you get that?"), at=NOW + MINUTE)
-    await desk.send(NOW + MINUTE)
-    assert desk.letters()[1]["state"] == "dropped"
-    assert "550 5.1.1 no such user" in desk.letters()[1]["reason"]
-    assert desk.handed == 1
-
-
-@on_a_desk()
-async def test_who_writes_after_their_mail_came_back_is_answered(desk: PostingDesk) -> None:
-    number = await replied(desk)
-    desk.doors[0].answers.append(Refused("550 5.1.1 no such user", unreachable=True))
-    await desk.send(NOW)
-    await desk.receive(a_mail("m2", headers="In-Reply-To: <m1@client.example>"), at=NOW + DAY)
-    await desk.do(number, Reply(text="There you are."), at=NOW + DAY + MINUTE)
-    await desk.send(NOW + DAY + MINUTE)
-    assert [letter["state"] for letter in desk.letters()] == ["failed", "sent"]
-
-
-@on_a_desk()
 async def test_nobody_who_is_on_the_list_by_hand_gets_mail(desk: PostingDesk) -> None:
     assert (await verb(desk, "add", ANA.upper(), "--reason", "asked us to")).exit_code == 0
     assert (await verb(desk, "add", "nobody at all")).exit_code == 1
@@ -203,39 +118,6 @@ async def test_nobody_who_is_on_the_list_by_hand_gets_mail(desk: PostingDesk) ->
     assert (await verb(desk, "remove", ANA)).exit_code == 0
     assert (await verb(desk, "remove", ANA)).exit_code == 1
     assert (await verb(desk, "list", ANA)).exit_code == 1
-
-
-async def verb(desk: PostingDesk, *words: str, group: str = "suppression") -> Result:
-    """Run a verb of the list, or of another group."""
-    command = [group, *words, "--data", str(desk.desk.folder)]
-    return await asyncio.to_thread(CliRunner().invoke, cli, command)
-
-
-@on_a_desk()
-async def test_after_an_unknown_result_it_is_the_same_mail_again(desk: PostingDesk) -> None:
-    await replied(desk)
-    desk.doors[0].answers.append(Unknown("lost"))
-    await desk.send(NOW)
-    assert (desk.letters()[0]["state"], desk.letters()[0]["unsure"]) == ("queued", 1)
-    first = dict(desk.doors[0].mails)
-    await desk.send(NOW + DAY)
-    assert desk.doors[0].mails == first
-    assert desk.handed == 2
-    assert desk.letters()[0]["state"] == "sent"
-
-
-@on_a_desk()
-async def test_while_nobody_takes_mail_nothing_is_held_against_it(desk: PostingDesk) -> None:
-    await replied(desk)
-    desk.doors[0].answers.extend([Away("refused")] * 6)
-    at = NOW
-    while desk.letters()[0]["state"] == "queued":
-        await desk.send(at, until_nothing_is_due=False)
-        at += DAY
-    [letter] = desk.letters()
-    assert (letter["state"], letter["attempts"]) == ("sent", 1)
-    assert at - NOW == 7 * DAY
-    assert desk.way.departures.failed["away"] == 6
 
 
 @on_a_desk()
@@ -270,64 +152,6 @@ async def test_no_domain_gets_more_in_a_minute_than_is_allowed(desk: PostingDesk
     assert await desk.send(NOW + MINUTE - timedelta(seconds=1)) == 0
     assert await desk.send(NOW + MINUTE + timedelta(seconds=1)) == 2
     assert await desk.send(NOW + 3 * MINUTE) == 1
-
-
-@on_a_desk()
-async def test_a_sender_that_died_over_a_mail_leaves_it_to_the_next(desk: PostingDesk) -> None:
-    await replied(desk)
-    await desk.way.look(NOW)
-    [args] = desk.take_jobs()
-    desk.change("UPDATE outbound SET state = 'sending', attempts = 1, first_at = %s", NOW)
-    await desk.way.work(args, NOW)
-    [letter] = desk.letters()
-    assert (letter["state"], letter["unsure"]) == ("sent", 1)
-    await desk.way.work(args, NOW)
-    assert desk.handed == 1
-
-
-@on_a_desk()
-async def test_a_job_that_is_lost_is_queued_again(desk: PostingDesk) -> None:
-    await replied(desk)
-    await desk.way.look(NOW)
-    assert len(desk.take_jobs()) == 1
-    assert await desk.send(NOW + MINUTE) == 0
-    assert await desk.send(NOW + timedelta(hours=1, minutes=1)) == 1
-
-
-@on_a_desk()
-async def test_a_recipient_that_is_none_fails_with_the_reason(desk: PostingDesk) -> None:
-    await replied(desk)
-    desk.change("UPDATE outbound SET recipient = 'nobody at all'")
-    await desk.send(NOW)
-    assert "is no mail address" in desk.letters()[0]["reason"]
-
-
-@on_a_desk()
-async def test_a_bounce_comes_back_to_the_case_and_marks_the_address(desk: PostingDesk) -> None:
-    number = await replied(desk)
-    await desk.send(NOW)
-    became = await desk.receive(_bounce(desk.sent[0]), at=NOW + MINUTE)
-    assert (became["outcome"], became["number"]) == ("appended", number)
-    assert desk.letters()[0]["state"] == "bounced"
-    [row] = desk.rows("SELECT source FROM suppression WHERE address = %s", ANA)
-    assert row["source"] == "bounce"
-    [activity] = desk.rows("SELECT delivery FROM activity WHERE direction = 'out'")
-    assert activity["delivery"] == "failed"
-
-
-def _bounce(raw: bytes) -> bytes:
-    """A report of an MTA about a mail of ours, as Postfix writes it."""
-    head = raw.partition(b"\r\n\r\n")[0].decode()
-    return (
-        f"From: MAILER-DAEMON@mx.client.example\r\nTo: {SUPPORT}\r\nSubject: Undelivered Mail Returned to Sender\r\n"
-        "Message-ID: <dsn1@mx.client.example>\r\nDate: Mon, 02 Mar 2026 09:02:00 +0000\r\n"
-        "Auto-Submitted: auto-replied\r\nMIME-Version: 1.0\r\n"
-        'Content-Type: multipart/report; report-type=delivery-status; boundary="b"\r\n\r\n'
-        "--b\r\nContent-Type: text/plain\r\n\r\nI am sorry.\r\n"
-        "--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.client.example\r\n\r\n"
-        f"Final-Recipient: rfc822; {ANA}\r\nAction: failed\r\nStatus: 5.1.1\r\n\r\n"
-        f"--b\r\nContent-Type: text/rfc822-headers\r\n\r\n{head}\r\n\r\n--b--\r\n"
-    ).encode()
 
 
 @on_a_desk(f'{ACKNOWLEDGING}[templates]\npath = "FOLDER/templates"\n')
@@ -398,48 +222,6 @@ def test_the_process_for_what_leaves_sends_what_agents_write(tmp_path: Path, new
     asyncio.run(story())
 
 
-@on_a_desk()
-async def test_who_answered_a_notification_and_was_passed_on_in_vain_has_not_answered(desk: PostingDesk) -> None:
-    desk.add_agent("rui", "rui@desk.example")
-    number = await opened(desk)
-    await desk.do(number, Assign("rui"))
-    case = await desk.case(number)
-    await desk.post(NewMail(to="owner", template="on_hold_message", subject="s", body="b", at=HOUR, case=case))
-    await desk.send(NOW)
-    raw = outlook(read(desk.sent[0]), "It is on its way.", "<from-rui@desk.example>")
-    await desk.receive(raw, at=NOW, auth="dmarc=pass", by="rui@desk.example")
-    [answered] = desk.rows("SELECT first_response_at FROM cases")
-    assert answered["first_response_at"] == NOW
-    desk.doors[0].answers.append(Refused("550 5.1.1 no such user", unreachable=True))
-    await desk.send(NOW + MINUTE)
-    [taken_back] = desk.rows("SELECT first_response_at FROM cases")
-    assert taken_back["first_response_at"] is None
-
-
-@on_a_desk()
-async def test_what_failed_for_a_wrong_setting_is_sent_anew(desk: PostingDesk) -> None:
-    number = await replied(desk)
-    desk.doors[0].answers.append(Refused("554 5.7.1 relay access denied"))
-    await desk.send(NOW)
-    [case] = desk.rows("SELECT first_response_at FROM cases")
-    assert case["first_response_at"] is None
-    [listed] = (await verb(desk, "list", "--json", group="outbound")).stdout.splitlines()
-    assert (orjson.loads(listed)["reason"], orjson.loads(listed)["case"]) == ("554 5.7.1 relay access denied", number)
-    assert (await verb(desk, "retry", group="outbound")).exit_code == 1
-    assert (await verb(desk, "retry", "--failed-since", "yesterday", group="outbound")).exit_code == 1
-    assert (await verb(desk, "retry", "--failed-since", "2026-03-02T08:00", group="outbound")).exit_code == 0
-    await desk.send(NOW + MINUTE)
-    assert desk.events(number)[-2:] == ["delivery.failed", "delivery.sent"]
-    [case] = desk.rows("SELECT first_response_at FROM cases")
-    assert case["first_response_at"] == NOW + MINUTE
-    [letter] = desk.letters()
-    assert letter["state"] == "sent"
-    again = await verb(desk, "retry", str(letter["id"])[:12], group="outbound")
-    assert (again.exit_code, again.stdout.split()[-2:]) == (1, ["left", "alone"])
-    assert (await verb(desk, "retry", "nothing", group="outbound")).exit_code == 1
-    assert (await verb(desk, "list", "--state", "sent", group="outbound")).stdout.startswith(str(letter["id"]))
-
-
 @on_a_desk(f'{ACKNOWLEDGING}[http]\nurl = "https://desk.example"\n')
 async def test_who_wants_no_more_reminders_gets_none_and_is_answered_still(desk: PostingDesk) -> None:
     number = await opened(desk)
@@ -463,90 +245,3 @@ async def test_who_wants_no_more_reminders_gets_none_and_is_answered_still(desk:
         ("waiting_reminder", "dropped"), ("reply", "sent"),
     ]  # fmt: skip
     assert "List-Unsubscribe" not in read(desk.sent[-1])
-
-
-class _Outage(MemoryDoor):
-    """While it takes a mail, PostgreSQL goes away for a while."""
-
-    def __init__(self, server: RunningPostgres) -> None:
-        super().__init__()
-        self._server = server
-        self.back = asyncio.Event()
-
-    async def send(self, mail: Mail) -> Answer:
-        """Take it, with nobody there to write that down."""
-        answer = await super().send(mail)
-        self._server.kill()
-        asyncio.get_running_loop().call_later(0.5, self._come_back)
-        return answer
-
-    def _come_back(self) -> None:
-        self._server.start()
-        self.back.set()
-
-
-def test_while_postgresql_is_away_it_is_remembered_what_left(
-    tmp_path: Path, migrated: str, postgres_server: RunningPostgres
-) -> None:
-    async def story() -> None:
-        desk = PostingDesk(tmp_path / "desk", migrated, more=ACKNOWLEDGING)
-        door = _Outage(postgres_server)
-        desk.way = app.build_mail(desk.desk.config, lambda _: door)
-        try:
-            await replied(desk)
-            await desk.way.look(NOW)
-            [args] = desk.take_jobs()
-            await desk.way.work(args, NOW)
-            assert door.back.is_set()
-            [letter] = desk.letters()
-            assert (letter["state"], letter["unsure"], door.handed) == ("sent", 0, 1)
-        finally:
-            await desk.close()
-
-    asyncio.run(story())
-
-
-class _Slow(MemoryDoor):
-    """Takes its time over a mail."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.has_it, self.goes_on = asyncio.Event(), asyncio.Event()
-
-    async def send(self, mail: Mail) -> Answer:
-        """Answer when the test says so."""
-        self.has_it.set()
-        await self.goes_on.wait()
-        return await super().send(mail)
-
-
-@on_a_desk()
-async def test_who_is_stopped_over_a_mail_ends_it_first(desk: PostingDesk) -> None:
-    door = _Slow()
-    way = app.build_mail(desk.desk.config, lambda _: door)
-    await replied(desk)
-    await way.look(NOW)
-    [args] = desk.take_jobs()
-    working = asyncio.create_task(way.work(args, NOW))
-    await door.has_it.wait()
-    working.cancel()
-    door.goes_on.set()
-    await asyncio.gather(working, return_exceptions=True)
-    await way.close()
-    [letter] = desk.letters()
-    assert (letter["state"], letter["unsure"], door.handed) == ("sent", 0, 1)
-
-
-@on_a_desk()
-async def test_a_mail_that_cannot_be_made_holds_up_no_other(desk: PostingDesk) -> None:
-    number = await replied(desk)
-    right = desk.way._composer
-    desk.way._composer = replace(right, keys=[SigningKey("desk.example", "s", b"no key")])
-    await desk.send(NOW, until_nothing_is_due=False)
-    [letter] = desk.letters()
-    assert letter["state"] == "queued"
-    assert letter["reason"].startswith("it cannot be made: ")
-    desk.way._composer = right
-    await desk.do(number, Reply(text="And?"), at=NOW)
-    await desk.send(NOW + DAY)
-    assert [letter["state"] for letter in desk.letters()] == ["sent", "sent"]
