@@ -117,9 +117,10 @@ class Rules:
         return overflow.to if overflow is not None else None
 
     def is_ours(self, address: str) -> bool:
-        """Whether it is the address of a mailbox of ours, as we write it ourselves."""
-        mailbox = self.mailbox_of_address.get(address)
-        return mailbox is not None and address in mailbox.addresses
+        """Whether it is the address of a mailbox of ours, as we write it ourselves, with whatever behind a plus."""
+        local, at, domain = address.rpartition("@")
+        names = {address, f"{local.partition('+')[0]}{at}{domain}"}
+        return any((mailbox := self.mailbox_of_address.get(one)) and one in mailbox.addresses for one in names)
 
 
 def _named(section: str, records: Mapping[str, Record], source: str) -> Record:

@@ -91,6 +91,9 @@ class Drawing:
             channel=channel_of(case.origin),
         )
         theirs = [self._book[name] for owner in claim.owners for name in self._names_of.get(owner, ())]
+        if theirs and isinstance(event.cause, Incoming) and event.cause.standing == "refuted":
+            self._batch.why(case, PART, "its sender is unproven; it draws on nobody's entitlement", event.cause.at)
+            theirs = []
         choice = choose(theirs, claim, case.opened_at)
         if choice.entitlement is not None:
             case.entitlement = self._seen[case.id]["entitlement"] = choice.entitlement.external_id

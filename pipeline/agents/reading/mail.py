@@ -45,7 +45,7 @@ def read_mail(rules: Rules, record: Record, envelope: Envelope, raw: bytes) -> I
     delivered = [normal_address(address) for address in envelope.facts.get("envelopeto", "").split(",")]
     mailboxes = _mailboxes(rules, to_and_cc, delivered, envelope)
     mailbox = mailboxes[0] if mailboxes else None
-    is_ours = sender is not None and rules.is_ours(_without_plus(sender))
+    is_ours = sender is not None and rules.is_ours(sender)
     verdict, doubt = _verdict(rules, mail, envelope), mailbox.unauthenticated if mailbox else "flag"
     belief = believe(verdict, as_us=is_ours, doubt=doubt)
     key = mail_key(
