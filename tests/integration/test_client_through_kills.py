@@ -5,6 +5,7 @@ import os
 import random
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from chaos.consumer import copiers, flow, recorders, what_is_wrong
 from desk import Desk
 
+from pipeline.commands.serve import STOP_SECONDS
 from pipeline.config.sections import Kafka
 from pipeline.embedded import ports
 
@@ -62,7 +64,7 @@ def test_their_copies_equal_the_database(tmp_path: Path, migrated: str, topics: 
     token = orjson.loads(made.stdout)["token"]
     chance = random.Random(4711)  # noqa: S311  # who is killed when
     where = (tmp_path, f"http://127.0.0.1:{port}", topics.servers, topics.topic_prefix, token)
-    with running(desk, "relay") as relay, running(desk, "serve"):
+    with running(desk, "relay") as relay, running(desk, "serve") as serve:
         copies, notes = copiers(*where), recorders(*where)
 
         def kill() -> None:
@@ -73,6 +75,9 @@ def test_their_copies_equal_the_database(tmp_path: Path, migrated: str, topics: 
         try:
             asyncio.run(flow(desk.dsn, 1500, 3, kill, chance, every=(0.5, 1.5)))
             assert what_is_wrong(desk.dsn, copies, notes) == []
+            began = time.monotonic()
+            serve.stop()
+            assert time.monotonic() - began < STOP_SECONDS, "who listens does not hold up the end"
         finally:
             for one in (*copies, *notes):
                 one.end()
