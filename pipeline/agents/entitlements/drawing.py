@@ -112,13 +112,15 @@ class Drawing:
                 self._take_away(event, case, name)
                 self._batch.why(case, PART, f"there is no entitlement {name}", event.cause.at)
             return
-        done = turn(one, case.id, standing, by=by, work=self._worked(case), before=self._lines[case.id])
+        work = self._worked(case) if one.terms.allotment == "hours" else ()
+        done = turn(one, case.id, standing, by=by, work=work, before=self._lines[case.id])
+        units = done.units
         self._book[name] = done.entitlement
         self._lines[case.id].extend(done.lines)
         self._batch.entitlements.lines += [(line, event.cause.at) for line in done.lines]
-        if done.units:
-            self._tell("consumed" if done.units > 0 else "restored", event, case, done, by)
-        if done.units > 0 and done.entitlement.is_used_up and not one.exhausted:
+        if units:
+            self._tell("consumed" if units > 0 else "restored", event, case, done, by)
+        if units > 0 and done.entitlement.is_used_up and not one.exhausted:
             self._book[name] = replace(done.entitlement, exhausted=True)
             self._batch.entitlements.exhausted[name] = event.cause.at
             self._tell("exhausted", event, case, done, by)
