@@ -16,6 +16,8 @@ from pipeline.store.outbox import Outbox, Outgoing
 from pipeline.wire import DEAD_TYPE
 
 BATCH = 2000
+MANY = 200
+"""So many new events at one look are a rush, in which the states of cases wait."""
 
 _log = structlog.get_logger()
 
@@ -97,7 +99,7 @@ class Relay:
                 ords = [event.ord for event in held]
                 fresh = await outbox.next(list(confirmed), ords, max(0, 2 * BATCH - len(held)), DEAD_TYPE)
                 if fresh:
-                    self._states.tell()
+                    self._states.tell(many=len(fresh) >= MANY)
                 try:
                     confirmed = await sent
                 except Retry as error:
@@ -106,6 +108,7 @@ class Relay:
                 crash_point("after_relay_publish")
             held = [*(event for event in held if event.ord not in confirmed), *fresh]
             if not held and not confirmed:
+                self._states.calm()
                 await outbox.wait(1.0)
 
 

@@ -17,6 +17,8 @@ CASES_AT_ONCE = 2000
 EVERY_S = 0.2
 """A case to which more than one thing happens within so long is published once."""
 LOOK_S = 1.0
+BUSY_S = 2.0
+"""Events go first: while a great many are sent, states may follow so much later, in larger pieces."""
 
 _log = structlog.get_logger()
 
@@ -45,10 +47,18 @@ class StateFeed:
         self._dsn = dsn
         self._publisher = publisher
         self._news = asyncio.Event()
+        self._calm = asyncio.Event()
+        self._calm.set()
 
-    def tell(self) -> None:
-        """There are new events."""
+    def tell(self, *, many: bool) -> None:
+        """There are new events; `many`, when they come faster than states can follow them one look after the other."""
+        if many:
+            self._calm.clear()
         self._news.set()
+
+    def calm(self) -> None:
+        """All events are sent."""
+        self._calm.set()
 
     async def run(self) -> None:
         """Publish for ever. Raises Retry when PostgreSQL went away, Fenced when another relay does this."""
@@ -90,4 +100,10 @@ class StateFeed:
                     return error
             crash_point("after_state_publish")
             await states.published(turn)
-            await asyncio.sleep(EVERY_S)
+            await self._rest()
+
+    async def _rest(self) -> None:
+        """A while, longer while a great many events are sent."""
+        await asyncio.sleep(EVERY_S)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._calm.wait(), BUSY_S)
