@@ -24,16 +24,14 @@ def register(app: typer.Typer) -> None:
 
     @app.command()
     def calendar(config: ConfigFile = None, json: Json = False) -> None:  # noqa: ARG001  # it speaks nothing else
-        r"""Answer questions about business time, one JSON object a line from standard input.
+        """Answer questions about business time, one JSON object a line from standard input.
 
         "add" asks when so many seconds of business time have passed, "elapsed" how many lie between two times. The
         calendar is given, or is the name of one in the configuration. Times without an offset are in its zone.
 
-        \b
         {"op":"add","start":"2026-03-02T16:00:00","seconds":14400,"calendar":{"timezone":"Europe/Berlin",
          "hours":{"mon":[["08:00","18:00"]],"tue":[["08:00","18:00"]]},"holidays":["2026-12-25"],"country":"DE"}}
 
-        \b
         Example:
           casestream calendar --json < questions.jsonl
         """

@@ -16,11 +16,10 @@ def register(app: typer.Typer) -> None:
 
 
 def check(config: ConfigFile = None, data: Data = DEFAULT_DATA, json: Json = False) -> None:
-    r"""Explain every mistake in the configuration: where it stands, what is wrong, what would be right.
+    """Explain every mistake in the configuration: where it stands, what is wrong, what would be right.
 
     Ends with 0 when there is none and with 2 otherwise. Warnings are shown and change nothing.
 
-    \b
     Example:
       casestream check --config casestream.toml
     """

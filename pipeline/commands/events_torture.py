@@ -51,12 +51,11 @@ def register(verbs: typer.Typer) -> None:
         config: ConfigFile = None,
         json: Json = False,
     ) -> None:
-        r"""Put a consumer through events that come twice, late, with unknown fields, over broken connections.
+        """Put a consumer through events that come twice, late, with unknown fields, over broken connections.
 
         Then it is asked for its copy of all open cases: {"cases": [{number, title, status, priority, queue, owner}]}.
         Exits with 1, naming the first wrong case and why, when the copy is not right.
 
-        \b
         Example:
           casestream events torture http://127.0.0.1:9000/hook --answer http://127.0.0.1:9000/answer --secret whsec_…
           casestream events torture listen://127.0.0.1:8099 --answer http://127.0.0.1:9000/answer

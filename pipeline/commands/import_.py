@@ -50,16 +50,14 @@ def register(app: typer.Typer) -> None:
         config: ConfigFile = None,
         json: Json = False,
     ) -> None:
-        r"""Import accounts, contacts, devices, agents, entitlements and the like; what is known by its id is updated.
+        """Import accounts, contacts, devices, agents, entitlements and the like; what is known by its id is updated.
 
         Each line of a file is a record. What it leaves out stays as it was; null takes a value away. Either all lines
         go in or none, unless --partial says otherwise; exits with 1 when a line is refused and nothing was written.
 
-        \b
           {"kind":"account","external_id":"a1","name":"Acme","domains":["acme.example"]}
           {"kind":"contact","external_id":"c1","name":"Ana","emails":["ana@acme.example"],"account":"a1"}
 
-        \b
         Example:
           casestream import customers.jsonl devices.csv --dry-run
         """

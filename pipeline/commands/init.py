@@ -17,9 +17,8 @@ def init(
     config: Annotated[Path, typer.Option("--config", help="The file to write.")] = Path("casestream.toml"),
     force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
 ) -> None:
-    r"""Write a configuration with every setting, its meaning and its default.
+    """Write a configuration with every setting, its meaning and its default.
 
-    \b
     Example:
       casestream init --config casestream.toml
     """

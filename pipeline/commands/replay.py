@@ -42,19 +42,16 @@ def register(app: typer.Typer) -> None:
     def replay(
         journal: Journals, config: ConfigFile = None, data: Reference = None, diff: Diff = None, json: Json = False
     ) -> None:
-        r"""Rehearse past messages: what would become of each, touching nothing outside.
+        """Rehearse past messages: what would become of each, touching nothing outside.
 
         Runs the very code of intake on a throwaway PostgreSQL with a virtual clock. A journal in JSON lines has
         messages and what agents did:
 
-        \b
           {"at":"2026-03-02T11:00:00Z","id":"m1","channel":"email","file":"a.eml"}
           {"at":"2026-03-03T09:00:00Z","do":"resolve","case_of":"m1"}
 
-        \b
         With --diff it tells what a change of the configuration would change, and exits with 1 when anything does.
 
-        \b
         Examples:
           casestream replay week.jsonl --config casestream.toml --json
           casestream replay week.jsonl --diff casestream.toml new.toml

@@ -32,11 +32,10 @@ def register(app: typer.Typer) -> None:
 
     @route.command()
     def explain(message: Message, data: Data = DEFAULT_DATA, config: ConfigFile = None, json: Json = False) -> None:
-        r"""Explain how a message is routed: every rule, whether it holds, with the values that it sees.
+        """Explain how a message is routed: every rule, whether it holds, with the values that it sees.
 
         What is known of its customer is asked of the desk, when that is there. Nothing is changed.
 
-        \b
         Example:
           casestream route explain complaint.eml --config casestream.toml
           casestream route explain '<4711@acme.example>' --data casestream-data
