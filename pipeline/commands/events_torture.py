@@ -63,6 +63,7 @@ def register(verbs: typer.Typer) -> None:
         """
         from pipeline.torture.plan import plan
 
+        _check_address(target)
         webhooks = target.startswith(("http://", "https://"))
         if answer_at is None and not webhooks:
             raise typer.BadParameter("say with --answer who tells what became of the events")
@@ -74,6 +75,17 @@ def register(verbs: typer.Typer) -> None:
         settings = load_config(config, data) if "://" not in target else None
         wrong = answer(_run(trials, target, secret, settings, where, patience))
         _tell(wrong, trials, json=json)
+
+
+def _check_address(target: str) -> None:
+    """Exits with 2 unless it is a topic, or an address with all that we need of it."""
+    try:
+        address = urlsplit(target)
+        whole = bool(address.hostname) and (address.scheme != "listen" or address.port is not None)
+    except ValueError:
+        whole = False
+    if "://" in target and not whole:
+        raise typer.BadParameter(f"{target} is no address; write http://HOST:PORT/PATH, listen://HOST:PORT or a topic")
 
 
 async def _run(  # what the verb was told

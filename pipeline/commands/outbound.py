@@ -74,7 +74,7 @@ def register(app: typer.Typer) -> None:
         settings = require_servers(load_config(config, data))
         since = _time(failed_since, settings.desk.timezone) if failed_since else None
         if not mails and since is None:
-            refuse("name mails, or a time with --failed-since")
+            raise typer.BadParameter("name mails, or a time with --failed-since")
         asked, again = answer(_retry(settings.postgres.dsn, mails or (), since))
         for one in asked:
             state = "queued" if one in again else "left alone"
@@ -88,8 +88,8 @@ def _time(text: str, timezone: str) -> datetime:
 
     try:
         found = datetime.fromisoformat(text)
-    except ValueError:
-        refuse(f'"{text}" is no time; write it like 2026-03-02T08:00')
+    except ValueError as error:
+        raise typer.BadParameter(f'--failed-since: "{text}" is no time; write it like 2026-03-02T08:00') from error
     return found if found.tzinfo else found.replace(tzinfo=ZoneInfo(timezone))
 
 

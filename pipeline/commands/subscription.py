@@ -41,7 +41,11 @@ Until = Annotated[str | None, typer.Option("--to", metavar="TIME", help="… and
 
 def register(app: typer.Typer) -> None:
     """Add the verbs of this file."""
-    verbs = typer.Typer(help="Who is told of events by webhook.", no_args_is_help=True)
+    verbs = typer.Typer(
+        help="Who is told of events by webhook.",
+        epilog="Example: casestream subscription list --json",
+        no_args_is_help=True,
+    )
     app.add_typer(verbs, name="subscription")
     _register_making(verbs)
     _register_switching(verbs)
@@ -93,8 +97,9 @@ def _register_making(verbs: typer.Typer) -> None:
         if json:
             _show(found, json=True)
             return
-        for name, value in _told(found).items():
-            typer.echo(f"{name:<14} {value if value not in (None, '', []) else '-'}")
+        secrets = [f"until {_in_words(one.until)}" if one.until else "in use" for one in found.secrets]
+        for name, value in {**_told(found), "secrets": ", ".join(secrets)}.items():
+            typer.echo(f"{name:<14} {_in_words(value)}")
 
     @verbs.command()
     def remove(which: Id, data: Data = DEFAULT_DATA, config: ConfigFile = None, json: Json = False) -> None:
@@ -167,7 +172,7 @@ def _register_deliveries(verbs: typer.Typer) -> None:
 
         Example: casestream subscription deliveries 0197a6b2-7c1e-7d6f-9a51-3f1f2b6f0c11 --limit 20
         """
-        wanted = _uuid(event, "--event") if event is not None else None
+        wanted = _uuid(event, "--event", "`casestream events --json` shows them") if event is not None else None
         tries = _ask(
             config, data, lambda subscriptions: subscriptions.deliveries(_id(which), limit, event=wanted)
         )  # fmt: skip
@@ -194,7 +199,7 @@ def _register_deliveries(verbs: typer.Typer) -> None:
         if (event is None) == (since is None):
             raise typer.BadParameter("give --event, or --from (and --to)")
         if event is not None:
-            wanted = _uuid(event, "--event")
+            wanted = _uuid(event, "--event", "`casestream events --json` shows them")
             run = _ask(config, data, lambda subscriptions: subscriptions.replay_event(_id(which), wanted))
         else:
             first, last = _time(since or "", "--from"), _time(until, "--to") if until else datetime.now(UTC)
@@ -218,14 +223,14 @@ def _ask(config: Path | None, data: Path, question: "Callable[[Subscriptions], C
 
 
 def _id(text: str) -> UUID:
-    return _uuid(text, "ID")
+    return _uuid(text, "ID", "`casestream subscription list` shows them")
 
 
-def _uuid(text: str, name: str) -> UUID:
+def _uuid(text: str, name: str, where: str) -> UUID:
     try:
         return UUID(text)
     except ValueError as error:
-        raise typer.BadParameter(f"{name}: {text} is no id; `casestream subscription list` shows them") from error
+        raise typer.BadParameter(f"{name}: {text} is no id; {where}") from error
 
 
 def _time(text: str, name: str) -> datetime:
@@ -246,6 +251,17 @@ def _show(found: "Subscription", *, json: bool) -> None:
     fares = found.reason or (f"failing since {found.failing_since:%Y-%m-%d %H:%M}" if found.failing_since else "")
     line = f"{found.id}  {found.state:<8}  {found.url}  {wants}  waiting {found.waiting}  {fares}"
     typer.echo(line.rstrip())
+
+
+def _in_words(value: object) -> str:
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case datetime():
+            return f"{value:%Y-%m-%d %H:%M:%S}"
+        case list():
+            return " ".join(str(one) for one in value) or "-"
+    return "-" if value in {None, ""} else str(value)
 
 
 def _show_secret(found: "Subscription", *, json: bool) -> None:

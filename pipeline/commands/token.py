@@ -33,7 +33,11 @@ _LONGEST_NAME = 100
 
 def register(app: typer.Typer) -> None:
     """Add the verbs of this file."""
-    verbs = typer.Typer(help="Tokens of the API.", no_args_is_help=True)
+    verbs = typer.Typer(
+        help="Tokens of the API.",
+        epilog="Example: casestream token create dashboard --scope events:read",
+        no_args_is_help=True,
+    )
     app.add_typer(verbs, name="token")
 
     @verbs.command()

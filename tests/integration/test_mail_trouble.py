@@ -196,8 +196,8 @@ async def test_what_failed_for_a_wrong_setting_is_sent_anew(desk: PostingDesk) -
     assert case["first_response_at"] is None
     [listed] = (await verb(desk, "list", "--json", group="outbound")).stdout.splitlines()
     assert (orjson.loads(listed)["reason"], orjson.loads(listed)["case"]) == ("554 5.7.1 relay access denied", number)
-    assert (await verb(desk, "retry", group="outbound")).exit_code == 1
-    assert (await verb(desk, "retry", "--failed-since", "yesterday", group="outbound")).exit_code == 1
+    assert (await verb(desk, "retry", group="outbound")).exit_code == 2
+    assert (await verb(desk, "retry", "--failed-since", "yesterday", group="outbound")).exit_code == 2
     assert (await verb(desk, "retry", "--failed-since", "2026-03-02T08:00", group="outbound")).exit_code == 0
     await desk.send(NOW + MINUTE)
     assert desk.events(number)[-2:] == ["delivery.failed", "delivery.sent"]

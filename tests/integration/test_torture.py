@@ -182,6 +182,8 @@ def test_the_verb_says_what_is_wrong() -> None:
     ("told", "code", "says"),
     [
         (("trial",), 2, "say with --answer"),
+        (("listen://nowhere", "--answer", "http://127.0.0.1:1/"), 2, "listen://nowhere is no address"),
+        (("http://[1", "--answer", "http://127.0.0.1:1/"), 2, "http://[1 is no address"),
         (("kafka://127.0.0.1:1/case.events", "--answer", "http://127.0.0.1:1/"), 1, "is no topic for trials"),
     ],
 )
