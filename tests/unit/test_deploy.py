@@ -14,6 +14,7 @@ import pytest
 import typer.main
 import yaml
 
+from pipeline.app import CONNECTORS
 from pipeline.cli import app
 from pipeline.config.check import Source, examine
 
@@ -84,6 +85,13 @@ def test_each_process_is_configured_rightly(process: Process) -> None:
     assert [str(mistake) for mistake in checked.mistakes] == []
     assert checked.config is not None
     assert "embedded" not in (checked.config.kafka.servers, checked.config.postgres.dsn, checked.config.mqtt.url)
+
+
+@pytest.mark.parametrize("where", ["compose", "kubernetes"])
+def test_every_connector_is_started(where: str) -> None:
+    connects = [process.arguments for process in PROCESSES if process.name.startswith(f"{where} ")]
+    started = [name for arguments in connects if arguments[0] == "connect" for name in arguments[1:-2]]
+    assert sorted(started) == sorted(CONNECTORS)
 
 
 def test_both_start_the_same_processes() -> None:
