@@ -3,8 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-ARGS ?=
-JOBS ?= 2
+HEAVY := tests/chaos tests/integration
 export STRICT
 
 RUNTIME := $(VENV)/.installed
@@ -23,8 +22,14 @@ install: $(RUNTIME) ## make .venv with the command casestream in it
 demo: $(RUNTIME) ## show the whole pipeline at work; ARGS="--help" says with what
 	$(BIN)/casestream demo $(ARGS)
 
-test: lint ## every check and every test; STRICT=1 makes a skipped test a failure, JOBS=1 runs them one after the other
-	$(BIN)/pytest --numprocesses $(JOBS) --dist loadfile $(ARGS)
+test: lint ## every check and every test, those that start servers beside the others; STRICT=1 makes a skipped test a failure
+ifdef ARGS
+	$(BIN)/pytest $(ARGS)
+else
+	@mkdir -p build; $(BIN)/pytest tests $(HEAVY:%=--ignore=%) >build/tests.log 2>&1 & light=$$!; \
+	$(BIN)/pytest $(HEAVY); heavy=$$?; \
+	wait $$light; light=$$?; cat build/tests.log; test $$heavy = 0 -a $$light = 0
+endif
 
 lint: $(DEV) ## style, types, the direction of imports
 	$(BIN)/ruff check
