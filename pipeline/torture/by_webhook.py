@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import httpx
 from standardwebhooks.webhooks import Webhook
 
+from pipeline.errors import Stop
 from pipeline.events.cloudevents import MEDIA_TYPE
 from pipeline.torture.plan import PAUSE_S, Cut, Pause, Step, Tell
 
@@ -15,10 +16,13 @@ _TIMEOUT_S = 10.0
 
 
 class ByWebhook:
-    """Each event one POST; one that is not taken comes again some times."""
+    """Each event one POST; one that is not taken comes again some times.
+
+    Raises Stop when not even the first is taken: then there is nothing to judge.
+    """
 
     def __init__(self, url: str, secret: str) -> None:
-        self.refused = 0
+        self._taken = False
         self._url = url
         self._signer = Webhook(secret)
 
@@ -37,6 +41,7 @@ class ByWebhook:
     async def _post(self, http: httpx.AsyncClient, step: Tell) -> None:
         body = step.telling.json().decode()
         name = str(step.telling.id)
+        told = ""
         for _ in range(TRIES):
             now = datetime.now(UTC)
             headers = {
@@ -44,9 +49,13 @@ class ByWebhook:
                 "webhook-signature": self._signer.sign(name, now, body),
             }  # fmt: skip
             try:
-                if (await http.post(self._url, content=body, headers=headers)).is_success:
+                answered = await http.post(self._url, content=body, headers=headers)
+                if answered.is_success:
+                    self._taken = True
                     return
-            except httpx.TransportError:
-                pass  # the next try may reach it
+                told = f"answers {answered.status_code}"
+            except httpx.TransportError as error:  # the next try may reach it
+                told = f"cannot be reached: {error!r}"
             await asyncio.sleep(_BETWEEN_S)
-        self.refused += 1
+        if not self._taken:
+            raise Stop(f"{self._url} {told}, to the first event already; does it verify with the same --secret?")

@@ -55,6 +55,11 @@ def test_who_makes_no_mistake_passes() -> None:
     assert by_stream(Mutant()) is None
 
 
+def test_who_takes_nothing_is_told_so_at_the_first_event() -> None:
+    with pytest.raises(Stop, match=r"answers 40\d, to the first event already"):
+        by_webhooks(Mutant(secret="whsec_" + "A" * 32))
+
+
 @pytest.mark.parametrize(
     ("mistake", "trouble", "says", "sent"),
     [
