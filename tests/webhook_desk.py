@@ -9,9 +9,10 @@ from uuid import UUID
 import orjson
 import psycopg
 
-from pipeline.agents.consequences import Consequences
-from pipeline.agents.deliveries import Deliveries
+from pipeline import app
+from pipeline.agents.rules import compile_rules
 from pipeline.agents.subscriptions import Subscriptions
+from pipeline.config import Config
 from pipeline.dispatch.webhooks.notice import DisabledNotice
 from pipeline.dispatch.webhooks.sending import Sender
 from pipeline.dispatch.webhooks.way import Webhooks
@@ -112,6 +113,12 @@ class WebhookDesk:
         return [*self.rows("SELECT pos, attempt, outcome, status, error FROM delivery ORDER BY at, pos, attempt")]
 
 
+def _config(dsn: str) -> Config:
+    queues = [{"name": "Support", "notify": "lead@desk.example"}, {"name": "Sales", "notify": "sales@desk.example"}]
+    desk = {"domain": "desk.example", "secret": "a-secret-of-the-test-desk"}
+    return Config.model_validate({"desk": desk, "postgres": {"dsn": dsn}, "queue": queues})
+
+
 @asynccontextmanager
 async def desk_of(dsn: str, *, allowed: Networks = LOOPBACK, **sending: Any) -> AsyncIterator[WebhookDesk]:  # noqa: ANN401  # what a Sender takes
     """A desk whose webhooks may go to this machine."""
@@ -119,7 +126,7 @@ async def desk_of(dsn: str, *, allowed: Networks = LOOPBACK, **sending: Any) -> 
     way = Webhooks(
         WebhookQueue(dsn),
         Sender(allowed, **sending),
-        DisabledNotice(store, Deliveries(store, Consequences(()))),
+        DisabledNotice(store, app.build_deliveries(compile_rules(_config(dsn)), store)),
         source=SOURCE,
         types=tuple(EVENT_TYPES),
         random=lambda: 0.5,

@@ -47,7 +47,7 @@ class Became:
 
     It is known by its `activity`; what has none (an acknowledgement, a warning) by its `case`; what has neither (a
     webhook, a command without a case) by `key`, which its events are ordered by. `answer` is by what the case knows it
-    if it is a mail that answers the customer.
+    if it is a mail that answers the customer. `mail` is what a person gets about a failure.
     """
 
     kind: Kind
@@ -61,6 +61,7 @@ class Became:
     key: str | None = None
     platform_id: str | None = None
     answer: str | None = None
+    mail: NewMail | None = None
 
 
 class Deliveries(Generic[Tx]):
@@ -104,6 +105,8 @@ class Deliveries(Generic[Tx]):
             )  # fmt: skip
         if (event := told_as(became.state, old)) is not None and (leaving is None or follows(became.state, old)):
             _tell_event(batch, case, event, became, reason, old)
+            if became.mail is not None and event == "delivery.failed":
+                batch.outbound.append(became.mail)
         await self._consequences(batch, tx)
         return True
 

@@ -21,6 +21,9 @@ from pipeline.store.subscriptions import PostgresSubscriptions, Try
 
 MAX_DESCRIPTION = 500
 MOST_SUBSCRIPTIONS = 1000
+MOST_REPLAYS = 10
+"""Replays of one subscription that may be open at once."""
+
 _SECRET_BYTES = 32
 
 
@@ -151,7 +154,7 @@ class Subscriptions:
         place = await self._store.place_of(event)
         if place is None:
             raise _wrong({"event": "there is no such event, or it is kept no longer (30 days)"})
-        return await self._store.replay(id, place, place, picked=True)
+        return await self._replay(id, place, place, picked=True)
 
     async def replay_range(self, id: UUID, since: datetime, until: datetime) -> int:  # noqa: A002  # the same
         """Have what it wants of all that happened in a time delivered again; the number of the replay."""
@@ -161,7 +164,16 @@ class Subscriptions:
         found = await self._store.range(since, until)
         if found is None:
             raise _wrong({"from": "nothing happened in that time, or it is kept no longer (30 days)"})
-        return await self._store.replay(id, *found, picked=False)
+        return await self._replay(id, *found, picked=False)
+
+    async def _replay(self, id: UUID, first: int, last: int, *, picked: bool) -> int:  # noqa: A002  # the same
+        try:
+            run = await self._store.replay(id, first, last, picked=picked, most=MOST_REPLAYS)
+        except LookupError as error:
+            raise _none(id) from error
+        if run is None:
+            raise Reject(409, f"{MOST_REPLAYS} replays of it are open; ask again when one of them has been queued")
+        return run
 
     async def _active(self, id: UUID) -> None:  # noqa: A002  # the same
         if (await self.find(id)).state != "active":

@@ -16,6 +16,9 @@ from pipeline.store.jobs import standing
 
 LOOK_EVERY_S = 0.25
 AWAY_S = 1.0
+UNEXPECTED = "unexpected"
+"""The reason under which is counted what nobody foresaw."""
+
 COUNT_EVERY_S = 5.0
 
 _log = structlog.get_logger()
@@ -36,7 +39,8 @@ class Way(Protocol):
     async def look(self, now: datetime) -> bool:
         """Queue jobs for what waits, in the transactions that move its cursors or states; whether more waits.
 
-        Several processes may look at once. Raises Retry when PostgreSQL is away.
+        Several processes may look at once. Raises Retry when PostgreSQL is away; whatever else it raises is logged,
+        counted, and keeps no other way from looking.
         """
 
     async def work(self, args: Mapping[str, Any], now: datetime) -> None:
@@ -111,6 +115,10 @@ async def _look(way: Way) -> None:
             pause = 0.0 if await way.look(datetime.now(UTC)) else LOOK_EVERY_S
         except Retry as error:
             _log.warning("what leaves waits", way=way.name, reason=str(error))
+            pause = AWAY_S
+        except Exception:  # noqa: BLE001  # whatever it is, mail and replies leave none the less
+            _log.exception("what leaves waits; the other ways go on", way=way.name)
+            way.departures.failed[UNEXPECTED] += 1
             pause = AWAY_S
         await asyncio.sleep(pause)
 

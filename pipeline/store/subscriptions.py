@@ -128,14 +128,16 @@ class PostgresSubscriptions:
             row = await (await connection.execute(_SQL["range"], values)).fetchone()
             return (row[0], row[1]) if row is not None and row[0] is not None else None
 
-    async def replay(self, id: UUID, first: int, last: int, *, picked: bool) -> int:  # noqa: A002  # the same
-        """Have the events of these positions delivered again; the number of the replay, which its tries carry."""
-        values = {"id": id, "pos": first - 1, "until": last, "picked": picked}
+    async def replay(self, id: UUID, first: int, last: int, *, picked: bool, most: int) -> int | None:  # noqa: A002  # the same
+        """Have the events of these positions delivered again; the number of the replay, which its tries carry.
+
+        None when so many replays are open already. Raises LookupError when there is no such subscription.
+        """
+        values = {"id": id, "pos": first - 1, "until": last, "picked": picked, "most": most}
         async with connected(self._dsn) as connection:
+            await _found(connection, "lock", id)
             row = await (await connection.execute(_SQL["replay"], values)).fetchone()
-            if row is None:
-                raise AssertionError("an INSERT returns its row")
-            return int(row[0])
+            return int(row[0]) if row is not None else None
 
 
 class Changing:

@@ -67,5 +67,8 @@ WHERE event_id = %(event)s AND EXISTS (
 SELECT min(pos), max(pos) FROM event_position WHERE at >= %(since)s AND at < %(until)s;
 
 -- name: replay
+-- A further replay of a subscription that is locked, unless so many are open.
 INSERT INTO subscription_replay (subscription_id, pos, until, picked)
-VALUES (%(id)s, %(pos)s, %(until)s, %(picked)s) RETURNING id;
+SELECT %(id)s, %(pos)s, %(until)s, %(picked)s
+WHERE (SELECT count(*) FROM subscription_replay WHERE subscription_id = %(id)s) < %(most)s
+RETURNING id;

@@ -141,6 +141,11 @@ class WebhookQueue:
         async with self._transaction() as own:
             return await _recorded(own, id, decide)
 
+    async def disable(self, subscription: Subscription, reason: str, connection: psycopg.AsyncConnection) -> bool:
+        """Disable it on that connection, if its filter is still the one that is known here; whether it did."""
+        values = {"id": subscription.id, "filter": subscription.filter, "reason": reason}
+        return (await connection.execute(_SQL["disable"], values)).rowcount > 0
+
     async def forget(self, before: datetime, long_before: datetime) -> int:
         """Forget tries of before then, some at a time; how many."""
         async with self._transaction() as connection:

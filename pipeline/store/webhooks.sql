@@ -93,6 +93,11 @@ SET waiting = greatest(waiting - %(done)s, 0), retrying = greatest(retrying + %(
     failing_since = %(failing_since)s, state = %(state)s, reason = %(reason)s
 WHERE id = %(id)s;
 
+-- name: disable
+-- Tells a subscription nothing more because of its filter, unless somebody changed that meanwhile.
+UPDATE subscription SET state = 'disabled', reason = %(reason)s
+WHERE id = %(id)s AND state = 'active' AND filter = %(filter)s;
+
 -- name: wake
 -- Lets what waits for its next try be tried now, since the subscription is well again.
 UPDATE jobs.procrastinate_jobs SET scheduled_at = %(now)s

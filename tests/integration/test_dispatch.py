@@ -46,11 +46,24 @@ class Parcels:
         """Nothing is open."""
 
 
-def during(dsn: str, way: Parcels, story: Callable[[], Awaitable[None]]) -> None:
+class Unwell(Parcels):
+    """A way out that fails as nobody foresaw, once."""
+
+    name = "webhooks"
+
+    async def look(self, now: datetime) -> bool:
+        """Fail the first time; tell of the second."""
+        if not self.departures.failed:
+            raise ZeroDivisionError
+        await self.done.put(now)
+        return False
+
+
+def during(dsn: str, way: Parcels, story: Callable[[], Awaitable[None]], *others: Parcels) -> None:
     """Tell the story while dispatch runs; it must not end meanwhile."""
 
     async def told() -> None:
-        dispatch = asyncio.create_task(Dispatch(dsn, [way], lambda: None).run())
+        dispatch = asyncio.create_task(Dispatch(dsn, [way, *others], lambda: None).run())
         telling = asyncio.ensure_future(story())
         await asyncio.wait({dispatch, telling}, return_when=asyncio.FIRST_COMPLETED, timeout=30)
         for task in (dispatch, telling):
@@ -61,6 +74,19 @@ def during(dsn: str, way: Parcels, story: Callable[[], Awaitable[None]]) -> None
         telling.result()
 
     asyncio.run(told())
+
+
+def test_what_nobody_foresaw_in_one_way_is_counted_and_ends_no_other(migrated: str) -> None:
+    way, unwell = Parcels(), Unwell()
+
+    async def story() -> None:
+        await unwell.done.get()
+        async with connected(migrated) as connection:
+            await defer(connection, [Job("mail", {"parcel": 1})])
+        assert await way.done.get() == 1
+        assert unwell.departures.failed == {"unexpected": 1}
+
+    during(migrated, way, story, unwell)
 
 
 def test_jobs_come_if_their_transaction_commits(migrated: str) -> None:

@@ -12,6 +12,7 @@ from sinks import Received, Sink, listening
 from webhook_desk import DAY, MONDAY, WebhookDesk, desk_of, publish_many, publish_story
 
 from pipeline.agents.subscriptions import Asked
+from pipeline.errors import Reject
 
 pytestmark = pytest.mark.integration
 
@@ -92,6 +93,65 @@ def test_after_410_nothing_comes_any_more_and_everybody_is_told(migrated: str) -
         assert [one.event["position"] for one in sink.delivered] == [str(number) for number in range(1, 31)]
 
     told(migrated, story, Sink(in_turns(200, 200, 410)))
+
+
+def test_a_person_gets_a_mail_about_a_subscription_that_the_desk_disables(migrated: str) -> None:
+    async def story(desk: WebhookDesk, sink: Sink) -> None:
+        await desk.subscriptions.add(Asked(url=sink.url, description="ERP"), MONDAY, after=0)
+        publish_many(migrated, 1, 5)
+        await desk.deliver(MONDAY + 4 * DAY)
+        ((recipient, template, headers, values),) = desk.rows("SELECT recipient, template, headers, data FROM outbound")
+        assert (recipient, template) == ("lead@desk.example", "webhook_disabled")
+        assert headers["Auto-Submitted"] == "auto-generated"
+        assert values == {
+            "name": "ERP",
+            "url": sink.url,
+            "since": "2026-03-02T09:00:00+00:00",
+            "reason": "nothing arrived for 3 days; the last answer: 500 said",
+        }
+
+    told(migrated, story, Sink(lambda _: 500))
+
+
+def test_a_filter_that_can_be_read_no_more_disables_its_subscription_and_no_other(migrated: str) -> None:
+    async def story(desk: WebhookDesk, sink: Sink) -> None:
+        added = await desk.subscriptions.add(Asked(url=sink.url + "/old", filter="case.title == 'x'"), MONDAY, after=0)
+        await desk.subscriptions.add(Asked(url=sink.url + "/well"), MONDAY, after=0)
+        desk.rows("UPDATE subscription SET filter = 'case.gone == 1' WHERE id = %s RETURNING id", added.id)
+        publish_many(migrated, 1, 5)
+        await desk.deliver()
+        assert [one.target for one in sink.delivered] == ["/hooks/well"] * 5
+        found = await desk.subscriptions.find(added.id)
+        assert found.state == "disabled"
+        assert found.reason.startswith("its filter can be read no more: ")
+        assert found.pos == 0, "it missed nothing"
+        assert desk.rows("SELECT data ->> 'reason' FROM outbound") == [(found.reason,)]
+        events = desk.rows("SELECT key FROM event WHERE type = 'dev.casestream.delivery.failed.v1'")
+        assert events == [(f"/subscription/{added.id}",)]
+        assert desk.way.departures.failed == {"filter": 1}
+
+    told(migrated, story, Sink())
+
+
+def test_no_more_than_ten_replays_are_open_and_a_look_goes_on_with_them_where_the_last_one_left(migrated: str) -> None:
+    async def story(desk: WebhookDesk, sink: Sink) -> None:
+        publish_many(migrated, 1, 20)
+        wanted = Asked(url=sink.url, types=["case.opened"])
+        for _ in range(3):
+            added = await desk.subscriptions.add(wanted, MONDAY)
+            for _ in range(10):
+                await desk.subscriptions.replay_range(added.id, MONDAY, MONDAY + DAY)
+            with pytest.raises(Reject, match="10 replays of it are open") as refused:
+                await desk.subscriptions.replay_range(added.id, MONDAY, MONDAY + DAY)
+            assert refused.value.status == 409
+        left = []
+        for _ in range(2):
+            assert await desk.way.look(MONDAY)
+            left += desk.rows("SELECT count(*) FROM subscription_replay")
+        assert left == [(10,), (0,)]
+        await desk.subscriptions.replay_range(added.id, MONDAY, MONDAY + DAY)
+
+    told(migrated, story, Sink())
 
 
 def test_side_by_side_no_more_than_was_under_way_comes_after_410(migrated: str) -> None:

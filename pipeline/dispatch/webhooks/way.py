@@ -15,6 +15,7 @@ import structlog
 from pipeline.departures import Departures
 from pipeline.dispatch.webhooks.judging import Delivery, Tried, arrived, ends, judge
 from pipeline.dispatch.webhooks.sending import Answer, Post, Sender
+from pipeline.domain.cel_syntax import BadConditionError
 from pipeline.domain.event_filters import EventFilter
 from pipeline.domain.subscriptions import Subscription
 from pipeline.events.cloudevents import MEDIA_TYPE, structured
@@ -28,6 +29,9 @@ HELD_KEPT = timedelta(days=30)
 
 FORGET_EVERY = timedelta(hours=1)
 
+REPLAYS = 20
+"""Steps of replays in one look, so that the cursors of all others do not wait for them."""
+
 ENOUGH = 10
 """So many failures in a row, and what was to be posted at the same time waits for its next try."""
 
@@ -40,11 +44,21 @@ Disable = Callable[[psycopg.AsyncConnection], Awaitable[bool]]
 class Notice(Protocol):
     """Tells that a subscription is disabled, in the transaction that disables it."""
 
-    async def __call__(self, subscription: UUID, reason: str, attempts: int, at: datetime, disable: Disable) -> bool:
+    async def __call__(
+        self, subscription: Subscription, reason: str, attempts: int, at: datetime, disable: Disable
+    ) -> bool:
         """Whether it was news, as `disable` says."""
 
     async def close(self) -> None:
         """Let go of connections."""
+
+
+class UnreadableFilterError(Exception):
+    """The filter of a subscription does not compile, as it once did; the message says why."""
+
+    def __init__(self, subscription: Subscription, reason: str) -> None:
+        super().__init__(reason)
+        self.subscription = subscription
 
 
 @dataclass(slots=True)
@@ -85,15 +99,18 @@ class Webhooks:
         self._random = random
         self._forgotten_at: datetime | None = None
         self._endpoints: dict[UUID, _Endpoint] = {}
+        self._replayed = 0
 
     async def look(self, now: datetime) -> bool:
         """Queue the deliveries of what was published since; whether more waits."""
-        queued = await self._walk()
-        run = 0
-        while (following := await self._queue.walk_replay(run, self._wants)) is not None:
-            run = following
+        try:
+            queued = await self._walk()
+            replayed = await self._replay()
+        except UnreadableFilterError as error:
+            await self._disable_unreadable(error, now)
+            return True
         await self._forget(now)
-        return queued > 0 or run > 0
+        return queued > 0 or replayed
 
     async def work(self, args: Mapping[str, Any], now: datetime) -> None:
         """Post the events of one job, then note in one transaction what came of it."""
@@ -126,6 +143,25 @@ class Webhooks:
     async def _walk(self) -> int:
         """Queue what the cursors come past; how many events."""
         return sum([await self._queue.walk(place, self._wants) for place in await self._queue.places()])
+
+    async def _replay(self) -> bool:
+        """Queue what replays come past, some steps from where the last look left off; whether more may wait."""
+        for _ in range(REPLAYS):
+            began, following = self._replayed, await self._queue.walk_replay(self._replayed, self._wants)
+            self._replayed = following or 0
+            if following is None:
+                return began > 0
+        return True
+
+    async def _disable_unreadable(self, error: UnreadableFilterError, now: datetime) -> None:
+        subscription = error.subscription
+
+        async def disable(connection: psycopg.AsyncConnection) -> bool:
+            return await self._queue.disable(subscription, str(error), connection)
+
+        if await self._notice(subscription, str(error), 1, now, disable):
+            self.departures.failed["filter"] += 1
+            _log.error("webhooks: subscription is disabled", subscription=str(subscription.id), reason=str(error))
 
     async def _tried(
         self, subscription: Subscription, job: Delivery, events: Sequence[Published], watch: "_Watch"
@@ -184,7 +220,7 @@ class Webhooks:
                 done = await self._queue.record(subscription.id, decide, connection)
                 return done is not None and done.state == "disabled"
 
-            if await self._notice(subscription.id, reason, job.attempt, now, disable):
+            if await self._notice(subscription, reason, job.attempt, now, disable):
                 _log.error("webhooks: subscription is disabled", subscription=str(subscription.id), reason=reason)
             return
         await self._queue.record(subscription.id, decide)
@@ -195,7 +231,11 @@ class Webhooks:
             return False
         if not subscription.filter:
             return True
-        return EventFilter.compile(subscription.filter, self._types).admits(name, orjson.loads(event.data))
+        try:
+            wanted = EventFilter.compile(subscription.filter, self._types)
+        except BadConditionError as error:
+            raise UnreadableFilterError(subscription, f"its filter can be read no more: {error.says}") from error
+        return wanted.admits(name, orjson.loads(event.data))
 
     async def _forget(self, now: datetime) -> None:
         if self._forgotten_at is not None and now - self._forgotten_at < FORGET_EVERY:
