@@ -17,6 +17,8 @@ POSITION, STATES = "position", "states"
 
 _SILENCE_S = 45.0
 """After so long without even a comment, of which one comes every 15 s, the connection is given up."""
+_LONGEST = 4 * 1024 * 1024
+"""So many bytes a block may have; of a stream that has no end of one, no more is held."""
 _POLL_S = 30
 _PAGE = 500
 
@@ -38,7 +40,13 @@ class EventsOverHttp:
     async def batches(self, places: Mapping[str, str]) -> AsyncGenerator[Sequence[Heard], None]:
         """What comes from these places on. Raises Away, Refused, Gone."""
         timeout = httpx.Timeout(10.0, read=_SILENCE_S)
-        async with httpx.AsyncClient(base_url=self._url, headers=self._headers, timeout=timeout) as http:
+        async with httpx.AsyncClient(
+            base_url=self._url,
+            headers=self._headers,
+            timeout=timeout,
+            trust_env=False,  # a proxy that the environment names would be given the token
+            transport=httpx.AsyncHTTPTransport(),  # which still knows the authorities of SSL_CERT_FILE
+        ) as http:
             after = places.get(POSITION)
             if STATES in places or (after is None and self._begin == "states"):
                 async with aclosing(self._states(http, after, places.get(STATES))) as pages:
@@ -94,15 +102,21 @@ class Blocks:
     """
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._rest = bytearray()
+        self._held = b""
 
     def feed(self, chunk: bytes) -> list[bytes]:
-        """The blocks that are whole by now, their lines ended by LF."""
-        text = self._rest + chunk
-        held = text[-1:] if text.endswith(b"\r") else b""  # an LF may follow that belongs to it
-        whole = text.removesuffix(held).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        *blocks, rest = whole.split(b"\n\n")
-        self._rest = rest + held
+        """The blocks that are whole by now, their lines ended by LF. Raises Away when one does not end."""
+        text = self._held + chunk
+        self._held = text[-1:] if text.endswith(b"\r") else b""  # an LF may follow that belongs to it
+        seen = max(len(self._rest) - 1, 0)
+        self._rest += text.removesuffix(self._held).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        blocks: list[bytes] = []
+        if self._rest.find(b"\n\n", seen) >= 0:
+            *blocks, rest = bytes(self._rest).split(b"\n\n")
+            self._rest = bytearray(rest)
+        if len(self._rest) > _LONGEST:
+            raise Away(f"the stream has an event of more than {_LONGEST >> 20} MiB")
         return blocks
 
 

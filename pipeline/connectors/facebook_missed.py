@@ -113,7 +113,12 @@ class FacebookPage:
 
     async def ask(self) -> None:
         """Fetch what is newer than the place, publish it oldest first, keep the new place."""
-        async with httpx.AsyncClient(timeout=_TIMEOUT, follow_redirects=False) as client:
+        async with httpx.AsyncClient(
+            timeout=_TIMEOUT,
+            follow_redirects=False,
+            trust_env=False,  # no proxy of the environment gets to see what proves who we are
+            transport=httpx.AsyncHTTPTransport(),  # which still knows the authorities of SSL_CERT_FILE
+        ) as client:
             api = PlatformApi(self._page.server or SERVER, token_of(self._page), client)
             if self._feed:
                 await self._round("feed", lambda since: self._posts(api, since))

@@ -52,7 +52,12 @@ class Tokens:
 
     async def _ask(self, url: str) -> Mapping[str, object]:
         try:
-            async with httpx.AsyncClient(timeout=ASK_SECONDS, follow_redirects=False) as client:
+            async with httpx.AsyncClient(
+                timeout=ASK_SECONDS,
+                follow_redirects=False,
+                trust_env=False,  # no proxy of the environment gets to see what proves who we are
+                transport=httpx.AsyncHTTPTransport(),  # which still knows the authorities of SSL_CERT_FILE
+            ) as client:
                 reply = await client.post(url, data=self._form())
         except httpx.HTTPError as error:
             raise Retry(f"{url} cannot be asked for a token: {error!r}") from error

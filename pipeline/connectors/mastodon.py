@@ -71,7 +71,12 @@ class MastodonAccount:
         A server whose stream is not to be had has been polled by then: the next round comes soon enough.
         """
         timeout = httpx.Timeout(_CONNECT, read=SILENCE)
-        async with httpx.AsyncClient(timeout=timeout, follow_redirects=False) as client:
+        async with httpx.AsyncClient(
+            timeout=timeout,
+            follow_redirects=False,
+            trust_env=False,  # no proxy of the environment gets to see what proves who we are
+            transport=httpx.AsyncHTTPTransport(),  # which still knows the authorities of SSL_CERT_FILE
+        ) as client:
             api = PlatformApi(self._server, token_of(self._page), client)
             await self._introduce(api)
             await self._catch_up(api)

@@ -16,6 +16,12 @@ from pipeline.client import Checkpoint, Consumer, Event, Gone, MemoryCheckpoint,
 KEY = "00000000-0000-7000-8000-000000000001"
 
 
+@pytest.fixture(autouse=True)
+def a_proxy_that_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment names one; nobody listens there."""
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
+
+
 def told(position: int, sequence: int, key: str = KEY, **more: object) -> dict[str, Any]:
     return {
         "specversion": "1.0", "id": f"{key}/{sequence}", "source": "/casestream/test",

@@ -25,6 +25,12 @@ PACE = Pace(round=0.01, first_retry=0.01, longest_retry=0.02)
 SOURCE = "mastodon/mastodon"
 
 
+@pytest.fixture(autouse=True)
+def a_proxy_that_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment names one; nobody listens there."""
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
+
+
 class Desk:
     """A connector that follows a server, with its log and its bookmarks."""
 

@@ -27,6 +27,12 @@ FEED, MESSAGES = "facebook/facebook/feed", "facebook/facebook/messages"
 PACE = Pace(round=0.01, first_retry=0.01, longest_retry=0.02)
 
 
+@pytest.fixture(autouse=True)
+def a_proxy_that_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment names one; nobody listens there."""
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
+
+
 def ago(**since: float) -> str:
     return (NOW - timedelta(**since)).strftime("%Y-%m-%dT%H:%M:%S+0000")
 

@@ -20,6 +20,12 @@ from pipeline.errors import Retry
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 
 
+@pytest.fixture(autouse=True)
+def a_proxy_that_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment names one; nobody listens there."""
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
+
+
 @dataclass
 class Provider:
     """A token endpoint that gives its answers in turn, the last one again and again."""
