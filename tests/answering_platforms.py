@@ -67,6 +67,8 @@ class Answering:
             ("GET", "/v24.0/{item}/comments", self.comments),
             ("GET", "/2/dm_conversations/with/{item}/dm_events", self.directs),
             ("GET", "/api/v1/statuses/{item}/context", self.context),
+            ("GET", "/v24.0/me", self.page_of_token),
+            ("GET", "/api/v1/accounts/verify_credentials", self.account_of_token),
         ):
             self.app.add_api_route(path, take, methods=[method])
 
@@ -129,6 +131,12 @@ class Answering:
         self.asked.append(request.url.path)
         forced = self.next.popleft() if self.next else None
         return forced if isinstance(forced, Response) else None
+
+    async def page_of_token(self) -> Response:
+        return answer(200, {"id": "100"})
+
+    async def account_of_token(self) -> Response:
+        return answer(200, {"id": US, "acct": "desk"})
 
     async def comments(self, request: Request) -> Response:
         told = [

@@ -16,20 +16,35 @@ SKEW = timedelta(minutes=2)
 """By how much a platform's clock may differ from ours."""
 
 
-def found_in(body: bytes, reply: WaitingReply, known: frozenset[str]) -> str | None:
+def whose(body: bytes) -> str:
+    """The id of the account that the token is of. Raises Malformed when the platform does not say."""
+    if own := Payload(read_json(body)).word("id"):
+        return own
+    raise Malformed("whose the token is")
+
+
+def found_in(body: bytes, reply: WaitingReply, known: frozenset[str], own: str | None) -> str | None:
     """The id of an item of ours that says the same since it was begun; none of those `known` to be others.
 
-    Raises Malformed when the platform's answer cannot be read, so that nothing is posted twice for it.
+    Ours is what the account `own` wrote; without it, in a conversation of two, what the customer did not.
+
+    Raises Malformed when the platform's answer cannot be read, or does not say who wrote what may be ours, so that
+    nothing is posted twice for it.
     """
     since = (reply.begun_at or reply.created_at) - SKEW
     told = Payload(read_json(body))
     if not told.names():
         raise Malformed("the answer is no object")
-    for id_, author, text, at in _items(told, reply):
-        if id_ is None or id_ in known or author == reply.recipient or at is None or at < since:
-            continue
-        if words(text) == reply.words:
+    same = [
+        (id_, author)
+        for id_, author, text, at in _items(told, reply)
+        if id_ is not None and id_ not in known and at is not None and at >= since and words(text) == reply.words
+    ]
+    for id_, author in same:
+        if author is not None and (author == own if own is not None else author != reply.recipient):
             return id_
+    if any(author is None for _, author in same):
+        raise Malformed("who wrote the same words")
     return None
 
 

@@ -81,3 +81,13 @@ def question_of(reply: WaitingReply, now: datetime) -> Request | None:
     fields = "id,message,from,created_time"
     query = {"filter": "stream", "order": "reverse_chronological", "limit": "100", "fields": fields}
     return Request("GET", f"{GRAPH}/{post}/comments", query=query)
+
+
+def introduction_of(reply: WaitingReply) -> Request | None:
+    """What tells whose our token is, where others than the customer may write; None in a conversation of two."""
+    match reply.platform:
+        case "facebook":
+            return Request("GET", f"{GRAPH}/me", query={"fields": "id"})
+        case "mastodon":
+            return Request("GET", "/api/v1/accounts/verify_credentials")
+    return None

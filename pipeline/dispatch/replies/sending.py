@@ -7,9 +7,9 @@ from secrets import token_hex
 from pipeline.config.channels import Social
 from pipeline.config.values import read_secret
 from pipeline.dispatch.replies.api import Api, Unanswered
-from pipeline.dispatch.replies.looking import found_in
+from pipeline.dispatch.replies.looking import found_in, whose
 from pipeline.dispatch.replies.oauth1 import Keys, authorization
-from pipeline.dispatch.replies.requests import SERVERS, Request, question_of, request_of
+from pipeline.dispatch.replies.requests import SERVERS, Request, introduction_of, question_of, request_of
 from pipeline.dispatch.replies.verdicts import Again, Answered, Never, Sent, Verdict, lost, verdict
 from pipeline.domain.platforms import PLATFORMS, hindrance
 from pipeline.parse.strict_json import Malformed
@@ -86,19 +86,35 @@ async def _post(begun: Begun, page: Social | None, account: _Account, now: datet
 async def _look(begun: Begun, question: Request, account: _Account, now: datetime) -> Verdict | None:
     """Whether it is there already; None when it is not."""
     reply = begun.reply
-    did_not_say, answered = (
-        f"{PLATFORMS[reply.platform]} did not say whether it is there",
-        await account.ask(question, now),
-    )
+    own: str | None = None
+    introduction = introduction_of(reply)
+    try:
+        if introduction is not None:
+            told = await _told(reply.platform, introduction, account, now)
+            if isinstance(told, Again):
+                return told
+            own = whose(told)
+        told = await _told(reply.platform, question, account, now)
+        if isinstance(told, Again):
+            return told
+        there = found_in(told, reply, begun.known, own)
+    except Malformed as error:
+        return Again(f"{_did_not_say(reply.platform)}: {error}", unsure=True)
+    return Sent(there) if there is not None else None
+
+
+async def _told(platform: str, question: Request, account: _Account, now: datetime) -> bytes | Again:
+    """The answer to a question, else that nobody knows."""
+    did_not_say, answered = _did_not_say(platform), await account.ask(question, now)
     if isinstance(answered, Unanswered):
         return Again(f"{did_not_say}: {answered.error}", unsure=True)
-    if answered.status != _OK:
-        refused = verdict(reply.platform, answered, now)
-        if isinstance(refused, Again):
-            return replace(refused, reason=f"{did_not_say}: {refused.reason}", unsure=True)
-        return Again(f"{did_not_say}: {refused.reason if isinstance(refused, Never) else answered.status}", unsure=True)
-    try:
-        there = found_in(answered.body, reply, begun.known)
-    except Malformed as error:
-        return Again(f"{did_not_say}: {error}", unsure=True)
-    return Sent(there) if there is not None else None
+    if answered.status == _OK:
+        return answered.body
+    refused = verdict(platform, answered, now)
+    if isinstance(refused, Again):
+        return replace(refused, reason=f"{did_not_say}: {refused.reason}", unsure=True)
+    return Again(f"{did_not_say}: {refused.reason if isinstance(refused, Never) else answered.status}", unsure=True)
+
+
+def _did_not_say(platform: str) -> str:
+    return f"{PLATFORMS[platform]} did not say whether it is there"

@@ -151,15 +151,39 @@ def test_whatever_a_platform_answers_means_something(platform: str, status: int,
     assert isinstance(judged(platform, status, body, unsure=unsure), Sent | Again | Never)
 
 
-@given(st.sampled_from(["facebook", "messenger", "x", "mastodon"]), anything)
-def test_what_cannot_be_read_is_never_taken_for_an_answer_that_is_there(platform: str, body: object) -> None:
-    reply = WaitingReply(
+def unsure_of(platform: str) -> WaitingReply:
+    """An answer to customer 7 that may be there."""
+    return WaitingReply(
         id=uuid4(), source="/social/a", platform=platform, kind="message", item="1", conversation="1", recipient="7",
         handle=None, visibility=None, body="Hello", words="hello", asked_at=NOW, created_at=NOW, attempts=1,
         unsure=True,
         begun_at=NOW,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("author", "found"),
+    [({"id": "100"}, "9"), ({"id": "8"}, None), ({"id": "7"}, None), (None, "nobody knows"), ({}, "nobody knows")],
+)
+@pytest.mark.parametrize("platform", ["facebook", "mastodon"])
+def test_in_public_what_says_the_same_is_ours_only_from_our_account(
+    platform: str, author: dict[str, str] | None, found: str | None
+) -> None:
+    """A stranger's post would be taken for the answer, which the customer then never gets."""
+    named = {"from": author, "account": author} if author is not None else {}
+    one = {"id": "9", "message": "Hello", "content": "<p>Hello</p>", "in_reply_to_id": "1", **named,
+           "created_time": "2026-03-02T10:00:05+0000", "created_at": "2026-03-02T10:00:05Z"}  # fmt: skip
+    body = json.dumps({"data": [one], "descendants": [one]}).encode()
     try:
-        assert found_in(json.dumps(body).encode(), reply, frozenset()) is None
+        assert found_in(body, unsure_of(platform), frozenset(), "100") == found
+    except Malformed:
+        assert found == "nobody knows"
+
+
+@given(st.sampled_from(["facebook", "messenger", "x", "mastodon"]), anything)
+def test_what_cannot_be_read_is_never_taken_for_an_answer_that_is_there(platform: str, body: object) -> None:
+    reply = unsure_of(platform)
+    try:
+        assert found_in(json.dumps(body).encode(), reply, frozenset(), None) is None
     except Malformed:
         assert not (isinstance(body, dict) and body)
