@@ -6,8 +6,10 @@ from uuid import UUID
 import orjson
 from fastapi import APIRouter, Depends, Query, Response
 
+from pipeline.api.answer import MOST_BYTES, JsonAnswer
 from pipeline.api.auth import Granted, require
-from pipeline.api.hub import Hub
+from pipeline.api.events_http import too_many
+from pipeline.api.hub import Crowded, Hub
 from pipeline.store.case_states import CaseStates
 from pipeline.store.connection import retryable
 
@@ -29,7 +31,7 @@ class CaseRoutes:
 
     async def states(
         self,
-        _: Annotated[Granted, Depends(require("cases:read"))],
+        granted: Annotated[Granted, Depends(require("cases:read"))],
         after: UUID | None = None,
         state: Literal["active", "all"] = "all",
         limit: Annotated[int, Query(ge=1, le=MOST)] = 500,
@@ -38,12 +40,24 @@ class CaseRoutes:
 
         All events up to `position` are in them, and some after it may be: those whose sequence is not above the case's.
         """
+        try:
+            self._hub.admit(granted.name)
+        except Crowded as crowded:
+            return too_many(crowded)
         position = await self._hub.place(None)  # before the cases are read, so that nothing lies between
         async with retryable(), CaseStates.open(self._dsn) as states:
             found = await states.page(after, limit, active=state == "active")
+        told: list[bytes] = []
+        size = 0
+        for one in found:
+            told.append(orjson.dumps(one.data))
+            size += len(told[-1])
+            if size >= MOST_BYTES:
+                break
+        more = len(told) < len(found) or len(found) == limit
         page = {
-            "cases": [one.data for one in found],
-            "next": found[-1].id if len(found) == limit else None,
+            "cases": [orjson.Fragment(one) for one in told],
+            "next": found[len(told) - 1].id if more else None,
             "position": position,
         }
-        return Response(orjson.dumps(page), media_type="application/json", headers={"Cache-Control": "no-store"})
+        return JsonAnswer(self._hub, orjson.dumps(page), granted.name)

@@ -5,9 +5,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
+from pipeline.api.answer import MOST_BYTES, JsonAnswer
 from pipeline.api.asked import Asked, read_request
 from pipeline.api.auth import Granted, gate_of, require
-from pipeline.api.hub import Gone, Hub
+from pipeline.api.hub import Crowded, Gone, Hub
 from pipeline.api.ring import Frame
 from pipeline.api.stream import EventStream
 from pipeline.problems import problem
@@ -34,16 +35,20 @@ class EventRoutes:
         try:
             after = await self._hub.start() if asked.after == "start" else asked.after
             after = await self._hub.place(after)
+            self._hub.admit(granted.name)
             if asked.wait is None:
                 return EventStream(self._hub, asked.wanted, after, lambda: gate.still(granted, SCOPE), granted.name)
-            return await self._answer(asked, after, asked.wait)
+            return await self._answer(asked, after, asked.wait, granted.name)
         except Gone as gone:
             return _not_there(gone, after)
+        except Crowded as crowded:
+            return too_many(crowded)
 
-    async def _answer(self, asked: Asked, after: int, wait: float) -> Response:
+    async def _answer(self, asked: Asked, after: int, wait: float, who: str) -> Response:
         """Whatever there is at once, else what comes first while they wait; `next` is where to ask on."""
         frames: list[Frame] = []
-        with self._hub.listening(lambda: None):
+        size = 0
+        with self._hub.listening(lambda: None, who):
             deadline = asyncio.get_running_loop().time() + wait
             while not self._hub.closed:
                 signal = self._hub.signal()
@@ -52,12 +57,13 @@ class EventRoutes:
                 room = asked.limit - len(frames)
                 frames += piece.frames[:room]
                 after = frames[-1].pos if len(piece.frames) > room else piece.upto
-                if len(frames) >= asked.limit or (frames and not moved):
+                size += len(piece.body)
+                if len(frames) >= asked.limit or size >= MOST_BYTES or (frames and not moved):
                     break
                 if not moved and not await _set_by(signal, deadline):
                     break
         body = b'{"events":[' + b",".join(frame.json for frame in frames) + b'],"next":%d}' % after
-        return Response(body, media_type="application/json", headers={"Cache-Control": "no-store"})
+        return JsonAnswer(self._hub, body, who)
 
 
 async def _set_by(signal: asyncio.Event, deadline: float) -> bool:
@@ -67,6 +73,11 @@ async def _set_by(signal: asyncio.Event, deadline: float) -> bool:
     except TimeoutError:
         return False
     return True
+
+
+def too_many(crowded: Crowded) -> Response:
+    """429: one token does not take the places of all."""
+    return problem(429, str(crowded), headers={"Retry-After": "10"})
 
 
 def _not_there(gone: Gone, after: int | None) -> Response:

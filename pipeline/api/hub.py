@@ -23,13 +23,14 @@ _log = structlog.get_logger()
 class Limits:
     """What the hub allows itself, and those who listen.
 
-    `piece` is how many bytes are written at once, so about twice as many wait at most for one who does not read.
-    Who listens to what is long past gets `page` events read at a time, and `pages` such listeners at once. After
-    `heartbeat_s` without an event there is a comment. It reads on for `linger_s` when nobody listens. Who takes nothing
-    for `slow_s` is cut off.
+    Of the `listeners`, `of_one` may have one token. `piece` is how many bytes are written at once, so about twice as
+    many wait at most for one who does not read. Who listens to what is long past gets `page` events read at a time, and
+    `pages` such listeners at once. After `heartbeat_s` without an event there is a comment. It reads on for `linger_s`
+    when nobody listens. Who takes nothing for `slow_s` is cut off.
     """
 
     listeners: int = 2000
+    of_one: int = 1000
     frames: int = 20_000
     size: int = 16 * 1024 * 1024
     piece: int = 64 * 1024
@@ -46,6 +47,10 @@ class Full(Retry):
     """As many listen as may."""
 
 
+class Crowded(Exception):  # noqa: N818  # named like Full, and only one's own
+    """As many listen with this token as may with one."""
+
+
 class Gone(Exception):  # noqa: N818  # it becomes the status of that name
     """What is asked for is not kept any more, or was never told; `kept` says what there is."""
 
@@ -57,9 +62,10 @@ class Gone(Exception):  # noqa: N818  # it becomes the status of that name
 class Listener:
     """One who listens: since when what was written to them waits to be taken, and how to cut them off."""
 
-    def __init__(self, cut: Callable[[], None]) -> None:
+    def __init__(self, cut: Callable[[], None], who: str) -> None:
         self.waits_since: float | None = None
         self.cut = cut
+        self.who = who
 
 
 class Hub:
@@ -95,8 +101,7 @@ class Hub:
 
     async def place(self, after: int | None) -> int:
         """The number after which to go on, without one the newest. Raises Gone, Full, and Retry."""
-        if len(self._listeners) >= self.limits.listeners:
-            raise Full(f"{len(self._listeners)} listen already")
+        self._refuse_when_full()
         ring = await self._running()
         if after is None:
             return ring.head
@@ -110,10 +115,21 @@ class Hub:
         """The number before the first event that is kept. Raises Retry while PostgreSQL is away."""
         return (await self._reader.kept()).oldest - 1
 
+    def admit(self, who: str) -> None:
+        """Let one more listen with a token. Raises Full, and Crowded when that token has its share."""
+        self._refuse_when_full()
+        count = sum(listener.who == who for listener in self._listeners)
+        if count >= self.limits.of_one:
+            raise Crowded(f"{count} listen with this token already; end some, or use another token")
+
+    def _refuse_when_full(self) -> None:
+        if len(self._listeners) >= self.limits.listeners:
+            raise Full(f"{len(self._listeners)} listen already")
+
     @contextmanager
-    def listening(self, cut: Callable[[], None]) -> Iterator[Listener]:
-        """Count as one who listens; `cut` is called when they take nothing any more."""
-        listener = Listener(cut)
+    def listening(self, cut: Callable[[], None], who: str) -> Iterator[Listener]:
+        """Count as one who listens with a token; `cut` is called when they take nothing any more."""
+        listener = Listener(cut, who)
         self._listeners.add(listener)
         try:
             yield listener

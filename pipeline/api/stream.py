@@ -69,7 +69,7 @@ class EventStream(Response):
             abort(request)
 
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-        with self._hub.listening(cut) as listener:
+        with self._hub.listening(cut, self._who) as listener:
             _log.info("api.events_begin", token=self._who, after=self._cursor)
 
             async def write(body: bytes) -> None:

@@ -322,6 +322,43 @@ def test_of_too_many_the_last_is_told_to_come_later(play: Callable[..., None]) -
     play(scenario, replace(QUICK, listeners=2))
 
 
+def test_one_token_does_not_take_the_places_of_all(play: Callable[..., None]) -> None:
+    async def scenario(api: Api) -> None:
+        async with aclosing(api.stream()) as one:
+            await anext(one)
+            for headers in ({}, {"Accept": "application/json"}):
+                answer = await api.http.get("/events", headers=headers)
+                assert (answer.status_code, answer.headers["retry-after"]) == (429, "10")
+        await until(lambda: api.hub.listeners == 0)
+        assert (await api.poll(after=0))["next"] == 0
+
+    play(scenario, replace(QUICK, of_one=1))
+
+
+def test_an_answer_holds_about_a_mebibyte_and_the_next_goes_on(play: Callable[..., None]) -> None:
+    async def scenario(api: Api) -> None:
+        found: list[int] = []
+        sizes: list[int] = []
+        while len(found) < 300:
+            answer = await api.http.get("/events", params={"after": found[-1] if found else 0, "wait": 0}, timeout=20)
+            sizes.append(len(answer.content))
+            found += [int(one["position"]) for one in answer.json()["events"]]
+        assert found == list(range(1, 301))
+        assert max(sizes) < 2**20 + 2**17
+        assert len(sizes) == 4
+
+    play(scenario, published=300, width=12_000)
+
+
+def test_an_answer_that_nobody_takes_counts_until_it_is_cut_off(play: Callable[..., None]) -> None:
+    async def scenario(api: Api) -> None:
+        with listen_and_read_nothing(api.port, 0, "&wait=0"):
+            await until(lambda: any(one.waits_since is not None for one in api.hub._listeners))
+            await until(lambda: api.hub.listeners == 0)
+
+    play(scenario, replace(QUICK, slow_s=0.5), published=1, width=12_000_000)  # more than the system takes from us
+
+
 def test_the_end_of_the_process_ends_the_stream(play: Callable[..., None]) -> None:
     async def scenario(api: Api) -> None:
         async with aclosing(api.stream(after=0)) as blocks:
@@ -361,12 +398,13 @@ def test_who_went_is_forgotten(play: Callable[..., None]) -> None:
     play(scenario)
 
 
-def listen_and_read_nothing(port: int, after: int) -> socket.socket:
+def listen_and_read_nothing(port: int, after: int, more: str = "") -> socket.socket:
     """One who asks for all events, and leaves them where they are."""
     one = socket.socket()
     one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     one.connect(("127.0.0.1", port))
-    one.sendall(b"GET /events?after=%d HTTP/1.1\r\nHost: desk\r\nAuthorization: Bearer cs_read\r\n\r\n" % after)
+    asked = f"GET /events?after={after}{more} HTTP/1.1\r\nHost: desk\r\nAuthorization: Bearer cs_read\r\n\r\n"
+    one.sendall(asked.encode())
     return one
 
 
