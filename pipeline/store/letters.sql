@@ -83,10 +83,12 @@ ORDER BY sent_at;
 SELECT source, reason, at FROM suppression WHERE address = lower(%(recipient)s);
 
 -- name: became
--- Nothing when someone has said already what became of it; a bounce may be faster than this.
+-- Nothing when someone has said already what became of it; a bounce may be faster than this. Its days begin with its
+-- first try that was one.
 UPDATE outbound
 SET state = %(state)s, reason = %(reason)s, sent_at = CASE WHEN %(state)s = 'sent' THEN %(at)s::timestamptz END,
-    due_at = coalesce(%(due_at)s::timestamptz, due_at), unsure = unsure + %(unsure)s, attempts = attempts - %(untried)s
+    due_at = coalesce(%(due_at)s::timestamptz, due_at), unsure = unsure + %(unsure)s, attempts = attempts - %(untried)s,
+    first_at = CASE WHEN attempts > %(untried)s THEN first_at END
 WHERE id = %(id)s AND state = 'sending'
 RETURNING id;
 

@@ -27,7 +27,7 @@ from posting import (
 from running import RunningPostgres
 
 from pipeline import app
-from pipeline.dispatch.mail.door import Answer, Away, Later, Mail, Refused, Unknown
+from pipeline.dispatch.mail.door import Answer, Away, Later, Mail, Refused, Unknown, judge
 from pipeline.dispatch.mail.memory import MemoryDoor
 from pipeline.dispatch.mail.signing import SigningKey
 from pipeline.domain.orders import Assign, Reply
@@ -109,6 +109,78 @@ async def test_while_nobody_takes_mail_nothing_is_held_against_it(desk: PostingD
     assert (letter["state"], letter["attempts"]) == ("sent", 1)
     assert at - NOW == 7 * DAY
     assert desk.way.departures.failed["away"] == 6
+
+
+@on_a_desk()
+async def test_a_mail_that_waited_for_days_for_a_server_has_its_three_days_still(desk: PostingDesk) -> None:
+    await replied(desk)
+    desk.doors[0].answers.extend([Away("refused"), Later("451 4.7.1 greylisted")])
+    for days in (0, 4, 5):
+        await desk.send(NOW + days * DAY, until_nothing_is_due=False)
+    assert desk.letters()[0]["state"] == "sent"
+
+
+class _Poisoned(MemoryDoor):
+    """Ends the session over some recipients."""
+
+    async def send(self, mail: Mail) -> Answer:
+        """Take it from all others."""
+        if mail.recipient.startswith("poison"):
+            self.handed += 1
+            return judge(421, "4.7.0 too many unknown recipients", "recipient")
+        return await super().send(mail)
+
+
+@on_a_desk()
+async def test_recipients_over_whom_the_session_ends_hold_up_no_other(desk: PostingDesk) -> None:
+    desk.way = app.build_mail(desk.desk.config, lambda _: _Poisoned())
+    for place, sender in enumerate(["poison1@bad.example", "poison2@bad.example", ANA, "eva@other.example"]):
+        number = await opened(desk, f"m{place}", sender)
+        await desk.do(number, Reply(text="Hi"), by="rui")
+    await desk.send(NOW, until_nothing_is_due=False)
+    became = [(one["state"], one["attempts"]) for one in desk.letters()]
+    assert became == [("queued", 1), ("queued", 1), ("sent", 1), ("sent", 1)]
+    await desk.send(NOW + 4 * DAY)
+    assert [one["state"] for one in desk.letters()] == ["failed", "failed", "sent", "sent"]
+
+
+@on_a_desk()
+async def test_what_waits_for_a_server_comes_in_an_order_of_chance(desk: PostingDesk) -> None:
+    for place in range(4):
+        number = await opened(desk, f"m{place}", f"c{place}@client.example")
+        await desk.do(number, Reply(text="Hi"), by="rui")
+    desk.doors[0].answers.append(Away("refused"))
+    await desk.send(NOW, until_nothing_is_due=False)
+    assert len({one["due_at"] for one in desk.letters()}) == 4
+
+
+@on_a_desk()
+async def test_a_refusal_that_is_not_utf_8_fails_the_mail(desk: PostingDesk) -> None:
+    await replied(desk)
+    desk.doors[0].answers.append(Refused("550 5.7.1 Empf\udce4nger\0"))
+    await desk.send(NOW)
+    assert (desk.letters()[0]["state"], desk.letters()[0]["reason"]) == ("failed", "550 5.7.1 Empf?nger")
+
+
+class _Broken(MemoryDoor):
+    """Fails in a way that nobody thought of."""
+
+    async def send(self, mail: Mail) -> Answer:
+        """Raise."""
+        self.handed += 1
+        raise ValueError(f"\udce4 {mail.recipient}")
+
+
+@on_a_desk()
+async def test_a_door_that_fails_unexpectedly_is_a_try_that_failed(desk: PostingDesk) -> None:
+    await replied(desk)
+    desk.way = app.build_mail(desk.desk.config, lambda _: _Broken())
+    await desk.send(NOW, until_nothing_is_due=False)
+    [letter] = desk.letters()
+    assert (letter["state"], letter["attempts"], letter["unsure"]) == ("queued", 1, 1)
+    assert "ana@client.example" in letter["reason"]
+    await desk.send(NOW + 4 * DAY)
+    assert desk.letters()[0]["state"] == "failed"
 
 
 @on_a_desk()

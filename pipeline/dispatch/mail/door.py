@@ -79,15 +79,23 @@ _NO_ADDRESS_CODES = frozenset({550, 551, 553})
 """RFC 5321, 4.2.3: where no status code says more."""
 
 _TEMPORARY, _FATAL = 400, 500
-_CLOSING, _WANTS_AUTHENTICATION = 421, frozenset({454, 530, 534, 535, 538})
+_OF_THE_SESSION = frozenset({421, 454, 530, 534, 535, 538})
+"""RFC 5321, 4.2.3 and RFC 4954, section 6: the server ends the session, or wants another login."""
+
+
+def in_words(text: str, most: int = 500) -> str:
+    """A server's words on one line, as PostgreSQL and logs take them whatever bytes they were."""
+    plain = text.replace("\0", " ").encode("utf-8", "replace").decode()
+    return " ".join(plain.split())[:most].rstrip()
 
 
 def judge(code: int, says: str, stage: Stage) -> Answer:
-    """What a reply of an SMTP server means for the mail."""
-    told = f"{code} {' '.join(says.split())}"[:500].rstrip()
-    if code == _CLOSING or code in _WANTS_AUTHENTICATION:
-        return Away(told)
-    if _TEMPORARY <= code < _FATAL:
+    """What a reply of an SMTP server means for the mail that it was given to, and for no other.
+
+    Some servers end the session over a recipient that they do not like; so that is held against this mail alone.
+    """
+    told = in_words(f"{code} {says}")
+    if _TEMPORARY <= code < _FATAL or code in _OF_THE_SESSION:
         return Later(told)
     status = _STATUS.search(says)
     unreachable = f"{status[2]}.{status[3]}" in _NO_ADDRESS if status is not None else code in _NO_ADDRESS_CODES

@@ -10,7 +10,7 @@ import aiosmtplib
 
 from pipeline.config.sections import Mail as MailSettings
 from pipeline.config.values import read_secret
-from pipeline.dispatch.mail.door import Answer, Away, Mail, Refused, Stage, Taken, Unknown, judge
+from pipeline.dispatch.mail.door import Answer, Away, Later, Mail, Refused, Stage, Taken, Unknown, in_words, judge
 
 SUBMISSION, SUBMISSIONS = 587, 465
 IDLE_S = 60.0
@@ -101,12 +101,12 @@ class SmarthostDoor:
             await self._drop()
             if stage == "content":
                 return Unknown(f"{self._smarthost.host} was lost while it took the mail: {_says(error)}")
-            return Away(f"{self._smarthost.host} was lost: {_says(error)}")
-        except asyncio.CancelledError:
+            return Later(f"{self._smarthost.host} was lost over the {stage} of a mail: {_says(error)}")
+        except BaseException:
             await self._drop()
             raise
         self._used = asyncio.get_running_loop().time()
-        return Taken(f"{reply.code} {' '.join(reply.message.split())}"[:500])
+        return Taken(in_words(f"{reply.code} {reply.message}"))
 
     async def _refused(
         self, connection: aiosmtplib.SMTP, error: aiosmtplib.SMTPResponseException, stage: Stage
@@ -177,4 +177,4 @@ def _context(smarthost: Smarthost) -> ssl.SSLContext:
 
 
 def _says(error: BaseException) -> str:
-    return " ".join(str(error).split())[:300] or type(error).__name__
+    return in_words(str(error), 300) or type(error).__name__

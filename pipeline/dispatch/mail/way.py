@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -15,7 +15,7 @@ from pipeline.agents.deliveries import Became, Deliveries
 from pipeline.crash import crash_point
 from pipeline.departures import Departures
 from pipeline.dispatch.mail.compose import Composed, Composer
-from pipeline.dispatch.mail.door import Answer, Away, Later, Mail, MailDoor, Refused, Taken, Unknown
+from pipeline.dispatch.mail.door import Answer, Away, Later, Mail, MailDoor, Refused, Taken, Unknown, in_words
 from pipeline.dispatch.mail.headers import NoAddressError
 from pipeline.domain.acknowledging import DAY, HOUR, PER_DAY, PER_HOUR, too_often
 from pipeline.domain.letters import BY_A_PERSON, MAY_BE_LEFT, is_stale
@@ -116,7 +116,14 @@ class MailWay:
             return
         if composed.failed:
             self.departures.failed["template"] += 1
-        answer = await lane.door.send(composed.mail)
+        try:
+            answer = await lane.door.send(composed.mail)
+        except Exception as error:  # noqa: BLE001  # else this mail would be tried without end, before all others
+            _log.exception("a mail cannot be handed over", mail=known.mail.message_id, to=known.mail.recipient)
+            self.departures.failed["unexpected"] += 1
+            unsure = self._came_to_nothing(known, Unknown(f"handing it over failed: {error!r}"), now)
+            await self._record(known, lane, unsure)
+            return
         crash_point("mail_sent")
         await self._record(known, lane, self._judged(known, composed, answer, now), answer)
 
@@ -130,10 +137,13 @@ class MailWay:
         return self._came_to_nothing(known, answer, now)
 
     def _came_to_nothing(self, known: Known, answer: Later | Away | Unknown, now: datetime) -> LetterBecame:
-        """It is tried again; who is away altogether is not held against the mail."""
+        """It is tried again; who is away altogether is not held against the mail.
+
+        What waited for them comes in an order of chance, so that it is not always the same mail that finds out.
+        """
         mail = known.mail
         if isinstance(answer, Away):
-            due = self._away_until or now
+            due = (self._away_until or now) + FIRST_REST * self._chance()
             return LetterBecame(id=mail.id, state="queued", at=now, reason=answer.reason, due_at=due, untried=True)
         due_at = next_try(mail.attempts, mail.first_at, now, self._chance())
         if due_at is None:
@@ -166,6 +176,8 @@ class MailWay:
     @staticmethod
     async def _record(known: Known, lane: Lane, became: LetterBecame, answer: Answer | None = None) -> None:
         """Keep what became of it, however long PostgreSQL is away: what is not known is sent again."""
+        if became.reason is not None:
+            became = replace(became, reason=in_words(became.reason))
         async for attempt in stamina.retry_context(
             on=Retry, attempts=None, timeout=None, wait_initial=0.1, wait_max=2.0
         ):

@@ -60,10 +60,11 @@ def test_a_refused_mail_does_not_hold_up_the_next_on_the_same_connection(sink: S
     assert sink.connections == 1
 
 
-def test_a_connection_that_was_lost_before_the_mail_costs_nothing(sink: Sink) -> None:
-    sink.answers["MAIL"].append(LOSE)
+@pytest.mark.parametrize("verb", ["MAIL", "RCPT"])
+def test_a_connection_that_is_lost_over_a_mail_costs_that_mail_alone(sink: Sink, verb: str) -> None:
+    sink.answers[verb].append(LOSE)
     lost, taken = send(sink.port, MAIL, MAIL)
-    assert isinstance(lost, Away)
+    assert isinstance(lost, Later)
     assert isinstance(taken, Taken)
     assert sink.connections == 2
 
@@ -75,11 +76,20 @@ def test_a_connection_that_is_lost_after_the_mail_leaves_it_unknown(sink: Sink) 
     assert len(sink.took) == 1
 
 
-def test_a_server_that_closes_is_away_and_asked_anew(sink: Sink) -> None:
-    sink.answers["MAIL"].append("421 4.3.2 going down")
-    away, taken = send(sink.port, MAIL, MAIL)
-    assert away == Away("421 4.3.2 going down")
+@pytest.mark.parametrize("verb", ["MAIL", "RCPT", "DATA"])
+@pytest.mark.parametrize(
+    "says", ["421 4.7.0 too many unknown recipients", "454 4.7.0 no", "530 5.7.0 log in", "535 no"]
+)
+def test_a_server_that_ends_the_session_over_a_mail_is_there_for_the_next(sink: Sink, verb: str, says: str) -> None:
+    sink.answers[verb].append(says)
+    later, taken = send(sink.port, MAIL, MAIL)
+    assert later == Later(says)
     assert isinstance(taken, Taken)
+
+
+def test_the_words_of_a_server_need_not_be_utf_8() -> None:
+    refused = Refused("550 5.1.1 Empf?nger unbekannt", unreachable=True)
+    assert judge(550, "5.1.1 Empf\udce4nger\0 unbekannt\r\n", "recipient") == refused
 
 
 def test_nobody_there_is_away() -> None:
