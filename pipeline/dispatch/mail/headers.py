@@ -6,6 +6,9 @@ import string
 from collections.abc import Iterator
 from datetime import datetime
 from email.utils import format_datetime
+from ipaddress import ip_address
+
+from pipeline.domain.public_addresses import why_not_public
 
 LINE = 78
 """Characters of a line, unless one word is longer (RFC 5322, 2.1.1)."""
@@ -20,6 +23,9 @@ _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _DOMAIN = re.compile(
     r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)*"
 )
+_BY_NUMBER = re.compile(r"\]$|(?:^|\.)(?:\d+|0[xX][0-9A-Fa-f]*)$")
+"""No top-level domain is a number; programs that look up names take `127.1` for one of a host."""
+
 MAX_LOCAL = 64
 
 
@@ -46,16 +52,29 @@ def wire_address(address: str) -> str:
         raise NoAddressError(f"{domain[:100]!r} is no mail domain: {error}") from error
     if not _DOMAIN.fullmatch(host) and not re.fullmatch(r"\[[0-9A-Fa-f:.]{2,45}\]|\[IPv6:[0-9A-Fa-f:.]{2,45}\]", host):
         raise NoAddressError(f"{domain[:100]!r} is no mail domain")
+    _keep_outside(host)
     if len(local.encode()) > MAX_LOCAL and not re.fullmatch(r"[\x21-\x7e]{1,200}", local):
         raise NoAddressError(f"{local[:100]!r} is too long to stand before an @")
     return f"{_local(local)}@{host}"
 
 
+def _keep_outside(host: str) -> None:
+    """Let no mail go to what is behind the desk because an address names it by number. Raises NoAddressError."""
+    number = host.strip("[]").lower().removeprefix("ipv6:")
+    try:
+        reason = why_not_public(str(ip_address(number)), ())
+    except ValueError:
+        reason = "it is no number of a host" if _BY_NUMBER.search(host) else None
+    if reason is not None:
+        raise NoAddressError(f"{host[:100]!r} gets no mail: {reason}")
+
+
 def _local(local: str) -> str:
+    """The local part as others read it: quoted where it must be, and then all of it (RFC 5321, 4.1.2)."""
+    if local.startswith('"') and local.endswith('"') and len(local) > 1:
+        local = re.sub(r"\\(.)", r"\1", local[1:-1])
     atoms = local.split(".")
     if all(atom and all(sign in _ATOM or not sign.isascii() for sign in atom) for atom in atoms):
-        return local
-    if local.startswith('"') and local.endswith('"') and len(local) > 1:
         return local
     return _quoted(local)
 

@@ -2,6 +2,7 @@
 
 import email
 import email.policy
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from email.message import EmailMessage
@@ -104,6 +105,48 @@ def test_an_address_beyond_ascii_is_written_as_it_is_and_a_domain_in_ascii() -> 
 def test_what_is_no_address_is_refused(address: str) -> None:
     with pytest.raises(NoAddressError):
         wire_address(address)
+
+
+@pytest.mark.parametrize(
+    ("local", "written"),
+    [
+        ('"ana"', "ana"),
+        ('"ana maria"'.replace(" ", ","), '"ana,maria"'),
+        ('"a"b"', '"a\\"b"'),
+        (r'"a\"b"', r'"a\"b"'),
+        ('"a",eve@evil.example,"b"', r'"a\",eve@evil.example,\"b"'),
+        ('"a\\"', r'"a\\"'),
+    ],
+)
+def test_a_quoted_local_part_is_quoted_as_a_whole(local: str, written: str) -> None:
+    assert wire_address(f"{local}@acme.example") == f"{written}@acme.example"
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "[127.0.0.1]",
+        "[10.0.0.7]",
+        "[IPv6:::1]",
+        "[ipv6:fd00::1]",
+        "[::ffff:127.0.0.1]",
+        "127.0.0.1",
+        "[169.254.169.254]",
+        "127.1",
+        "0x7f.0x1",
+        "[7f.1]",
+    ],
+)
+def test_no_mail_goes_to_a_private_host_by_its_number(host: str) -> None:
+    with pytest.raises(NoAddressError):
+        wire_address(f"ana@{host}")
+    assert wire_address("ana@[8.8.8.8]") == "ana@[8.8.8.8]"
+
+
+@given(local=st.text(st.characters(exclude_categories=["Cs", "Cc", "Z"]), min_size=1, max_size=20))
+def test_whatever_the_local_part_its_ends_are_where_it_is_quoted(local: str) -> None:
+    found = wire_address(f"{local}@acme.example").removesuffix("@acme.example")
+    assert re.fullmatch(r'"([^"\\]|\\.)*"|[^"\\@,<>()\[\]:;]+', found)
 
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=300)
