@@ -91,7 +91,7 @@ class Known:
     answered: Answered | None
     conversation: tuple[str, ...]
     acknowledged: tuple[datetime, ...]
-    suppressed: Suppressed | None
+    suppressed: tuple[Suppressed, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,7 +206,7 @@ async def _known(connection: psycopg.AsyncConnection, mail: Outgoing, now: datet
         Answered(*answered[0]) if answered else None,
         tuple(one for (one,) in conversation),
         tuple(at for (at,) in acknowledged),
-        Suppressed(*suppressed[0]) if suppressed else None,
+        tuple(Suppressed(*row) for row in suppressed),
     )
 
 

@@ -80,7 +80,7 @@ WHERE recipient = %(recipient)s AND template = 'acknowledgement' AND sent_at > %
 ORDER BY sent_at;
 
 -- name: suppressed
-SELECT source, reason, at FROM suppression WHERE address = lower(%(recipient)s);
+SELECT source, reason, at FROM suppression WHERE address = lower(%(recipient)s) ORDER BY source;
 
 -- name: became
 -- Nothing when someone has said already what became of it; a bounce may be faster than this. Its days begin with its
@@ -98,15 +98,14 @@ RETURNING id;
 
 -- name: suppress
 INSERT INTO suppression (address, source, reason, at) VALUES (lower(%(address)s), %(source)s, %(reason)s, %(at)s)
-ON CONFLICT (address) DO UPDATE SET source = excluded.source, reason = excluded.reason, at = excluded.at
-WHERE suppression.source = 'bounce' OR excluded.source = 'hand';
+ON CONFLICT (address, source) DO UPDATE SET reason = excluded.reason, at = excluded.at;
 
 -- name: mark_bounced
 UPDATE identity SET bounced_at = %(at)s, bounce = %(reason)s WHERE kind = 'email' AND value = lower(%(address)s);
 
 -- name: list_suppressed
 SELECT address, source, reason, at FROM suppression
-WHERE %(address)s::text IS NULL OR address = lower(%(address)s) ORDER BY at, address;
+WHERE %(address)s::text IS NULL OR address = lower(%(address)s) ORDER BY at, address, source;
 
 -- name: unsuppress
 -- Writing to it is allowed again; it is taken to be reachable until mail comes back again.

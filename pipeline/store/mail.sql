@@ -95,11 +95,11 @@ UPDATE activity SET delivery = 'failed', delivery_reason = 'the mail came back'
 FROM returned WHERE activity.id = returned.activity_id;
 
 -- name: write_suppressed
--- No more mail goes there; what a person said about the address stays.
+-- No more mail goes there; what else keeps it back stays.
 INSERT INTO suppression (address, source, reason, at)
 SELECT address, 'bounce', status, at
 FROM json_to_recordset(%(rows)s::json) AS r (address text, at timestamptz, status text) ORDER BY address COLLATE "C"
-ON CONFLICT (address) DO UPDATE SET reason = excluded.reason, at = excluded.at WHERE suppression.source = 'bounce';
+ON CONFLICT (address, source) DO UPDATE SET reason = excluded.reason, at = excluded.at;
 
 -- name: write_watches
 INSERT INTO case_watch (case_id, mailbox, queue)

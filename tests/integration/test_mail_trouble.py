@@ -31,6 +31,8 @@ from pipeline.dispatch.mail.door import Answer, Away, Later, Mail, Refused, Unkn
 from pipeline.dispatch.mail.memory import MemoryDoor
 from pipeline.dispatch.mail.signing import SigningKey
 from pipeline.domain.orders import Assign, Reply
+from pipeline.store.letters import list_suppressed, suppress, unsuppress
+from pipeline.store.migrate import migrate
 from pipeline.store.outbound_ports import NewMail
 
 pytestmark = pytest.mark.integration
@@ -118,6 +120,42 @@ async def test_a_mail_that_waited_for_days_for_a_server_has_its_three_days_still
     for days in (0, 4, 5):
         await desk.send(NOW + days * DAY, until_nothing_is_due=False)
     assert desk.letters()[0]["state"] == "sent"
+
+
+@on_a_desk()
+async def test_who_cannot_be_reached_gets_nothing_though_they_left_the_reminders(desk: PostingDesk) -> None:
+    await suppress(desk.dsn, ANA, "550 5.1.1", NOW, "bounce")
+    await suppress(desk.dsn, ANA, "one click", NOW, "unsubscribed")
+    await replied(desk)
+    await desk.send(NOW)
+    assert [letter["state"] for letter in desk.letters()] == ["dropped"]
+    assert [one.source for one in await list_suppressed(desk.dsn, ANA)] == ["bounce", "unsubscribed"]
+    await unsuppress(desk.dsn, ANA)
+    await suppress(desk.dsn, ANA, "one click", NOW, "unsubscribed")
+    await desk.do(1001, Reply(text="Again."), at=NOW)
+    await desk.send(NOW)
+    assert [letter["state"] for letter in desk.letters()] == ["dropped", "sent"]
+
+
+@on_a_desk()
+async def test_what_was_queued_before_mail_was_sent_does_not_leave_after_an_upgrade(desk: PostingDesk) -> None:
+    await replied(desk)
+    await replied_by_another(desk)
+    await migrate(desk.dsn, 24)
+    desk.change("UPDATE schema_migration SET at = %s WHERE version = 21", HOUR)
+    desk.change("UPDATE outbound SET created_at = %s WHERE recipient = %s", HOUR - 300 * DAY, ANA)
+    await migrate(desk.dsn)
+    await desk.send(NOW)
+    assert [(one["recipient"], one["state"]) for one in desk.letters()] == [
+        (ANA, "dropped"),
+        ("eva@other.example", "sent"),
+    ]
+    assert "before this desk sent mail" in desk.letters()[0]["reason"]
+
+
+async def replied_by_another(desk: PostingDesk) -> None:
+    number = await opened(desk, "m2", "eva@other.example")
+    await desk.do(number, Reply(text="Hi"), by="rui")
 
 
 class _Poisoned(MemoryDoor):

@@ -230,8 +230,8 @@ def _hindrance(known: Known, now: datetime) -> LetterBecame | None:
     mail = known.mail
     if is_stale(mail.template, mail.created_at, now):
         return LetterBecame(id=mail.id, state="dropped", at=now, reason="it waited too long to be worth sending")
-    if known.suppressed is not None and (reason := _keeps_from(known, known.suppressed)) is not None:
-        return LetterBecame(id=mail.id, state="dropped", at=now, reason=reason)
+    if reasons := [reason for one in known.suppressed if (reason := _keeps_from(known, one)) is not None]:
+        return LetterBecame(id=mail.id, state="dropped", at=now, reason=reasons[0])
     if mail.template == "acknowledgement" and (often := too_often(known.acknowledged, now)) is not None:
         return LetterBecame(
             id=mail.id,
