@@ -23,6 +23,9 @@ OF_THE_MOMENT = frozenset(
 MAY_BE_LEFT = frozenset({"waiting_reminder"})
 """Templates of what its reader may ask not to get any more; answers and acknowledgements are none."""
 
+TO_A_CUSTOMER = BY_A_PERSON | ANSWERS_BY_ITSELF | MAY_BE_LEFT
+"""Templates by which it is known that the desk wrote to an address as to a customer."""
+
 LOOP_HEADER = "X-Casestream-Loop"
 MAX_SUBJECT = 400
 

@@ -8,6 +8,7 @@ from uuid import UUID
 import orjson
 import psycopg
 
+from pipeline.domain.letters import TO_A_CUSTOMER
 from pipeline.domain.storms import Arrival
 from pipeline.store.mail_ports import ANSWER, MailChanges, MailFacts, MailWanted, Newcomer, Reach, Sent
 from pipeline.store.queries import load_queries
@@ -74,6 +75,11 @@ class PostgresMail:
     async def reach(self, agents: Collection[UUID]) -> Mapping[UUID, Reach]:
         """Where these agents and their managers get mail."""
         return {row[0]: Reach(*row[1:]) for row in await self._rows("reach", ids=list(agents))}
+
+    async def wrote_to(self, cases: Collection[UUID], addresses: Collection[str]) -> Collection[tuple[UUID, str]]:
+        """To which of these addresses we wrote on these cases, as to customers."""
+        asked = {"ids": list(cases), "addresses": list(addresses), "templates": sorted(TO_A_CUSTOMER)}
+        return {(row[0], row[1]) for row in await self._rows("wrote_to", **asked)}
 
     async def _rows(self, name: str, **values: object) -> list[tuple[Any, ...]]:
         return await (await self._connection.execute(_SQL[name], values)).fetchall()

@@ -75,6 +75,12 @@ INSERT INTO newcomer (key, channel, address, at, case_id)
 SELECT key, channel, address, at, case_id
 FROM json_to_recordset(%(rows)s::json) AS r (key text, channel text, address text, at timestamptz, case_id uuid);
 
+-- name: wrote_to
+-- To which of these addresses a customer's mail of ours went on these cases.
+SELECT case_id, lower(recipient) FROM outbound
+WHERE case_id = ANY(%(ids)s::uuid[]) AND lower(recipient) = ANY(%(addresses)s::text[])
+    AND template = ANY(%(templates)s::text[]);
+
 -- name: write_bounced
 -- Marks addresses that cannot be reached, in the order in which identities are locked.
 UPDATE identity SET bounced_at = r.at, bounce = r.status

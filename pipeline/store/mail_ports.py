@@ -117,5 +117,8 @@ class MailQuestions(Protocol):
     async def touched(self, cases: Collection[UUID]) -> Mapping[UUID, datetime]:
         """When people of ours last did something on these cases."""
 
+    async def wrote_to(self, cases: Collection[UUID], addresses: Collection[str]) -> Collection[tuple[UUID, str]]:
+        """To which of these addresses, in lower case, we wrote on these cases, as to customers."""
+
     async def reach(self, agents: Collection[UUID]) -> Mapping[UUID, Reach]:
         """Where these agents and their managers get mail."""

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from pipeline.domain.letters import TO_A_CUSTOMER
 from pipeline.domain.matching import Identity
 from pipeline.store.mail_ports import ANSWER, MailChanges, MailFacts, MailWanted, Newcomer, Reach, Sent
 
@@ -74,6 +75,12 @@ class MemoryMail:
     async def reach(self, agents: Collection[UUID]) -> Mapping[UUID, Reach]:
         """Where these agents and their managers get mail."""
         return {agent: self._tables.reach[agent] for agent in agents if agent in self._tables.reach}
+
+    async def wrote_to(self, cases: Collection[UUID], addresses: Collection[str]) -> Collection[tuple[UUID, str]]:
+        """To which of these addresses we wrote on these cases, as to customers."""
+        mails = (one for one in self._tables.outbound.values() if one.template in TO_A_CUSTOMER)
+        found = ((one.case_id, one.recipient.lower()) for one in mails if one.case_id is not None)
+        return {(case, address) for case, address in found if case in cases and address in addresses}
 
 
 def write_mail(tables: "Tables", changes: MailChanges) -> None:

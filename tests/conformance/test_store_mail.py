@@ -100,6 +100,23 @@ async def test_what_people_of_ours_did_on_a_case_is_known(world: World) -> None:
 
 
 @on_a_new_desk
+async def test_it_is_known_to_whom_we_wrote_on_a_case_as_to_customers(world: World) -> None:
+    case, other = a_case(1001), a_case(1002)
+    mails = [
+        replace(MAIL, id=uuid4(), case_id=case.id, message_id="<1@x>", template="reply", recipient="Ana@acme.example"),
+        replace(
+            MAIL, id=uuid4(), case_id=case.id, message_id="<2@x>", template="sla_warned", recipient="rui@x.example"
+        ),
+        replace(MAIL, id=uuid4(), case_id=other.id, message_id="<3@x>", template="reply", recipient="eva@x.example"),
+    ]
+    async with world.store.transaction() as tx:
+        await tx.write(Changes(opened=[case, other], outbound=mails))
+    async with world.store.transaction() as tx:
+        found = await tx.mail.wrote_to({case.id}, {"ana@acme.example", "rui@x.example", "eva@x.example"})
+    assert set(found) == {(case.id, "ana@acme.example")}
+
+
+@on_a_new_desk
 async def test_a_mention_comes_back_with_its_mailbox_and_people(world: World) -> None:
     case = a_case(1001)
     link = ThreadLink("<a@x>", case.id, own=False, contact_id=None, mailbox="support@desk.example", people=("a", "b"))

@@ -17,7 +17,10 @@ ASKED = {
         "accounts", "case_ids", "insert_contacts", "lock_cases", "survivors", "participants", "update_cases",
         "insert_participants", "insert_links",
     ),
-    "mail.sql": ("sent", "likes", "acknowledged", "bounced", "misses", "newcomers", "touched", "write_likes"),
+    "mail.sql": (
+        "sent", "likes", "acknowledged", "bounced", "misses", "newcomers", "touched", "write_likes",
+        "wrote_to",
+    ),
     "kpi.sql": ("read_kpis", "entitled_slas", "write_kpis"),
     "timers.sql": ("due_timers", "arm", "disarm"),
     "entitlements.sql": ("entitlements", "lines", "work", "write_lines", "write_exhausted"),

@@ -264,7 +264,42 @@ async def test_a_bounce_comes_back_to_the_case_and_marks_the_address(desk: Posti
     assert activity["delivery"] == "failed"
 
 
-def _bounce(raw: bytes) -> bytes:
+@on_a_desk()
+async def test_nobody_gets_another_off_the_list_of_readers_by_a_report_that_bears_their_own_token(
+    desk: PostingDesk,
+) -> None:
+    desk.add_agent("rui", "rui@corp.example")
+    victims = ["eva@other.example", "rui@corp.example", "lead@desk.example"]
+    number = await opened(desk, headers=f"Cc: {', '.join(victims)}")
+    await desk.do(number, Reply(text="Hi"), by="rui")
+    await desk.do(number, Assign("rui"))
+    case = await desk.case(number)
+    await desk.post(NewMail(to="owner", template="on_hold_message", subject="s", body="b", at=HOUR, case=case))
+    await desk.send(NOW)
+    token = f"support+{desk.rules.tokens.plus(number)}@desk.example"
+    for place, victim in enumerate(victims):
+        made_up = _bounce(desk.sent[0], victim).replace(b"<dsn1@", f"<dsn-a{place}@".encode())
+        became = await desk.receive(made_up, at=NOW + MINUTE)
+        assert became["number"] == number
+        bare = _bounce(b"Subject: x\r\n\r\n", victim).replace(b"<dsn1@", f"<dsn-b{place}@".encode())
+        became = await desk.receive(bare.replace(SUPPORT.encode(), token.encode()), at=NOW + MINUTE, to=token)
+        assert became["number"] == number
+    assert desk.rows("SELECT * FROM suppression") == []
+    assert desk.rows("SELECT * FROM identity WHERE bounced_at IS NOT NULL") == []
+
+
+@on_a_desk()
+async def test_a_report_that_comes_by_the_token_alone_is_believed_of_whom_we_wrote_to(desk: PostingDesk) -> None:
+    number = await replied(desk)
+    await desk.send(NOW)
+    token = f"support+{desk.rules.tokens.plus(number)}@desk.example"
+    vendors = _bounce(b"Message-ID: <0102-rewritten@ses.example>\r\n\r\n").replace(SUPPORT.encode(), token.encode())
+    became = await desk.receive(vendors, at=NOW + MINUTE, to=token)
+    assert became["number"] == number
+    assert desk.rows("SELECT address, source FROM suppression") == [{"address": ANA, "source": "bounce"}]
+
+
+def _bounce(raw: bytes, about: str = ANA) -> bytes:
     """A report of an MTA about a mail of ours, as Postfix writes it."""
     head = raw.partition(b"\r\n\r\n")[0].decode()
     return (
@@ -274,7 +309,7 @@ def _bounce(raw: bytes) -> bytes:
         'Content-Type: multipart/report; report-type=delivery-status; boundary="b"\r\n\r\n'
         "--b\r\nContent-Type: text/plain\r\n\r\nI am sorry.\r\n"
         "--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.client.example\r\n\r\n"
-        f"Final-Recipient: rfc822; {ANA}\r\nAction: failed\r\nStatus: 5.1.1\r\n\r\n"
+        f"Final-Recipient: rfc822; {about}\r\nAction: failed\r\nStatus: 5.1.1\r\n\r\n"
         f"--b\r\nContent-Type: text/rfc822-headers\r\n\r\n{head}\r\n\r\n--b--\r\n"
     ).encode()
 
