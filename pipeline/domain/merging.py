@@ -1,6 +1,6 @@
 """Merging: one case takes in all that another one has, and gives it back."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -115,10 +115,12 @@ def unmerge(
     *,
     activities: Collection[Activity],
     children: Collection[Case],
+    parents: Mapping[UUID, UUID | None],
 ) -> Merged | None:
     """Give back what came with a merged case, as far as it still lies with the survivor; what arrived since stays.
 
-    `activities` and `children` are the survivor's now. Who wrote there since stays a participant of both.
+    `activities` and `children` are the survivor's now, `parents` those of all cases of both families. Who wrote there
+    since stays a participant of both; a child that has come to stand above the case meanwhile stays where it is.
     """
     if case.merged_into is None:
         return None
@@ -127,10 +129,14 @@ def unmerge(
     spoke = {activity.sender for activity in activities if activity.id not in came and activity.sender}
     left = tuple(who for who in record.participants if who in survivor.participants and who not in spoke)
     survivor.participants -= frozenset(left)
-    moved = {child.id: change(child, parent=case.id) for child in children if child.id in frozenset(record.children)}
+    now_above = frozenset(above(case.id, parents))
+    own = [child for child in children if child.id in frozenset(record.children) and child.id not in now_above]
+    moved = {child.id: change(child, parent=case.id) for child in own}
+    parents = {**parents, **dict.fromkeys(moved, case.id)}
     owed = survivor.waiting_since == _longest(record.own_waiting_since, record.waiting_since)
     changed = change(survivor, waiting_since=record.waiting_since) if owed else {}
-    if record.lifted and survivor.id == record.into and survivor.parent == case.parent:
+    lifted = record.lifted and survivor.id == record.into and survivor.parent == case.parent
+    if lifted and survivor.id not in above(record.parent, parents):
         changed |= change(survivor, parent=record.parent)
     reborn = {
         **change(case, merged_into=None),
@@ -145,6 +151,15 @@ def unmerge(
         children={child: how for child, how in moved.items() if how},
         left=left,
     )
+
+
+def above(case: UUID | None, parents: Mapping[UUID, UUID | None]) -> Iterator[UUID]:
+    """The case, its parent, and so on up; each once."""
+    seen: set[UUID] = set()
+    while case is not None and case not in seen:
+        yield case
+        seen.add(case)
+        case = parents.get(case)
 
 
 def _longest(*since: datetime | None) -> datetime | None:

@@ -42,7 +42,10 @@ def unmerge(desk: WorkDesk) -> Refused | None:
     into = survivor(record.into, desk.batch.cases)
     if into is None:
         return Refused(f"case {merged.number} was merged into one that is no more")
-    done = unmerge_case(merged, into, record, activities=desk.activities(into), children=desk.children(into))
+    parents = {case.id: case.parent for case in desk.batch.cases.values()}
+    done = unmerge_case(
+        merged, into, record, activities=desk.activities(into), children=desk.children(into), parents=parents
+    )
     if done is None:
         return None
     desk.batch.work.unmerged.append(merged.id)

@@ -34,6 +34,10 @@ def ref(name: str) -> Ref:
     return Ref(UUID(int=sum(name.encode())), name, name)
 
 
+def parents(*cases: Case) -> dict[UUID, UUID | None]:
+    return {one.id: one.parent for one in cases}
+
+
 def merged(
     one: Case,
     into: Case,
@@ -102,9 +106,30 @@ def test_a_parent_merged_into_its_child_leaves_nobody_their_own_parent() -> None
     into, other = case(2, parent=one.id), case(3, parent=one.id)
     done = merged(one, into, children=[into, other], ancestors=[one.id, top.id])
     assert (into.parent, other.parent) == (top.id, into.id)
-    back = unmerge(one, into, done.record, activities=(), children=[other])
+    back = unmerge(one, into, done.record, activities=(), children=[other], parents=parents(top, one, into, other))
     assert back is not None
     assert (into.parent, other.parent) == (one.id, one.id)
+
+
+def test_a_child_that_came_to_stand_above_the_case_stays_where_it_is() -> None:
+    top, into = case(9), case(2)
+    one, child = case(1, parent=top.id), case(3, parent=UUID(int=1))
+    done = merged(one, into, children=[child])
+    top.parent = child.id
+    back = unmerge(one, into, done.record, activities=(), children=[child], parents=parents(top, one, into, child))
+    assert back is not None
+    assert (child.parent, one.parent, top.parent) == (into.id, top.id, child.id)
+
+
+def test_a_survivor_stays_where_it_is_when_its_former_parent_is_below_it_now() -> None:
+    top, one = case(9), case(1, parent=UUID(int=9))
+    into, other = case(2, parent=one.id), case(3)
+    done = merged(one, into, ancestors=[one.id, top.id])
+    one.parent, other.parent = other.id, into.id
+    into.parent = one.parent
+    back = unmerge(one, into, done.record, activities=(), children=[], parents=parents(top, one, into, other))
+    assert back is not None
+    assert into.parent == other.id
 
 
 def test_unmerging_returns_what_came_and_leaves_what_arrived_since() -> None:
@@ -113,7 +138,7 @@ def test_unmerging_returns_what_came_and_leaves_what_arrived_since() -> None:
     done = merged(one, into, activities=[came])
     assert into.participants == {"ana@x", "eva@x"}
     since = activity(into.id)
-    back = unmerge(one, into, done.record, activities=[came, since], children=[])
+    back = unmerge(one, into, done.record, activities=[came, since], children=[], parents={})
     assert back is not None
     assert (list(back.activities), list(back.left)) == ([came.id], ["eva@x"])
     assert into.participants == {"ana@x"}
@@ -123,7 +148,7 @@ def test_unmerging_returns_what_came_and_leaves_what_arrived_since() -> None:
 def test_who_wrote_to_the_survivor_since_stays_a_participant() -> None:
     one, into = case(1, participants=frozenset({"eva@x"})), case(2)
     done = merged(one, into)
-    back = unmerge(one, into, done.record, activities=[activity(into.id, "eva@x")], children=[])
+    back = unmerge(one, into, done.record, activities=[activity(into.id, "eva@x")], children=[], parents={})
     assert back is not None
     assert into.participants == {"eva@x"}
 
@@ -132,7 +157,7 @@ def test_what_an_agent_moved_elsewhere_since_stays_there() -> None:
     one, into = case(1), case(2)
     came = activity(one.id)
     done = merged(one, into, activities=[came])
-    back = unmerge(one, into, done.record, activities=[], children=[])
+    back = unmerge(one, into, done.record, activities=[], children=[], parents={})
     assert back is not None
     assert back.activities == ()
 
@@ -141,14 +166,14 @@ def test_a_resolved_case_comes_back_resolved() -> None:
     one, into = case(1, state="resolved", status="no answer", resolved_at=AT), case(2)
     done = merged(one, into)
     assert one.resolved_at is None
-    assert unmerge(one, into, done.record, activities=[], children=[])
+    assert unmerge(one, into, done.record, activities=[], children=[], parents={})
     assert casework.reactivate(one) == {"state": ("resolved", "active"), "status": ("no answer", "in progress")}
 
 
 def test_a_case_that_was_not_merged_stays_as_it_is() -> None:
     one, into = case(1), case(2)
     done = merged(case(1), into)
-    assert unmerge(one, into, done.record, activities=[], children=[]) is None
+    assert unmerge(one, into, done.record, activities=[], children=[], parents={}) is None
 
 
 cases = st.builds(
@@ -172,5 +197,5 @@ def test_undoing_a_merge_at_once_leaves_no_trace(one: Case, people: set[str], wa
     into = case(2, participants=frozenset(people), waiting_since=waiting)
     before = deepcopy((one, into))
     done = merged(one, into)
-    assert unmerge(one, into, done.record, activities=[], children=[])
+    assert unmerge(one, into, done.record, activities=[], children=[], parents={})
     assert (one, into) == before
