@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from pipeline.app.engine import build_consequences, build_deliveries
+from pipeline.app.engine import build_deliveries
 from pipeline.config import Config
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ def build_mail_door(config: Config) -> "MailDoor":
 
 def build_mail(config: Config, door: "Callable[[Config], MailDoor]" = build_mail_door) -> "MailWay":
     """What sends mail, over as many connections at once as the configuration says."""
-    from pipeline.agents.deliveries import Deliveries
     from pipeline.agents.rules import compile_rules
     from pipeline.dispatch.mail.compose import Composer
     from pipeline.dispatch.mail.signing import BadKeyError
@@ -40,11 +39,11 @@ def build_mail(config: Config, door: "Callable[[Config], MailDoor]" = build_mail
     from pipeline.errors import Stop
     from pipeline.store.letters import Held, MailStore, Turns
 
-    dsn, consequences = config.postgres.dsn, build_consequences(compile_rules(config))
+    dsn, rules = config.postgres.dsn, compile_rules(config)
 
     def lane() -> Lane:
         store = MailStore(dsn)
-        return Lane(Held(config.postgres.direct), door(config), store, Deliveries(store, consequences))
+        return Lane(Held(config.postgres.direct), door(config), store, build_deliveries(rules, store))
 
     turns = Turns(dsn, QUEUE, config.mail.per_domain_a_minute)
     try:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from pipeline.domain.casework import PRIORITIES, STATUSES
 from pipeline.domain.cel_judge import Names
 from pipeline.domain.cel_kinds import INT, TEXT, TEXTS, Kind, Record
 from pipeline.domain.conditions import Condition, View
+from pipeline.domain.vocabulary import CASE
 
 _ACTORS = ("customer", "agent", "rule", "clock", "import", "device")
 _CHANNELS = ("email", "phone", "web", "social", "iot")
@@ -19,9 +19,9 @@ _RECORDS: Names = {
             "id": TEXT,
             "number": INT,
             "title": TEXT,
-            "state": Kind(TEXT.name, tuple(STATUSES)),
-            "status": Kind(TEXT.name, tuple(status for statuses in STATUSES.values() for status in statuses)),
-            "priority": Kind(TEXT.name, PRIORITIES),
+            "state": CASE["state"],
+            "status": CASE["status"],
+            "priority": CASE["priority"],
             "queue": TEXT,
             "owner": TEXT,
             "contact": TEXT,
