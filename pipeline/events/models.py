@@ -99,8 +99,8 @@ KpiState = Literal["in progress", "nearing non-compliance", "non-compliant", "su
 """How a promise stands."""
 
 
-class Kpi(EventData):
-    """A promise on a case; `due` is when what happened was due, `late_s` how much later it was told, if at all."""
+class StateKpi(EventData):
+    """A promise on a case; `warn_at` and `fail_at` are null while it is paused, and once it is over."""
 
     id: UUID
     name: str
@@ -110,6 +110,11 @@ class Kpi(EventData):
     warn_at: datetime | None
     fail_at: datetime | None
     succeeded_at: datetime | None
+
+
+class Kpi(StateKpi):
+    """A promise on a case; `due` is when what happened was due, `late_s` how much later it was told, if at all."""
+
     elapsed_s: float
     paused_s: float
     reason: str

@@ -5,24 +5,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from pipeline.events.models import Case, EventData, KpiState
+from pipeline.events.models import Case, EventData, StateKpi
 from pipeline.events.schemas import full_type, published
 
 STATE_TYPE = full_type("case.state")
 STATE_SAYS = "A case as it is now; the last record of a key is the case, one without a value says that it is no more."
-
-
-class StateKpi(EventData):
-    """A promise on a case; `warn_at` and `fail_at` are null while it is paused, and once it is over."""
-
-    id: UUID
-    name: str
-    sla: str
-    state: KpiState
-    counts_from: datetime
-    warn_at: datetime | None
-    fail_at: datetime | None
-    succeeded_at: datetime | None
 
 
 class CaseState(EventData):
